@@ -1,0 +1,1 @@
+"""Sample sites, catalogues and typical weather, each with its origin and units (read with importlib.resources)."""

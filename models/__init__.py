@@ -1,0 +1,1 @@
+"""What the facility is, as data and pure functions; no I/O."""

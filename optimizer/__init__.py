@@ -1,0 +1,1 @@
+"""From a problem document to a plan that the referee has passed."""

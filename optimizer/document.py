@@ -1,0 +1,384 @@
+"""The two documents of the contract as types: a problem goes in, a plan comes out.
+
+The published JSON Schemas are generated from these classes. Powers MW, energies MWh, temperatures
+degC, times RFC 3339 with offset, prices in ``site.currency``. What a schema cannot say is checked by
+:mod:`optimizer.refusals`. Light on purpose: the web process imports this module.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Annotated, Any, Literal, TypeVar
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer, Strict, StrictBool, ValidationError
+
+from models.errors import Fault, InvalidInput
+from models.horizon import parse_rfc3339, rfc3339
+from models.strict_json import loads, pointer
+
+_M = TypeVar("_M", bound=BaseModel)
+SCHEMA_VERSION = "1.0"
+_ID = r"^[A-Za-z0-9][A-Za-z0-9._:-]{0,127}$"
+
+
+def _whole(value: Any) -> Any:
+    """JSON Schema counts 4.0 as an integer, so do we."""
+    return int(value) if isinstance(value, float) and value.is_integer() else value
+
+
+def _moment(value: Any) -> datetime:
+    if isinstance(value, datetime) and value.tzinfo is not None:
+        return value
+    if not isinstance(value, str):
+        raise ValueError("times are RFC 3339 texts with an offset, such as 2026-06-01T00:00:00Z, never numbers")
+    return parse_rfc3339(value)
+
+
+Id = Annotated[str, Strict(), Field(pattern=_ID)]
+Text = Annotated[str, Strict()]
+Number = Annotated[float, Strict(), Field(allow_inf_nan=False)]
+Positive0 = Annotated[float, Strict(), Field(ge=0, allow_inf_nan=False)]
+Share = Annotated[float, Strict(), Field(gt=0, le=1, allow_inf_nan=False)]
+Whole = Annotated[int, Strict(), BeforeValidator(_whole)]
+Moment = Annotated[datetime, BeforeValidator(_moment), PlainSerializer(rfc3339, return_type=str, when_used="json")]
+PerSlot = Number | list[Number]
+CountPerSlot = Whole | list[Whole]
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, regex_engine="rust-regex")
+
+
+class Site(_Part):
+    """Who and where; used for tariffs, local days and display only."""
+
+    name: Id
+    timezone: Text = Field("UTC", description="IANA name, e.g. Africa/El_Aaiun")
+    currency: Annotated[str, Strict()] = Field(
+        "USD", pattern=r"^[A-Z]{3}$", description="of every price in the document; never converted"
+    )
+
+
+class Horizon(_Part):
+    """Half-open slots [start + k*step, start + (k+1)*step)."""
+
+    start: Moment = Field(description="RFC 3339 with offset; first instant of slot 0")
+    step_minutes: Whole = Field(15, ge=1, le=60)
+    slots: Whole = Field(ge=1, le=2016)
+
+
+class SeriesSet(_Part):
+    """Mean over each slot; every array has `slots` values. Absent means zero (carbon, price, power) or
+    not modelled (weather)."""
+
+    pv_available_mw: list[Number] | None = None
+    wind_available_mw: list[Number] | None = None
+    base_load_mw: list[Number] | None = Field(
+        None,
+        description="facility load that nothing here decides, inference included; makes no heat for the cooling part",
+    )
+    import_price_per_mwh: list[Number] | None = Field(None, description="may be negative")
+    export_price_per_mwh: list[Number] | None = Field(
+        None, description="paid to the site per MWh exported; may be negative"
+    )
+    carbon_kg_per_mwh: list[Number] | None = Field(None, description="of imported energy")
+    dry_bulb_c: list[Number] | None = None
+    wet_bulb_c: list[Number] | None = None
+
+
+class Grid(_Part):
+    import_limit_mw: PerSlot = 0.0
+    export_limit_mw: PerSlot = 0.0
+    demand_charge_per_mw: Positive0 = Field(
+        0.0, description="for each MW by which the highest import slot exceeds peak_so_far_mw"
+    )
+    peak_so_far_mw: Positive0 = Field(0.0, description="of the running billing period; sunk")
+    import_ramp_mw_per_slot: Positive0 | None = Field(
+        None, description="largest change of (import - export) between neighbouring slots"
+    )
+    carbon_price_per_kg: Positive0 = 0.0
+
+
+class Battery(_Part):
+    """Powers on the AC side, positive charging in charge_mw. soc[k] = soc[k-1] + h*(charge*eta_c - discharge/eta_d)
+    at the END of slot k."""
+
+    name: Id = "battery"
+    power_mw: Positive0
+    energy_mwh: Positive0
+    charge_efficiency: Share
+    discharge_efficiency: Share
+    soc_start_mwh: Positive0
+    soc_min_mwh: Positive0 = 0.0
+    soc_max_mwh: Positive0 | None = Field(None, description="null: energy_mwh")
+    soc_end_min_mwh: Positive0 = 0.0
+    wear_cost_per_mwh: Positive0 = Field(0.0, description="per MWh discharged")
+
+
+class Tangent(_Part):
+    """electric_mw >= slope*heat_mw + intercept_mw."""
+
+    slope: PerSlot
+    intercept_mw: PerSlot
+
+
+class Cooling(_Part):
+    """Electric power of the plant = the largest of its tangents at the slot's heat (convex); heat may not exceed
+    capacity."""
+
+    tangents: list[Tangent] = Field(min_length=1)
+    capacity_heat_mw: PerSlot | None = None
+
+
+class Pool(_Part):
+    """GPUs that are alike. IT power of a pool = sum of its running jobs + idle_w_per_gpu for each available GPU not in
+    use."""
+
+    name: Id
+    gpu: Text
+    gpus: CountPerSlot = Field(description="available, per slot if a list (maintenance)")
+    idle_w_per_gpu: Positive0 = Field(0.0, description="GPU idle plus its share of the host, nodes staying on")
+
+
+class Feed(_Part):
+    """An upper limit on the IT power of some pools (UPS, feeder, transformer after derating)."""
+
+    name: Id
+    pools: list[Id]
+    limit_mw: PerSlot
+
+
+class Level(_Part):
+    """One measured or assumed operating point of the whole job. Between two levels the straight line may be used; speed
+    is concave in power."""
+
+    power_mw: Positive0 = Field(description="drawn by the whole gang, host overhead included")
+    speed: Positive0 = Field(
+        description="share of uncapped speed; 1.0 at the highest level by convention; a level with power 0 and speed 0 "
+        "makes the load continuous"
+    )
+    limit_w: Positive0 | None = Field(
+        None, description="power limit per GPU that yields this point; null: no cap lever"
+    )
+
+
+class Job(_Part):
+    id: Id
+    pool: Id | None = Field(None, description="null: an electric load without GPUs")
+    gpus: Whole = Field(0, ge=0, description="gang size; all or nothing in every slot")
+    count: Whole = Field(1, ge=1, description="number of identical jobs described by this entry")
+    tenant: Id | None = None
+    work_h: Positive0 = Field(description="run hours at speed 1.0 still to do")
+    due_h: Positive0 | None = Field(
+        None, description="of it, to be done inside the horizon and before the deadline; default: all of work_h"
+    )
+    levels: list[Level] = Field(min_length=1)
+    release: Moment = Field(description="on a slot border; may lie before the horizon")
+    deadline: Moment | None = Field(None, description="on a slot border; null: end of the horizon")
+    late_cost_per_h: Positive0 | None = Field(
+        None, description="per hour of work done after the deadline; null: nothing may run after it"
+    )
+    unmet_cost_per_h: Positive0 | None = Field(
+        None, description="per hour of due work not done by the end of the horizon; null: must be done"
+    )
+    work_value_per_h: Positive0 = Field(0.0, description="reward per hour of work done beyond due_h, up to work_h")
+    preemptible: StrictBool = False
+    restart_loss_h: Positive0 = Field(0.0, description="work lost at each start that resumes earlier work")
+    start_cost: Positive0 = Field(0.0, description="per start inside the horizon, a continued run in slot 0 excepted")
+    min_run_slots: Whole = Field(1, ge=1)
+    min_pause_slots: Whole = Field(1, ge=1)
+    max_pauses: Annotated[int, Strict(), Field(ge=0), BeforeValidator(_whole)] | None = None
+    state: Literal["queued", "running", "paused"] = "queued"
+    ran_slots: Whole = Field(0, ge=0, description="slots of the current run before slot 0, if running")
+    pinned_start: Moment | None = Field(None, description="an operator's order: first start exactly here")
+    held: StrictBool = Field(False, description="an operator's order: may not run in this horizon")
+
+
+class Problem(_Part):
+    """Everything one plan needs. Powers MW, energies MWh, temperatures degC, times RFC 3339, prices in
+    site.currency."""
+
+    schema_version: Literal["1.0"]
+    name: Id
+    site: Site
+    horizon: Horizon
+    series: SeriesSet = SeriesSet()
+    grid: Grid = Grid()
+    batteries: list[Battery] = []
+    cooling: Cooling | None = None
+    distribution_efficiency: Share = Field(1.0, description="IT power / power drawn for it (UPS, PDU)")
+    pools: list[Pool] = []
+    feeds: list[Feed] = []
+    jobs: list[Job] = []
+    gap: Positive0 = Field(0.001, description="relative gap wanted")
+    time_limit_s: Annotated[float, Strict(), Field(gt=0, allow_inf_nan=False)] = 60.0
+
+
+class PlanSeries(_Part):
+    import_mw: list[Number]
+    export_mw: list[Number]
+    pv_used_mw: list[Number]
+    wind_used_mw: list[Number]
+    it_mw: list[Number]
+    heat_mw: list[Number] = Field(description="it_mw / distribution_efficiency")
+    cooling_mw: list[Number]
+    base_load_mw: list[Number]
+    charge_mw: dict[str, list[Number]] = {}
+    discharge_mw: dict[str, list[Number]] = {}
+    soc_mwh: dict[str, list[Number]] = Field({}, description="at the END of each slot")
+
+
+class Run(_Part):
+    """Constant operation in [start, end). Touching runs of one job are one session."""
+
+    start: Moment
+    end: Moment
+    power_mw: Number
+    speed: Number
+    limit_w: Number | None = None
+    count: Whole = Field(1, ge=1, description="how many of an aggregated entry's jobs run like this")
+
+
+class JobPlan(_Part):
+    id: Id
+    runs: list[Run]
+    work_done_h: Number = Field(description="speed x hours, less restart losses; summed over count")
+    late_h: Number = 0.0
+    unmet_h: Number = 0.0
+
+
+class Unmet(_Part):
+    requirement: Text = Field(description="e.g. job:llm-7/due")
+    amount: Number
+    unit: Text
+    price: Number
+    sentence: Text
+
+
+class Plan(_Part):
+    schema_version: Literal["1.0"]
+    name: Id
+    problem_digest: Text = Field(
+        description="sha256 of the problem document as canonical JSON (sorted keys, no spaces)"
+    )
+    status: Literal["optimal", "feasible", "infeasible"]
+    rung: Literal["MILP", "INCUMBENT", "LP", "GREEDY", "LAST", "SAFE"]
+    objective: Number | None = None
+    bound: Number | None = Field(None, description="proven lower bound of the objective")
+    gap: Number | None = Field(None, description="(objective - bound) / max(1, |objective|)")
+    solve_seconds: Number
+    terms: dict[str, Number] = Field(
+        {},
+        description="import, export (negative when paid), demand_charge, carbon, wear, starts, late, unmet, work_value "
+        "(negative); they sum to the objective",
+    )
+    series: PlanSeries | None = None
+    jobs: list[JobPlan] = []
+    unmet: list[Unmet] = []
+    conflicts: list[Text] = Field([], description="sentences, when infeasible")
+
+
+@dataclass(frozen=True)
+class ReceivedProblem:
+    """A problem as it came: parsed, checked against the schema, with its digest over the raw document."""
+
+    document: Problem
+    raw: dict[str, Any]
+    digest: str
+
+
+def digest(raw: Any) -> str:
+    """SHA-256 of a document as received, in canonical JSON (sorted keys, no spaces, ASCII-escaped)."""
+    return hashlib.sha256(json.dumps(raw, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
+
+
+def schema(which: Literal["problem", "plan"]) -> dict[str, Any]:
+    """JSON Schema of one of the two documents."""
+    return (Problem if which == "problem" else Plan).model_json_schema()
+
+
+def parse_problem(raw: Any) -> ReceivedProblem:
+    """Type-check parsed JSON as a problem document; rules beyond the schema are not looked at here.
+
+    Raises:
+        InvalidInput: with a fault and JSON pointer for everything that the schema refuses.
+    """
+    document = _validated(Problem, raw, "the problem document")
+    return ReceivedProblem(document, raw, digest(raw))
+
+
+def parse_plan(raw: Any) -> Plan:
+    """Type-check parsed JSON as a plan document.
+
+    Raises:
+        InvalidInput: with a fault and JSON pointer for everything that the schema refuses.
+    """
+    return _validated(Plan, raw, "the plan document")
+
+
+def read_plan(data: bytes | str) -> Plan:
+    """Strictly read a plan document from JSON text; raises as :func:`parse_plan` and the strict reader."""
+    return parse_plan(loads(data, "the plan document"))
+
+
+def dump_plan(plan: Plan) -> dict[str, Any]:
+    """Plan as plain JSON values."""
+    return plan.model_dump(mode="json")
+
+
+def _validated(model: type[_M], raw: Any, what: str) -> _M:
+    try:
+        return model.model_validate(raw)
+    except ValidationError as error:
+        raise InvalidInput(what, _faults(error, raw)) from None
+
+
+_SENTENCES = {
+    "missing": "this field is required; add it",
+    "extra_forbidden": "this field is unknown in version 1.0; remove it or mend its name",
+}
+
+
+def _faults(error: ValidationError, raw: Any) -> list[Fault]:
+    """Pydantic's complaints with real JSON pointers, one a place."""
+    found: dict[str, Fault] = {}
+    for item in error.errors(include_url=False):
+        path, value, branch_fits = _locate(item["loc"], raw, item["type"] == "missing")
+        if not branch_fits:
+            continue
+        shown = "" if item["type"] == "missing" else f"{_shown(value)}: "
+        message = _SENTENCES.get(item["type"]) or str(item["msg"]).removeprefix("Value error, ")
+        place = pointer(*path)
+        found.setdefault(place, Fault(place, item["type"], shown + message))
+    return sorted(found.values(), key=lambda fault: fault.pointer)
+
+
+def _locate(loc: Iterable[str | int], raw: Any, missing: bool) -> tuple[list[str | int], Any, bool]:
+    """Follow a pydantic location through the raw document, dropping the names of union branches.
+
+    The last item tells whether the branch complained about suits the value's kind: of
+    ``number | list`` only the branch that the author meant is worth a sentence.
+    """
+    path: list[str | int] = []
+    value = raw
+    fits = True
+    steps = list(loc)
+    for index, step in enumerate(steps):
+        if isinstance(value, dict) and (step in value or (missing and index == len(steps) - 1)):
+            path.append(step)
+            value = value.get(step)
+        elif isinstance(value, list) and isinstance(step, int) and step < len(value):
+            path.append(step)
+            value = value[step]
+        elif isinstance(step, str):
+            fits = fits and step.startswith("list") == isinstance(value, list)
+    return path, value, fits
+
+
+def _shown(value: Any) -> str:
+    text = json.dumps(value, ensure_ascii=False, default=str)
+    return text if len(text) <= 60 else text[:57] + "..."
