@@ -1,0 +1,59 @@
+# Two commands for newcomers: `make run` and `make test`. Everything runs in .venv, installed from
+# requirements/*.lock: hashes are checked and no host is named, so any mirror will do.
+PYTHON ?= python3
+BIN := .venv/bin
+SITE ?= data/sites/dakhla.toml
+SHELL := /bin/sh
+
+.DEFAULT_GOAL := help
+.PHONY: help setup run test test-peers soak lint format lock bundle screenshot clean
+
+help: ## show this list
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1|\2/p' Makefile | column -t -s '|' 2>/dev/null \
+	  || sed -n 's/^\([a-z-]*\):.*## /  make \1  /p' Makefile
+
+setup: .venv/runtime.stamp ## the environment that the service needs (uv where found, else pip)
+
+.venv/runtime.stamp: requirements/runtime.lock pyproject.toml deploy/setup.sh
+	@PYTHON=$(PYTHON) sh deploy/setup.sh runtime
+
+.venv/dev.stamp: requirements/dev.lock requirements/runtime.lock pyproject.toml deploy/setup.sh
+	@PYTHON=$(PYTHON) sh deploy/setup.sh dev
+
+run: setup ## set up if needed, then serve the sample site; prints its address and, once, the first key
+	$(BIN)/chergui run --site $(SITE) --data-dir var $(if $(PORT),--port $(PORT))
+
+test: lint ## set up if needed, then all checks that need neither root nor a network
+	$(BIN)/pytest -m "not peer"
+
+test-peers: .venv/dev.stamp ## install the real servers and the browser (may need root), then use them
+	bash tests/peers/install.sh
+	$(BIN)/pytest -m peer --timeout 600
+
+soak: .venv/dev.stamp ## the same tests with many more examples and repeats
+	CHERGUI_SOAK=$${CHERGUI_SOAK:-20} $(BIN)/pytest -m "not peer" --timeout 3600
+
+lint: .venv/dev.stamp ## style, format, types and the floors of the house
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+format: .venv/dev.stamp ## put the format and the import order right
+	$(BIN)/ruff check --fix-only --quiet .
+	$(BIN)/ruff format .
+
+LOCK := uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --no-header --python-version 3.11
+
+lock: ## make both locks anew from pyproject.toml (needs uv; UPGRADE=--upgrade takes newer versions)
+	$(LOCK) $(UPGRADE) --group build pyproject.toml -o requirements/runtime.lock
+	$(LOCK) $(UPGRADE) --group build --group dev -c requirements/runtime.lock pyproject.toml -o requirements/dev.lock
+
+bundle: .venv/runtime.stamp ## one archive in dist/ that installs with no network at all
+	PYTHON=$(PYTHON) sh deploy/bundle.sh
+
+screenshot: .venv/dev.stamp ## the picture that heads the README, taken from a real run
+	$(BIN)/python docs/screenshot.py
+
+clean: ## remove the environment and what was built; var/ (your data) stays
+	rm -rf .venv dist build .mypy_cache .ruff_cache .hypothesis .import_linter_cache
