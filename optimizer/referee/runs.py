@@ -1,0 +1,181 @@
+"""A job's runs laid on the slots, and each run held against the job's own curve."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from models.horizon import rfc3339
+from optimizer.document import Job, JobPlan, Level, Run
+
+from .day import Day
+from .findings import POWER, SPEED, SPEED_FLOOR, Findings, Floats
+
+_WATT_BELOW = 1.0  # a cap may be rounded down to what the device accepts, by no more than this
+
+
+@dataclass(frozen=True)
+class Track:
+    """One job entry on the slots: copies that are on, MW of all of them, hours of work at speed 1.0."""
+
+    job: Job
+    said: JobPlan
+    copies: npt.NDArray[np.int64]
+    power_mw: Floats
+    work_h: Floats
+
+
+def upper_envelope(levels: list[Level]) -> tuple[Floats, Floats]:
+    """Powers and speeds of the upper concave envelope of the rows; points on a straight stretch stay."""
+    hull: list[tuple[float, float]] = []
+    for power, speed in sorted((level.power_mw, level.speed) for level in levels):
+        while hull and hull[-1][0] == power:
+            hull.pop()
+        while len(hull) > 1:
+            (p0, s0), (p1, s1) = hull[-2], hull[-1]
+            if (s1 - s0) * (power - p0) >= (speed - s0) * (p1 - p0):
+                break
+            hull.pop()
+        hull.append((power, speed))
+    return np.array([p for p, _ in hull]), np.array([s for _, s in hull])
+
+
+def lay(day: Day, job: Job, said: JobPlan, findings: Findings) -> Track:
+    """Check every run of ``said`` for itself and spread it over its slots (clipped to the horizon)."""
+    copies = np.zeros(day.slots, dtype=np.int64)
+    power, work = np.zeros(day.slots), np.zeros(day.slots)
+    last_end = None
+    for number, run in enumerate(said.runs):
+        _on_grid(day, job, number, run, findings)
+        _on_curve(day, job, run, findings)
+        if job.count == 1 and last_end is not None and run.start < last_end:
+            findings.add(
+                "run.order",
+                f"job {job.id} run {number} starts at {rfc3339(run.start)}, before the run listed ahead of it "
+                f"ends at {rfc3339(last_end)}",
+                amount=(last_end - run.start).total_seconds() / 3600,
+                unit="h",
+                job=job.id,
+                slot=_slot(day, run),
+            )
+        last_end = run.end
+        span = slice(max(0, day.horizon.slot(run.start)), max(0, day.first_slot_from(run.end)))
+        copies[span] += run.count
+        power[span] += run.count * run.power_mw
+        work[span] += run.count * run.speed * day.step_h
+    for k in np.flatnonzero(copies > job.count):
+        findings.add(
+            "run.count",
+            f"job {job.id} has {copies[k]} of its copies on, it has {job.count}",
+            amount=float(copies[k] - job.count),
+            unit="copies",
+            job=job.id,
+            slot=int(k),
+        )
+    return Track(job, said, copies, power, work)
+
+
+def _slot(day: Day, run: Run) -> int:
+    return min(max(0, day.horizon.slot(run.start)), day.slots - 1)
+
+
+def _on_grid(day: Day, job: Job, number: int, run: Run, findings: Findings) -> None:
+    for word, moment in (("starts", run.start), ("ends", run.end)):
+        rest = (moment - day.horizon.start) % day.horizon.step
+        if rest:
+            findings.add(
+                "run.border",
+                f"job {job.id} run {number} {word} at {rfc3339(moment)}, {rest} after a slot border",
+                amount=rest.total_seconds() / 3600,
+                unit="h",
+                job=job.id,
+                slot=_slot(day, run),
+            )
+    outside = max(day.horizon.start - run.start, run.end - day.horizon.end).total_seconds() / 3600
+    if outside > 0:
+        findings.add(
+            "run.horizon",
+            f"job {job.id} run {number} from {rfc3339(run.start)} to {rfc3339(run.end)} leaves the horizon "
+            f"{day.at(0)} to {day.at(day.slots)} by {outside:g} h",
+            amount=outside,
+            unit="h",
+            job=job.id,
+            slot=_slot(day, run),
+        )
+    if run.end <= run.start:
+        findings.add(
+            "run.empty",
+            f"job {job.id} run {number} ends at {rfc3339(run.end)}, not after its start {rfc3339(run.start)}",
+            amount=(run.start - run.end).total_seconds() / 3600,
+            unit="h",
+            job=job.id,
+            slot=_slot(day, run),
+        )
+
+
+def _on_curve(day: Day, job: Job, run: Run, findings: Findings) -> None:
+    powers, speeds = upper_envelope(job.levels)
+    slot = _slot(day, run)
+    low, high = float(powers[0]), float(powers[-1])
+    outside = max(low - run.power_mw, run.power_mw - high)
+    if outside > POWER * high + 1e-12:
+        findings.add(
+            "run.power",
+            f"job {job.id} draws {run.power_mw:.9g} MW, its levels go from {low:.9g} to {high:.9g} MW",
+            amount=outside,
+            unit="MW",
+            job=job.id,
+            slot=slot,
+        )
+    speed = float(np.interp(run.power_mw, powers, speeds))
+    if abs(run.speed - speed) > SPEED * max(speed, abs(run.speed)) + SPEED_FLOOR:
+        findings.add(
+            "run.speed",
+            f"job {job.id} is said to run at speed {run.speed:.9g}, its curve gives {speed:.9g} at "
+            f"{run.power_mw:.9g} MW",
+            amount=run.speed - speed,
+            unit="speed",
+            job=job.id,
+            slot=slot,
+        )
+    _lever(job, run, slot, findings)
+
+
+def _lever(job: Job, run: Run, slot: int, findings: Findings) -> None:
+    """``limit_w`` is null without a lever, else at most 1 W below the line between the levels' limits."""
+    rows = sorted((level.power_mw, level.limit_w) for level in job.levels if level.limit_w is not None)
+    if run.limit_w is None:
+        if len(rows) == len(job.levels):
+            findings.add(
+                "run.limit_w",
+                f"job {job.id} runs without a power limit although each of its levels has one",
+                amount=0.0,
+                unit="W",
+                job=job.id,
+                slot=slot,
+            )
+        return
+    if not rows:
+        findings.add(
+            "run.limit_w",
+            f"job {job.id} is given a power limit of {run.limit_w:.9g} W, its levels have no cap lever",
+            amount=run.limit_w,
+            unit="W",
+            job=job.id,
+            slot=slot,
+        )
+        return
+    curve = float(np.interp(run.power_mw, [p for p, _ in rows], [w for _, w in rows]))
+    slack = POWER * curve + 1e-3
+    if not curve - _WATT_BELOW - slack <= run.limit_w <= curve + slack:
+        findings.add(
+            "run.limit_w",
+            f"job {job.id} is given a power limit of {run.limit_w:.9g} W, its curve gives {curve:.9g} W at "
+            f"{run.power_mw:.9g} MW and at most 1 W less is rounding",
+            amount=run.limit_w - curve,
+            unit="W",
+            job=job.id,
+            slot=slot,
+        )

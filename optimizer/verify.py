@@ -1,0 +1,158 @@
+"""The referee: does a plan keep every rule of the contract, and is every number in it true?
+
+An independent check, NumPy only: it re-derives every curve, hour, watt and cost from the two
+documents alone and takes nothing from the model, its parts or the solver (see :mod:`optimizer.referee`).
+"""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Iterator
+from typing import Any
+
+from optimizer.document import Plan, PlanSeries, Problem, ReceivedProblem, dump_plan
+
+from .referee.battery import check_battery
+from .referee.day import Day
+from .referee.findings import Findings, Violation
+from .referee.hours import check_unmet, judge_hours
+from .referee.money import check_bound, check_terms, terms_of
+from .referee.power import check_power
+from .referee.runs import Track, lay
+from .referee.windows import check_window
+
+__all__ = ["Violation", "verify"]
+
+
+def verify(problem: ReceivedProblem, plan: Plan, gap: float | None = None) -> list[Violation]:
+    """Every rule that ``plan`` breaks as a plan for ``problem``; empty when it is clean.
+
+    ``gap`` is the relative gap that was asked for, where the caller knows it. Without it, ``optimal``
+    is refused only where nothing is proven or the gap exceeds both the document's and one half,
+    because a command line may have asked for another gap than the document.
+
+    That a problem is infeasible is a claim no referee can check by itself: of such a plan only the
+    form is judged.
+    """
+    day = Day.of(problem.document)
+    findings = Findings(day)
+    _check_identity(problem, plan, findings)
+    if _check_finite(plan, findings):
+        if plan.status == "infeasible":
+            _check_infeasible(plan, findings)
+        else:
+            _check_plan(day, plan, gap, findings)
+    return findings.violations
+
+
+def _check_identity(problem: ReceivedProblem, plan: Plan, findings: Findings) -> None:
+    if plan.problem_digest != problem.digest:
+        text = f"the plan is for the problem with digest {plan.problem_digest[:80]}, this one has {problem.digest}"
+        findings.add("plan.digest", text, amount=1.0, unit="documents")
+    if plan.name != problem.document.name:
+        text = f"the plan is named {plan.name}, the problem {problem.document.name}"
+        findings.add("plan.name", text, amount=1.0, unit="documents")
+    if plan.solve_seconds < 0:
+        text = f"solving is said to have taken {plan.solve_seconds:g} s"
+        findings.add("plan.solve_seconds", text, amount=-plan.solve_seconds, unit="s")
+
+
+def _check_finite(plan: Plan, findings: Findings) -> bool:
+    clean = True
+    for place, value in _numbers(dump_plan(plan), ""):
+        if not math.isfinite(value):
+            clean = False
+            findings.add("plan.finite", f"{place} is {value}, not a finite number", amount=1.0, unit="numbers")
+    return clean
+
+
+def _numbers(value: Any, place: str) -> Iterator[tuple[str, float]]:
+    if isinstance(value, float):
+        yield place, value
+    elif isinstance(value, dict):
+        for key, item in value.items():
+            yield from _numbers(item, f"{place}/{key}")
+    elif isinstance(value, list):
+        for index, item in enumerate(value):
+            yield from _numbers(item, f"{place}/{index}")
+
+
+def _check_infeasible(plan: Plan, findings: Findings) -> None:
+    for what, there in (
+        ("series", plan.series is not None),
+        ("runs", any(entry.runs for entry in plan.jobs)),
+        ("an objective", plan.objective is not None),
+        ("a bound", plan.bound is not None),
+        ("a gap", plan.gap is not None),
+        ("terms", bool(plan.terms)),
+        ("unmet wishes", bool(plan.unmet)),
+    ):
+        if there:
+            findings.add("infeasible.content", f"an infeasible plan carries {what}", amount=1.0, unit="fields")
+    if not any(sentence.strip() for sentence in plan.conflicts):
+        text = "an infeasible plan must say in its conflicts what stands against what"
+        findings.add("infeasible.conflicts", text, amount=1.0, unit="sentences")
+
+
+def _check_plan(day: Day, plan: Plan, gap: float | None, findings: Findings) -> None:
+    problem = day.problem
+    if plan.conflicts:
+        text = f"the plan is {plan.status} and still lists conflicts"
+        findings.add("plan.conflicts", text, amount=len(plan.conflicts), unit="sentences")
+    tracks = _check_jobs(day, plan, findings)
+    all_hours = [judge_hours(day, track, findings) for track in tracks]
+    check_unmet(plan, all_hours, findings)
+    check_bound(plan, problem, gap, findings)
+    if plan.series is None:
+        findings.add("series.missing", f"the plan is {plan.status} and has no series", amount=1.0, unit="fields")
+    elif _check_lengths(day, plan.series, findings):
+        check_power(day, plan.series, tracks, findings)
+        for battery in problem.batteries:
+            check_battery(day, battery, plan.series, findings)
+        check_terms(plan, terms_of(day, plan.series, all_hours), problem.site.currency, findings)
+
+
+def _check_jobs(day: Day, plan: Plan, findings: Findings) -> list[Track]:
+    entries = {entry.id: entry for entry in plan.jobs}
+    known = {job.id for job in day.problem.jobs}
+    for name, times in Counter(entry.id for entry in plan.jobs).items():
+        if name not in known:
+            text = f"the plan has a job {name}, the problem has none"
+            findings.add("jobs.unknown", text, amount=1.0, unit="jobs", job=name)
+        elif times > 1:
+            text = f"job {name} stands {times} times in the plan"
+            findings.add("jobs.twice", text, amount=times - 1.0, unit="jobs", job=name)
+    tracks = []
+    for job in day.problem.jobs:
+        if job.id not in entries:
+            text = f"job {job.id} of the problem is missing in the plan"
+            findings.add("jobs.missing", text, amount=1.0, unit="jobs", job=job.id)
+            continue
+        track = lay(day, job, entries[job.id], findings)
+        check_window(day, track, findings)
+        tracks.append(track)
+    return tracks
+
+
+def _check_lengths(day: Day, series: PlanSeries, findings: Findings) -> bool:
+    """Arrays of ``slots`` values, and for batteries exactly those of the problem."""
+    before = len(findings.violations)
+    for name in PlanSeries.model_fields:
+        value = getattr(series, name)
+        rows: dict[str, list[float]] = {"": value} if isinstance(value, list) else value
+        if isinstance(value, dict):
+            _check_names(name, set(value), day.problem, findings)
+        for key, row in rows.items():
+            if len(row) != day.slots:
+                label = f"{name}/{key}".rstrip("/")
+                text = f"series {label} has {len(row)} values, the horizon has {day.slots} slots"
+                findings.add("series.length", text, amount=len(row) - day.slots, unit="values")
+    return len(findings.violations) == before
+
+
+def _check_names(series: str, said: set[str], problem: Problem, findings: Findings) -> None:
+    known = {battery.name for battery in problem.batteries}
+    for name in sorted(said ^ known):
+        word = "missing for battery" if name in known else "given for an unknown battery"
+        findings.add("series.battery", f"series {series} is {word} {name}", amount=1.0, unit="series")
