@@ -17,7 +17,7 @@ setup: .venv/runtime.stamp ## the environment that the service needs (uv where f
 .venv/runtime.stamp: requirements/runtime.lock pyproject.toml deploy/setup.sh
 	@PYTHON=$(PYTHON) sh deploy/setup.sh runtime
 
-.venv/dev.stamp: requirements/dev.lock requirements/runtime.lock pyproject.toml deploy/setup.sh
+.venv/dev.stamp: requirements/dev.lock pyproject.toml deploy/setup.sh
 	@PYTHON=$(PYTHON) sh deploy/setup.sh dev
 
 run: setup ## set up if needed, then serve the sample site; prints its address and, once, the first key
@@ -45,9 +45,10 @@ format: .venv/dev.stamp ## put the format and the import order right
 
 LOCK := uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --no-header --python-version 3.11
 
-lock: ## make both locks anew from pyproject.toml (needs uv; UPGRADE=--upgrade takes newer versions)
-	$(LOCK) $(UPGRADE) --group build pyproject.toml -o requirements/runtime.lock
-	$(LOCK) $(UPGRADE) --group build --group dev -c requirements/runtime.lock pyproject.toml -o requirements/dev.lock
+lock: ## make the locks anew from pyproject.toml (needs uv; UPGRADE=--upgrade takes newer versions)
+	$(LOCK) $(UPGRADE) pyproject.toml -o requirements/runtime.lock
+	$(LOCK) $(UPGRADE) -c requirements/runtime.lock --group pyproject.toml:dev -o requirements/dev.lock
+	$(LOCK) $(UPGRADE) -c requirements/dev.lock --group pyproject.toml:build -o requirements/build.lock
 
 bundle: .venv/runtime.stamp ## one archive in dist/ that installs with no network at all
 	PYTHON=$(PYTHON) sh deploy/bundle.sh

@@ -4,7 +4,8 @@
 # checked; our own package is installed last, with nothing left for an index to answer.
 set -eu
 which=$1
-lock=requirements/$which.lock
+locks="-r requirements/runtime.lock -r requirements/build.lock"
+[ "$which" = runtime ] || locks="$locks -r requirements/$which.lock"
 began=$(date +%s)
 if [ -z "${CHERGUI_NO_UV:-}" ] && command -v uv >/dev/null 2>&1; then
   tool=uv
@@ -22,8 +23,8 @@ else
   fi
   install=".venv/bin/python -m pip install --quiet --disable-pip-version-check --no-input"
 fi
-echo "chergui: setting up .venv from $lock with $tool ..."
-$install --require-hashes --only-binary :all: -r "$lock"
+echo "chergui: setting up .venv from requirements/$which.lock with $tool ..."
+$install --require-hashes --only-binary :all: $locks
 $install --no-deps --no-build-isolation --no-index -e .
 # The interactive charts' script is made once from what vl-convert carries; the server's SVG needs none.
 if [ -f api/pages/bundle.py ]; then .venv/bin/python -m api.pages.bundle; fi
