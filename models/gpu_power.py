@@ -59,6 +59,7 @@ class GpuModel(Checked):
 
     key: Name = Field(description="how pools refer to it, e.g. H100-SXM")
     title: Text = ""
+    device_names: tuple[Text, ...] = Field((), description="parts of the name that the driver prints, for chergui init")
     min_limit_w: Above0
     max_limit_w: Above0
     idle_w: AtLeast0

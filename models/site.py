@@ -6,6 +6,7 @@ MWh, watts at the GPU, temperatures degC, prices in ``currency``.
 
 from __future__ import annotations
 
+import difflib
 from collections.abc import Iterable, Mapping
 from datetime import timedelta
 from typing import Annotated, Any, Literal
@@ -135,6 +136,15 @@ class BaseLoad(Checked):
             yield Fault("by_hour", "not_24", f"{len(self.by_hour)} factors; write 24, one an hour, or none")
 
 
+class SyntheticJobs(Checked):
+    """What the made-up jobs of a sample day look like; never mixed into a real queue."""
+
+    jobs_per_day: Count = 60
+    utilisation: Fraction = Field(0.65, description="of the pools' GPU-hours that a day's jobs ask for")
+    median_run_h: Above0 = 5.0
+    note: Text = ""
+
+
 class WeatherSource(Checked):
     """Where weather comes from; nothing outside is asked unless ``kind`` says so."""
 
@@ -213,6 +223,7 @@ class Site(Checked):
     wishes: Wishes
     weather: WeatherSource = WeatherSource()
     planning: Planning = Planning()
+    synthetic: SyntheticJobs = SyntheticJobs()
     gpu_models: tuple[GpuModel, ...] = Field(
         (), description="rows of the GPU catalogue that the pools use; own rows, e.g. measured ones, win"
     )
@@ -328,7 +339,9 @@ def cross_faults(raw: Mapping[str, Any]) -> list[Fault]:
             message = f"{row['phase']!r} is no phase of this site; known: {', '.join(map(str, phases)) or 'none'}"
             found.append(Fault(f"{place}.phase", "unknown_phase", message))
         if "gpu" in row and row["gpu"] not in models:
-            message = f"{row['gpu']!r} is in no catalogue; known here: {', '.join(map(str, models)) or 'none'}"
+            near = difflib.get_close_matches(str(row["gpu"]), [str(key) for key in models], 1, 0.5)
+            mend = f"did you mean {near[0]}?" if near else f"known: {', '.join(map(str, models)) or 'none'}"
+            message = f"{row['gpu']!r} is in no catalogue and no row of gpu_models; {mend}"
             found.append(Fault(f"{place}.gpu", "unknown_gpu", message))
         found += _default_faults(place, row, models.get(row.get("gpu")))
     return found

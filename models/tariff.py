@@ -48,13 +48,8 @@ class Period(Checked):
         """Hours that run backwards."""
         for k, (first, last) in enumerate(self.hours):
             if first >= last:
-                yield Fault(
-                    f"hours[{k}]",
-                    "hours_backwards",
-                    f"[{first:g}, {last:g}] ends before it begins; split it at midnight: [{first:g}, 24] and [0, {last:g}]"
-                    if last > 0
-                    else f"[{first:g}, {last:g}] ends before it begins; write [{first:g}, 24]",
-                )
+                mend = f"split it at midnight: [{first:g}, 24] and [0, {last:g}]" if last else f"write [{first:g}, 24]"
+                yield Fault(f"hours[{k}]", "hours_backwards", f"[{first:g}, {last:g}] ends before it begins; {mend}")
 
 
 class Tariff(Checked):

@@ -1,0 +1,104 @@
+"""Read a site file: TOML in, a checked :class:`models.site.Site` out, catalogue rows filled in.
+
+A site file names a GPU by its key and a side of the cooling plant by ``model``; both are looked up in the
+catalogues that ship with the package. Rows of the file's own (``[[gpu_models]]``) win over them.
+"""
+
+from __future__ import annotations
+
+import difflib
+import tomllib
+from functools import cache
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+from models.errors import Fault, InvalidInput
+from models.site import Site, site_from
+
+SAMPLES = ("dakhla", "local")
+
+
+def sample_path(name: str) -> Path:
+    """Path of a site file that ships with the package; see :data:`SAMPLES`."""
+    return Path(str(files("data") / "sites" / f"{name}.toml"))
+
+
+@cache
+def _catalogue(name: str) -> tuple[dict[str, Any], ...]:
+    text = (files("data") / "catalogues" / f"{name}.toml").read_text(encoding="utf-8")
+    (rows,) = tomllib.loads(text).values()
+    return tuple(rows)
+
+
+def gpu_rows() -> tuple[dict[str, Any], ...]:
+    """Rows of the GPU catalogue as plain data."""
+    return _catalogue("gpus")
+
+
+def cooling_rows() -> tuple[dict[str, Any], ...]:
+    """Rows of the cooling catalogue as plain data."""
+    return _catalogue("cooling")
+
+
+def read_site(path: Path | str) -> Site:
+    """Site of a TOML file.
+
+    Raises:
+        InvalidInput: not readable, not TOML, or anything wrong in it; every fault at once, by dotted path.
+    """
+    what = f"the site file {path}"
+    try:
+        raw = tomllib.loads(Path(path).read_text(encoding="utf-8"))
+    except OSError as error:
+        raise InvalidInput(what, [Fault("", "not_readable", f"{error.strerror}; check the path")]) from None
+    except UnicodeDecodeError as error:
+        message = f"byte {error.start} is not UTF-8; save it as UTF-8"
+        raise InvalidInput(what, [Fault("", "not_utf8", message)]) from None
+    except tomllib.TOMLDecodeError as error:
+        raise InvalidInput(what, [Fault("", "not_toml", f"not TOML: {error}")]) from None
+    return resolved_site(raw, what)
+
+
+def resolved_site(raw: dict[str, Any], what: str = "the site") -> Site:
+    """Site of plain data as a site file holds it, catalogue rows looked up.
+
+    Raises:
+        InvalidInput: every fault at once, by dotted path.
+    """
+    found: list[Fault] = []
+    full = dict(raw)
+    own = raw.get("gpu_models", [])
+    if isinstance(own, list):
+        keys = {row.get("key") for row in own if isinstance(row, dict)}
+        full["gpu_models"] = [*own, *(row for row in gpu_rows() if row["key"] not in keys)]
+    cooling = raw.get("cooling")
+    if isinstance(cooling, dict):
+        full["cooling"] = {**cooling, **_sides(cooling, found)}
+    try:
+        site = site_from(full, what)
+    except InvalidInput as error:
+        lost = tuple(fault.pointer.removesuffix(".model") + "." for fault in found)
+        others = [f for f in error.faults if not (f.code == "missing" and lost and f.pointer.startswith(lost))]
+        raise InvalidInput(what, sorted([*found, *others], key=lambda fault: fault.pointer)) from None
+    if found:
+        raise InvalidInput(what, found)
+    return site
+
+
+def _sides(cooling: dict[str, Any], found: list[Fault]) -> dict[str, Any]:
+    rows = {row["key"]: {k: v for k, v in row.items() if k not in ("key", "title")} for row in cooling_rows()}
+    sides: dict[str, Any] = {}
+    for side in ("air", "liquid"):
+        given = cooling.get(side)
+        if not isinstance(given, dict) or not isinstance(given.get("model"), str):
+            continue
+        row = rows.get(given["model"])
+        if row is None:
+            near = difflib.get_close_matches(given["model"], rows, 1, 0.5)
+            mend = f"did you mean {near[0]}?" if near else f"known: {', '.join(rows)}"
+            message = f"{given['model']!r} is no row of the cooling catalogue; {mend}"
+            found.append(Fault(f"cooling.{side}.model", "unknown_cooling_model", message))
+        else:
+            sides[side] = {**row, **given}
+    return sides
