@@ -24,6 +24,11 @@ def sample_path(name: str) -> Path:
     return Path(str(files("data") / "sites" / f"{name}.toml"))
 
 
+def find_site(text: str) -> Path:
+    """Path of a site file from what an operator typed: a sample's name, or a path."""
+    return sample_path(text) if text in SAMPLES else Path(text)
+
+
 @cache
 def _catalogue(name: str) -> tuple[dict[str, Any], ...]:
     text = (files("data") / "catalogues" / f"{name}.toml").read_text(encoding="utf-8")

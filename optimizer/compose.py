@@ -1,0 +1,291 @@
+"""A site's day as a problem document: what is known about site, weather, jobs and state, put into the contract's words.
+
+The document is plain data, valid under :class:`optimizer.document.Problem` and the contract's further rules,
+so a composed day and a hand-written one go through the same door.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from models import cooling
+from models.cooling_plant import CoolingPlant
+from models.errors import Fault, InvalidInput
+from models.gpu_power import levels
+from models.horizon import Horizon, rfc3339
+from models.jobs import TrainingJob
+from models.site import Site
+from models.supply import Battery
+from models.tariff import prices
+
+_DIGITS = 9
+_SOC_HAIR = 1e-6
+
+
+@dataclass(frozen=True, slots=True)
+class Availability:
+    """What nature and maintenance give, one value a slot.
+
+    ``base_load_mw`` None: the site's own shape. Bulb temperatures are needed where the site has a cooling
+    plant. ``gpus``: available GPUs by pool, for pools under maintenance.
+    """
+
+    pv_mw: Sequence[float]
+    wind_mw: Sequence[float]
+    base_load_mw: Sequence[float] | None = None
+    dry_bulb_c: Sequence[float] | None = None
+    wet_bulb_c: Sequence[float] | None = None
+    gpus: Mapping[str, Sequence[int]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class SiteState:
+    """Where a site stands at the start of a horizon: stored energy by battery, highest import of the billing period."""
+
+    soc_mwh: Mapping[str, float]
+    peak_so_far_mw: float
+
+
+def assumed_state(site: Site) -> SiteState:
+    """State until telemetry tells, as the site file assumes it."""
+    return SiteState({b.name: b.assumed_mwh for b in site.batteries}, site.grid.peak_assumed_mw)
+
+
+def compose(
+    site: Site,
+    horizon: Horizon,
+    availability: Availability,
+    jobs: Iterable[TrainingJob],
+    state: SiteState,
+    name: str,
+) -> dict[str, Any]:
+    """Raw problem document of one horizon.
+
+    Times are put on slot borders: ``release`` and ``pinned_start`` up, ``deadline`` down, so that nothing starts
+    early and no promise is stretched. A job whose deadline lies beyond the horizon owes its fair part inside
+    (work x part of its window that the horizon covers, the window counted from release or slot 0, whichever is
+    later) and earns the site's ``value_per_gpu_h`` for the rest. A battery below its reserve may be planned from
+    where it stands; its end is asked no higher than it can be charged to.
+
+    Raises:
+        InvalidInput: series of a wrong length, unknown pools, gangs larger than their pool, more running GPUs than a
+            pool has, ids twice, stored energy outside physical limits; every fault at once.
+    """
+    queue = list(jobs)
+    faults = [
+        *_series_faults(site, horizon, availability),
+        *_job_faults(site, queue, availability),
+        *_state_faults(site, state),
+    ]
+    if faults:
+        raise InvalidInput(f"the day {name!r} of site {site.name!r}", faults)
+    tariff = prices(site.tariff, horizon, site.zone)
+    base = availability.base_load_mw
+    document: dict[str, Any] = {
+        "schema_version": "1.0",
+        "name": name,
+        "site": {"name": site.name, "timezone": site.timezone, "currency": site.currency},
+        "horizon": {
+            "start": rfc3339(horizon.start),
+            "step_minutes": round(horizon.step_h * 60),
+            "slots": horizon.slots,
+        },
+        "series": {
+            "pv_available_mw": _rounded(availability.pv_mw),
+            "wind_available_mw": _rounded(availability.wind_mw),
+            "base_load_mw": _rounded(site.base_load_mw(horizon) if base is None else base),
+            "import_price_per_mwh": _rounded(tariff.import_per_mwh),
+            "export_price_per_mwh": _rounded(tariff.export_per_mwh),
+            "carbon_kg_per_mwh": [site.grid.carbon_kg_per_mwh] * horizon.slots,
+        },
+        "grid": _grid(site, horizon, state),
+        "batteries": [_battery(b, state.soc_mwh[b.name], horizon) for b in site.batteries],
+        "distribution_efficiency": site.distribution_efficiency,
+        "pools": [
+            {
+                "name": pool.name,
+                "gpu": pool.gpu,
+                "gpus": list(availability.gpus[pool.name]) if pool.name in availability.gpus else pool.gpus,
+                "idle_w_per_gpu": site.idle_w(pool),
+            }
+            for pool in site.pools
+        ],
+        "feeds": [{"name": f.name, "pools": list(f.pools), "limit_mw": f.limit_mw} for f in site.feeds],
+        "jobs": [_job(site, horizon, job) for job in queue],
+        "gap": site.planning.gap,
+        "time_limit_s": site.planning.time_limit_s,
+    }
+    dry, wet = availability.dry_bulb_c, availability.wet_bulb_c
+    if dry is not None:
+        document["series"]["dry_bulb_c"] = _rounded(dry)
+    if wet is not None:
+        document["series"]["wet_bulb_c"] = _rounded(wet)
+    if site.cooling is not None and dry is not None and wet is not None:
+        document["cooling"] = _cooling(site.cooling, dry, wet)
+    return document
+
+
+def _rounded(values: Iterable[float]) -> list[float]:
+    return [round(float(value), _DIGITS) for value in values]
+
+
+def _grid(site: Site, horizon: Horizon, state: SiteState) -> dict[str, Any]:
+    return {
+        "import_limit_mw": site.import_limit_mw(horizon) if site.grid.windows else site.grid.import_limit_mw,
+        "export_limit_mw": site.grid.export_limit_mw,
+        "demand_charge_per_mw": site.tariff.demand_charge_per_mw,
+        "peak_so_far_mw": state.peak_so_far_mw,
+        "import_ramp_mw_per_slot": site.grid.import_ramp_mw_per_slot,
+        "carbon_price_per_kg": site.grid.carbon_price_per_kg,
+    }
+
+
+def _battery(battery: Battery, soc_mwh: float, horizon: Horizon) -> dict[str, Any]:
+    start = min(max(soc_mwh, battery.soc_min_mwh), battery.top_mwh)
+    reach = start + horizon.slots * horizon.step_h * battery.power_mw * battery.charge_efficiency
+    return {
+        "name": battery.name,
+        "power_mw": battery.power_mw,
+        "energy_mwh": battery.energy_mwh,
+        "charge_efficiency": battery.charge_efficiency,
+        "discharge_efficiency": battery.discharge_efficiency,
+        "soc_start_mwh": start,
+        "soc_min_mwh": min(battery.floor_mwh, start),
+        "soc_max_mwh": battery.top_mwh,
+        "soc_end_min_mwh": min(battery.end_min_mwh, reach),
+        "wear_cost_per_mwh": battery.wear_cost_per_mwh,
+    }
+
+
+def _cooling(plant: CoolingPlant, dry_bulb_c: Sequence[float], wet_bulb_c: Sequence[float]) -> dict[str, Any]:
+    found = cooling.tangents(plant, dry_bulb_c, wet_bulb_c)
+    return {
+        "tangents": [
+            {"slope": _rounded(slope), "intercept_mw": _rounded(intercept)}
+            for slope, intercept in zip(found.slope, found.intercept_mw, strict=True)
+        ],
+        "capacity_heat_mw": _rounded(found.capacity_heat_mw),
+    }
+
+
+def _up(horizon: Horizon, moment: datetime) -> datetime:
+    return horizon.at(-((horizon.start - moment) // horizon.step))
+
+
+def _down(horizon: Horizon, moment: datetime) -> datetime:
+    return horizon.at(horizon.slot(moment))
+
+
+def due_h(job: TrainingJob, horizon: Horizon) -> float:
+    """Hours at full speed, per copy, that a job owes inside the horizon.
+
+    All of its work where the deadline lies inside or there is none; else the part of the work that corresponds to
+    the part of its window (from release or slot 0, whichever is later, to the deadline) inside the horizon; nothing
+    where it is released after the horizon.
+    """
+    if job.deadline is None or job.deadline <= horizon.end:
+        return job.work_h if job.release < horizon.end else 0.0
+    first = max(_up(horizon, job.release), horizon.start)
+    if first >= horizon.end:
+        return 0.0
+    return job.work_h * ((horizon.end - first) / (job.deadline - first))
+
+
+def _job(site: Site, horizon: Horizon, job: TrainingJob) -> dict[str, Any]:
+    pool = site.pool(job.pool)
+    late = site.wishes.late_per_gpu_h.get(job.priority)
+    return {
+        "id": job.id,
+        "pool": job.pool,
+        "gpus": job.gpus,
+        "count": job.count,
+        "tenant": job.tenant,
+        "work_h": job.work_h,
+        "due_h": min(job.work_h, round(due_h(job, horizon), _DIGITS)),
+        "levels": levels(job.gpus, site.gpu(pool.gpu), job.workload, site.host_w(pool)),
+        "release": rfc3339(_up(horizon, job.release)),
+        "deadline": None if job.deadline is None else rfc3339(_down(horizon, job.deadline)),
+        "late_cost_per_h": None if late is None else late * job.gpus,
+        "unmet_cost_per_h": site.wishes.unmet_per_gpu_h[job.priority] * job.gpus,
+        "work_value_per_h": site.wishes.value_per_gpu_h * job.gpus,
+        "preemptible": job.preemptible,
+        "restart_loss_h": job.restart_loss_h,
+        "start_cost": job.start_cost,
+        "min_run_slots": job.min_run_slots,
+        "min_pause_slots": job.min_pause_slots,
+        "max_pauses": job.max_pauses,
+        "state": job.state,
+        "ran_slots": job.ran_slots,
+        "pinned_start": None if job.pinned_start is None else rfc3339(_up(horizon, job.pinned_start)),
+        "held": job.held,
+    }
+
+
+def _series_faults(site: Site, horizon: Horizon, availability: Availability) -> Iterable[Fault]:
+    needed = ["pv_mw", "wind_mw"]
+    if site.cooling is not None:
+        needed += ["dry_bulb_c", "wet_bulb_c"]
+    series: dict[str, Sequence[float] | None] = {
+        key: getattr(availability, key) for key in ("pv_mw", "wind_mw", "base_load_mw", "dry_bulb_c", "wet_bulb_c")
+    }
+    for key, values in series.items():
+        if values is None:
+            if key in needed:
+                yield Fault(f"availability.{key}", "missing", "the site's cooling plant needs it; add it")
+        elif len(values) != horizon.slots:
+            message = f"{len(values)} values for {horizon.slots} slots; give one a slot"
+            yield Fault(f"availability.{key}", "wrong_length", message)
+    known = {pool.name: pool.gpus for pool in site.pools}
+    for name, gpus in availability.gpus.items():
+        place = f"availability.gpus.{name}"
+        if name not in known:
+            yield Fault(place, "unknown_pool", f"there is no pool {name!r}; known: {', '.join(known)}")
+        elif len(gpus) != horizon.slots:
+            yield Fault(place, "wrong_length", f"{len(gpus)} values for {horizon.slots} slots; give one a slot")
+        elif not all(0 <= n <= known[name] for n in gpus):
+            yield Fault(place, "outside_limits", f"some value lies outside 0 to {known[name]}; mend it")
+
+
+def _job_faults(site: Site, jobs: Sequence[TrainingJob], availability: Availability) -> Iterable[Fault]:
+    pools = {pool.name: pool.gpus for pool in site.pools}
+    running = dict.fromkeys(pools, 0)
+    seen: set[str] = set()
+    for k, job in enumerate(jobs):
+        if job.id in seen:
+            yield Fault(f"jobs[{k}].id", "duplicate_name", f"{job.id!r} stands twice; rename one")
+        seen.add(job.id)
+        if job.pool not in pools:
+            yield Fault(f"jobs[{k}].pool", "unknown_pool", f"there is no pool {job.pool!r}; known: {', '.join(pools)}")
+            continue
+        if job.gpus > pools[job.pool]:
+            message = f"{job.gpus} GPUs, but pool {job.pool!r} has {pools[job.pool]}; make the gang smaller"
+            yield Fault(f"jobs[{k}].gpus", "larger_than_pool", message)
+        if job.state == "running":
+            running[job.pool] += job.gpus * job.count
+    for name, used in running.items():
+        there = max(availability.gpus[name], default=0) if name in availability.gpus else pools[name]
+        if used > there:
+            message = f"running jobs hold {used} GPUs, but the pool has {there}; mend the states or the pool"
+            yield Fault(f"pools.{name}", "more_running_than_gpus", message)
+
+
+def _state_faults(site: Site, state: SiteState) -> Iterable[Fault]:
+    for battery in site.batteries:
+        place = f"state.soc_mwh.{battery.name}"
+        if battery.name not in state.soc_mwh:
+            yield Fault(place, "missing", "no stored energy is known; take assumed_state(site) or read the battery")
+            continue
+        soc = state.soc_mwh[battery.name]
+        hair = _SOC_HAIR * battery.energy_mwh
+        if not battery.soc_min_mwh - hair <= soc <= battery.top_mwh + hair:
+            yield Fault(
+                place,
+                "outside_limits",
+                f"{soc:g} MWh lies outside {battery.soc_min_mwh:g} to {battery.top_mwh:g} MWh; check the reading, or "
+                "mend soc_min_mwh and soc_max_mwh in the site file",
+            )
+    if state.peak_so_far_mw < 0:
+        yield Fault("state.peak_so_far_mw", "negative", f"{state.peak_so_far_mw:g} MW; write 0 or more")
