@@ -87,7 +87,11 @@ class GpuPool(Checked):
 
 
 class ShedGroup(Checked):
-    """Pools that are stopped together when power must fall, and how long that takes."""
+    """Pools that are stopped together when power must fall, and how long that takes.
+
+    ``suspend`` ends every job of the pools, preemptible ones by a checkpoint, the others hard, in the order of the
+    pools' ``suspend_order``; nodes stay on. ``switch_off`` takes the nodes' power too, where the pool allows it.
+    """
 
     name: Name
     pools: tuple[Name, ...] = Field(min_length=1)

@@ -97,7 +97,7 @@ def _gangs(pool: GpuPool, run_h: Values, wanted: float, rng: np.random.Generator
     large = choice[choice >= _SMALL * pool.gpus]
     draw = rng.random(run_h.size)
     few = small[(draw * small.size).astype(int)] if small.size else choice[np.zeros(run_h.size, int)]
-    is_small = (rng.random(run_h.size) < 0.6) & bool(small.size)
+    is_small = (rng.permutation(run_h.size) < round(0.6 * run_h.size)) & bool(small.size)
     best = few
     for bend in np.linspace(3.0, -3.0, 121):
         weight = large.astype(float) ** -bend
