@@ -6,11 +6,14 @@
 from __future__ import annotations
 
 import importlib
-from typing import Any
+from importlib.metadata import version
+from typing import Annotated, Any
 
-import click
+import typer
+from typer.core import TyperGroup
 from typer.main import get_command
 
+from api.house import require_one_house
 from models.horizon import use_packaged_time_zones
 
 _COMMANDS: dict[str, tuple[str, str]] = {
@@ -28,32 +31,54 @@ _COMMANDS: dict[str, tuple[str, str]] = {
 }
 
 
-class _Lazy(click.Group):
-    """Imports a command's module when the command is asked for."""
+class _Lazy(TyperGroup):
+    """Imports a command's module when the command is asked for.
 
-    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002
+    Typer's own group, not click's: Typer may carry a click of its own, and one's exits and usage
+    errors are strangers to the other.
+    """
+
+    def list_commands(self, ctx: Any) -> list[str]:  # noqa: ARG002
         return list(_COMMANDS)
 
-    def get_command(self, ctx: click.Context, name: str) -> click.Command | None:  # noqa: ARG002
-        if name not in _COMMANDS:
+    def get_command(self, ctx: Any, cmd_name: str) -> Any:  # noqa: ARG002
+        if cmd_name not in _COMMANDS:
             return None
-        module, _ = _COMMANDS[name]
-        group: Any = get_command(importlib.import_module(module).app)
-        found: click.Command | None = group.commands.get(name) if isinstance(group, click.Group) else group
-        return found
+        found = get_command(importlib.import_module(_COMMANDS[cmd_name][0]).app)
+        return found.commands.get(cmd_name) if isinstance(found, TyperGroup) else found
 
-    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002
+    def format_commands(self, ctx: Any, formatter: Any) -> None:  # noqa: ARG002
         with formatter.section("Commands"):
             formatter.write_dl([(name, text) for name, (_, text) in _COMMANDS.items()])
 
 
-@click.group(cls=_Lazy, context_settings={"help_option_names": ["-h", "--help"]})
-@click.version_option(package_name="chergui", prog_name="chergui")
-def _chergui() -> None:
+app = typer.Typer(
+    cls=_Lazy,
+    add_completion=False,
+    no_args_is_help=True,
+    rich_markup_mode=None,  # the help must neither wait for Rich nor import every command
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"chergui, version {version('chergui')}")
+        raise typer.Exit
+
+
+@app.callback()
+def _chergui(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Show the version and exit.")
+    ] = False,
+) -> None:
     """Plans the day of a GPU data centre around sun, wind, heat and price."""
 
 
 def main() -> None:
     """Entry point of the console script."""
+    require_one_house()
     use_packaged_time_zones()
-    _chergui()
+    app(prog_name="chergui")
