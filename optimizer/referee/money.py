@@ -9,7 +9,7 @@ import numpy as np
 from optimizer.document import Plan, PlanSeries, Problem
 
 from .day import Day
-from .findings import Findings, near_money
+from .findings import HOURS_FLOOR_H, Findings, near_h, near_money
 from .hours import Hours
 
 # Above half, a gap is not a statement about quality any more; no plan may call that optimal unasked.
@@ -45,7 +45,7 @@ def terms_of(day: Day, series: PlanSeries, all_hours: Iterable[Hours]) -> dict[s
             ("work_value", -hours.beyond_due, job.work_value_per_h),
         ):
             hourly[name] += amount * price
-            slack[name] += 1e-6 * price * max(1.0, hours.due)
+            slack[name] += price * near_h(amount) + HOURS_FLOOR_H * price * hours.due
         hourly["starts"] += hours.starts.paid * job.start_cost
     for name, value in hourly.items():
         terms[name] = (value, near_money(value) + slack[name])

@@ -31,7 +31,7 @@ def made_edition(
     step = timedelta(minutes=step_minutes)
     step_h = step_minutes / 60
     hours = [((start + k * step).hour + (start + k * step).minute / 60) for k in range(slots)]
-    pv = [round(max(0.0, 22 * math.sin(math.pi * (h - 7) / 11)), 4) if 7 <= h <= 18 else 0.0 for h in hours]
+    pv = [round(max(0.0, 17 * math.sin(math.pi * (h - 7) / 11)), 4) if 7 <= h <= 18 else 0.0 for h in hours]
     wind = [round(6 + 3 * math.sin(2 * math.pi * h / 24 + 2) + math.sin(k / 5), 4) for k, h in enumerate(hours)]
     price = [1400.0 if 17 <= h < 22 else 700.0 if 7 <= h < 17 else 500.0 for h in hours]
     problem: dict[str, Any] = {
@@ -72,7 +72,7 @@ def made_edition(
     placed: list[tuple[int, int]] = []
     for number in range(jobs):
         pool = "h100-a" if number % 3 else "b200-a"
-        gpus = (512, 256, 1024)[number % 3]
+        gpus = (1024, 1536, 2048)[number % 3]
         full = gpus * (1100 if pool == "h100-a" else 1600) / 1e6
         length = 8 + (number * 7) % 29
         begin = (number * 11) % max(1, slots - length - 6)
