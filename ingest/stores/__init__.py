@@ -1,0 +1,1 @@
+"""Where telemetry is kept: embedded (default), memory (reference and test double), InfluxDB."""

@@ -1,0 +1,144 @@
+"""One suite for every telemetry store: what a writer and a reader may rely on."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+import numpy as np
+import pytest
+
+from ingest.points import Unsigned, point, to_ns
+from models.errors import InvalidInput, NotFound
+
+START = datetime(2026, 6, 1, tzinfo=UTC)
+QUARTER = timedelta(minutes=15)
+T0 = to_ns(START)
+S = 1_000_000_000
+
+
+def gpu(number, watts, at_s):
+    return point("gpu", {"site": "dakhla", "node": "n1", "gpu": f"GPU-{number}"}, {"power_w": watts}, T0 + at_s * S)
+
+
+def test_it_gives_back_the_mean_of_each_slot_and_nan_where_nothing_came(store):
+    store.write([gpu(0, 400.0, 0), gpu(0, 500.0, 60), gpu(0, 300.0, 900 + 899), gpu(0, 7.0, 3600)])
+    series = store.query("gpu.power_w", {"gpu": "GPU-0"}, START, START + timedelta(hours=1), QUARTER)
+    np.testing.assert_allclose(series.values, [450.0, 300.0, np.nan, np.nan], rtol=1e-12)
+    assert series.start == START
+    assert series.step == QUARTER
+    assert series.unit == "W"
+
+
+def test_slots_count_from_the_start_asked_for_not_from_the_hour(store):
+    store.write([gpu(0, 100.0, 7 * 60), gpu(0, 200.0, 7 * 60 + 899), gpu(0, 900.0, 22 * 60)])
+    start = START + timedelta(minutes=7)
+    series = store.query("gpu.power_w", {}, start, start + 2 * QUARTER, QUARTER)
+    np.testing.assert_allclose(series.values, [150.0, 900.0])
+
+
+def test_several_series_are_joined_only_as_asked(store):
+    store.write([gpu(0, 400.0, 0), gpu(1, 300.0, 0), gpu(0, 420.0, 900)])
+    hour = (START, START + 2 * QUARTER, QUARTER)
+    with pytest.raises(InvalidInput, match="2 series match"):
+        store.query("gpu.power_w", {"site": "dakhla"}, *hour)
+    joined = {how: store.query("gpu.power_w", {}, *hour, across=how).values for how in ("sum", "mean", "max", "min")}
+    np.testing.assert_allclose(joined["sum"], [700.0, np.nan])  # not 420: one of the two is missing
+    np.testing.assert_allclose(joined["mean"], [350.0, np.nan])
+    np.testing.assert_allclose(joined["max"], [400.0, np.nan])
+    np.testing.assert_allclose(joined["min"], [300.0, np.nan])
+
+
+def test_a_range_without_samples_is_not_found(store):
+    with pytest.raises(NotFound):
+        store.query("gpu.power_w", {}, START, START + QUARTER, QUARTER)
+    store.write([gpu(0, 400.0, 0)])
+    with pytest.raises(NotFound):
+        store.query("gpu.power_w", {"gpu": "GPU-9"}, START, START + QUARTER, QUARTER)
+    with pytest.raises(NotFound):
+        store.query("gpu.power_w", {}, START + QUARTER, START + 2 * QUARTER, QUARTER)
+
+
+def test_ranges_must_be_whole_slots(store):
+    store.write([gpu(0, 400.0, 0)])
+    for end, step in ((START, QUARTER), (START + timedelta(minutes=20), QUARTER), (START + QUARTER, timedelta(0))):
+        with pytest.raises(InvalidInput):
+            store.query("gpu.power_w", {}, START, end, step)
+
+
+def test_the_range_is_half_open(store):
+    store.write([gpu(0, 1.0, 0), gpu(0, 2.0, 900)])
+    assert [s.value for s in store.raw("gpu.power_w", {}, START, START + QUARTER)] == [1.0]
+
+
+def test_a_repeat_changes_nothing(store):
+    batch = [gpu(0, 400.0, 0), gpu(1, 410.0, 0), gpu(0, 390.0, 60)]
+    store.write(batch)
+    before = store.raw("gpu.power_w", {}, START, START + QUARTER)
+    store.write(batch)
+    assert store.raw("gpu.power_w", {}, START, START + QUARTER) == before
+    assert len(before) == 3
+
+
+def test_a_corrected_value_becomes_the_current_one(store):
+    store.write([gpu(0, 400.0, 0)])
+    store.write([gpu(0, 401.0, 0)])
+    assert [s.value for s in store.raw("gpu.power_w", {}, START, START + QUARTER)] == [401.0]
+
+
+def test_every_type_comes_back_as_it_went(store):
+    fields = {"a": 1.5, "b": 7, "c": True, "d": 'say "hi", \\ = é', "e": -(2**63), "f": 1e-300}
+    store.write([point("types", {"x": "y"}, fields, T0 + 123)])
+    for field, value in fields.items():
+        [sample] = store.latest(f"types.{field}", {"x": "y"})
+        assert sample.value == value
+        assert type(sample.value) is type(value)
+        assert sample.time_ns == T0 + 123
+
+
+def test_unsigned_numbers_keep_all_their_bits(store):
+    if not getattr(store, "has_unsigned", True):
+        pytest.skip("this server's version has no unsigned integers")
+    store.write([point("types", {}, {"u": Unsigned(2**64 - 1)}, T0), point("types", {}, {"u": Unsigned(1)}, T0 + 1)])
+    values = [s.value for s in store.raw("types.u", {}, START, START + QUARTER)]
+    assert values == [2**64 - 1, 1]
+    mean = store.query("types.u", {}, START, START + QUARTER, QUARTER).values[0]
+    assert mean == pytest.approx(2**63)
+
+
+def test_odd_names_and_tags_come_back_as_they_went(store):
+    tags = {"a b": "c,d", "e=f": "g\\h i", "naïve": "🌞", "quote": 'x"y', "deep": "a\\,b\\=c"}
+    store.write([point("odd name, with=all", tags, {"fi eld,=": 1.0}, T0)])
+    [sample] = store.latest("odd name, with=all.fi eld,=", {"a b": "c,d"})
+    assert dict(sample.tags) == tags
+
+
+def test_latest_is_by_time_and_not_by_arrival(store):
+    store.write([gpu(0, 2.0, 60), gpu(1, 5.0, 0)])
+    store.write([gpu(0, 1.0, 0)])
+    assert [(dict(s.tags)["gpu"], s.value) for s in store.latest("gpu.power_w", {})] == [("GPU-0", 2.0), ("GPU-1", 5.0)]
+    assert store.latest("gpu.power_w", {"gpu": "GPU-7"}) == []
+
+
+def test_a_value_of_another_type_is_refused_and_the_rest_kept(store):
+    store.write([gpu(0, 400.0, 0)])
+    written = store.write([gpu(0, 410.0, 60), gpu(0, "high", 120), gpu(0, 420.0, 180)])
+    assert [refusal.code for refusal in written.refused] == ["type_conflict"]
+    assert [s.value for s in store.raw("gpu.power_w", {}, START, START + QUARTER)] == [400.0, 410.0, 420.0]
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf"), 2**63])
+def test_what_is_no_finite_number_is_refused_at_once(store, value):
+    with pytest.raises(ValueError, match=r"finite|64 bits"):
+        store.write([gpu(0, 400.0, 0), gpu(1, value, 0)])
+    assert store.latest("gpu.power_w", {}) == []
+
+
+def test_an_empty_batch_is_no_error(store):
+    assert store.write([]).stored == 0
+
+
+def test_instants_before_1970_and_nanoseconds_are_kept(store):
+    early = datetime(1969, 12, 31, 23, 50, tzinfo=UTC)
+    store.write([point("old", {}, {"x": 3.0}, to_ns(early) + 1)])
+    assert store.latest("old.x", {})[0].time_ns == to_ns(early) + 1
+    assert list(store.query("old.x", {}, early, early + timedelta(minutes=5), timedelta(minutes=5)).values) == [3.0]

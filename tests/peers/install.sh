@@ -1,0 +1,33 @@
+#!/usr/bin/env bash
+# Installs the real servers and the browser that `pytest -m peer` uses. One function a peer; each
+# says what it installs and why. Needs root for the package manager; without it, says so and goes
+# on, and the tests skip loudly what is missing.
+set -u
+
+quiet_apt() {
+  if [ "$(id -u)" -ne 0 ]; then
+    echo "peers: $1 is not installed and only root may install it" >&2
+    return 1
+  fi
+  if [ -z "${APT_UPDATED:-}" ]; then
+    apt-get -qq update && APT_UPDATED=1
+  fi
+  DEBIAN_FRONTEND=noninteractive apt-get -qq install -y --no-install-recommends \
+    -o DPkg::Lock::Timeout=300 "$@" >/dev/null
+}
+
+influxdb() { # InfluxDB 1.6.7: the telemetry backend, written and read for real
+  command -v influxd >/dev/null && return 0
+  quiet_apt influxdb
+}
+
+missing=0
+for peer in ${PEERS:-influxdb}; do
+  if "$peer"; then
+    echo "peers: $peer is here"
+  else
+    echo "peers: $peer is MISSING; its tests will be skipped" >&2
+    missing=1
+  fi
+done
+[ "$(id -u)" -ne 0 ] || exit $missing
