@@ -95,6 +95,7 @@ _SENTENCES = {
     "model_type": "a table is expected here; write its keys under it",
     "model_attributes_type": "a table is expected here; write its keys under it",
     "tuple_type": "a list is expected here",
+    "too_short": "at least one is needed; add it",
 }
 
 
@@ -104,9 +105,12 @@ def faults_of(error: ValidationError, model: type[BaseModel], style: Literal["do
     Unknown keys are answered with the nearest known one where there is one.
     """
     found: dict[tuple[str, str], Fault] = {}
-    for item in error.errors(include_url=False):
+    items = error.errors(include_url=False)
+    for item in items:
         loc: tuple[Step, ...] = item["loc"]
         kind = item["type"]
+        if kind == "too_short" and any(other["loc"][: len(loc)] == loc != other["loc"] for other in items):
+            continue  # only short because its items were refused, which is said already
         if kind == "rules":
             for fault in item["ctx"]["faults"]:
                 place = place_of((*loc, *_split(fault.pointer)), style)

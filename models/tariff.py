@@ -15,7 +15,7 @@ from zoneinfo import ZoneInfo
 
 from pydantic import Field, Strict
 
-from models.checking import AtLeast0, Checked, Name, Number, Text, Whole
+from models.checking import AtLeast0, Checked, Name, Number, Text
 from models.errors import Fault
 from models.horizon import Horizon
 
@@ -63,7 +63,6 @@ class Tariff(Checked):
     holidays: tuple[date, ...] = Field((), description="local days on which holiday_as counts")
     holiday_as: Day = "sun"
     tax_per_mwh: AtLeast0 = Field(0.0, description="added to every import price")
-    months_billed: Whole = Field(1, ge=1, description="length of the billing period of the demand charge, in months")
 
     def faults(self) -> Iterable[Fault]:
         """Months and hours that no season or period covers, or that two cover."""
