@@ -1,0 +1,47 @@
+"""Random tiny days: the planner against the oracle that enumerates, and the referee against both.
+
+``CHERGUI_SOAK`` multiplies the number of days.
+"""
+
+from __future__ import annotations
+
+import os
+
+import brute_force
+import pytest
+import random_days
+
+from optimizer.document import parse_plan
+from optimizer.refusals import check_problem
+from optimizer.verify import verify
+
+SEEDS = range(20 * int(os.environ.get("CHERGUI_SOAK", "1")))
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_planner_oracle_and_referee_agree(seed: int) -> None:
+    from optimizer.rolling import plan as make_plan
+
+    raw = random_days.day(seed)
+    received = check_problem(raw)
+    answer = brute_force.solve(raw)
+    plan = make_plan(received, gap=1e-9, time_limit_s=60.0)
+    assert verify(received, plan, gap=1e-9) == []
+    if answer.objective is None:
+        assert plan.status == "infeasible"
+        assert plan.conflicts
+        return
+    assert plan.status == "optimal"
+    assert plan.objective == pytest.approx(answer.objective, rel=1e-5, abs=1e-5)
+
+
+@pytest.mark.parametrize("seed", range(1000, 1000 + 2 * len(SEEDS)))
+def test_the_referee_passes_the_oracle_s_plans(seed: int) -> None:
+    raw = random_days.day(seed)
+    answer = brute_force.solve(raw)
+    found = [] if answer.plan is None else verify(check_problem(raw), parse_plan(answer.plan), gap=1e-6)
+    assert found == []
+
+
+def test_most_random_days_have_a_plan() -> None:
+    assert sum(brute_force.solve(random_days.day(seed)).plan is not None for seed in range(20)) >= 15
