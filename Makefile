@@ -3,6 +3,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 SITE ?= data/sites/dakhla.toml
+DATA ?= var
 SHELL := /bin/sh
 
 .DEFAULT_GOAL := help
@@ -21,7 +22,7 @@ setup: .venv/runtime.stamp ## the environment that the service needs (uv where f
 	@PYTHON=$(PYTHON) sh deploy/setup.sh dev
 
 run: setup ## set up if needed, then serve the sample site; prints its address and, once, the first key
-	$(BIN)/chergui run --site $(SITE) --data-dir var $(if $(PORT),--port $(PORT))
+	$(BIN)/chergui run --site $(SITE) --data-dir $(DATA) $(if $(PORT),--port $(PORT))
 
 test: lint ## set up if needed, then all checks that need neither root nor a network
 	$(BIN)/pytest -m "not peer"
@@ -51,7 +52,7 @@ lock: ## make the locks anew from pyproject.toml (needs uv; UPGRADE=--upgrade ta
 	$(LOCK) $(UPGRADE) -c requirements/dev.lock --group pyproject.toml:build -o requirements/build.lock
 
 bundle: .venv/runtime.stamp ## one archive in dist/ that installs with no network at all
-	PYTHON=$(PYTHON) sh deploy/bundle.sh
+	@sh deploy/bundle.sh
 
 screenshot: .venv/dev.stamp ## the picture that heads the README, taken from a real run
 	$(BIN)/python docs/screenshot.py
