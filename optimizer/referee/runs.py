@@ -46,10 +46,11 @@ def lay(day: Day, job: Job, said: JobPlan, findings: Findings) -> Track:
     """Check every run of ``said`` for itself and spread it over its slots (clipped to the horizon)."""
     copies = np.zeros(day.slots, dtype=np.int64)
     power, work = np.zeros(day.slots), np.zeros(day.slots)
+    curve = upper_envelope(job.levels)
     last_end = None
     for number, run in enumerate(said.runs):
         _on_grid(day, job, number, run, findings)
-        _on_curve(day, job, run, findings)
+        _on_curve(day, job, run, curve, findings)
         if job.count == 1 and last_end is not None and run.start < last_end:
             findings.add(
                 "run.order",
@@ -115,8 +116,8 @@ def _on_grid(day: Day, job: Job, number: int, run: Run, findings: Findings) -> N
         )
 
 
-def _on_curve(day: Day, job: Job, run: Run, findings: Findings) -> None:
-    powers, speeds = upper_envelope(job.levels)
+def _on_curve(day: Day, job: Job, run: Run, curve: tuple[Floats, Floats], findings: Findings) -> None:
+    powers, speeds = curve
     slot = _slot(day, run)
     low, high = float(powers[0]), float(powers[-1])
     outside = max(low - run.power_mw, run.power_mw - high)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from collections.abc import Iterator
 from typing import Any
 
 import paper_day
@@ -117,6 +118,25 @@ def test_the_plan_on_paper_is_clean() -> None:
 def test_a_tampered_field_is_found_and_named(path: str, value: Any, rule: str) -> None:
     found = verify(paper_day.problem(), parse_plan(tampered(path, value)), gap=0.001)
     assert rule in {violation.rule for violation in found}, [violation.sentence for violation in found]
+
+
+def numbers(value: Any, path: str = "") -> Iterator[tuple[str, float]]:
+    if isinstance(value, dict):
+        for key, item in value.items():
+            yield from numbers(item, f"{path}/{key}")
+    elif isinstance(value, list):
+        for index, item in enumerate(value):
+            yield from numbers(item, f"{path}/{index}")
+    elif isinstance(value, float):
+        yield path[1:], value
+
+
+def test_no_number_of_a_plan_may_be_a_third_of_a_per_cent_off() -> None:
+    free = {"solve_seconds", "jobs/0/runs/0/limit_w", "jobs/0/runs/1/limit_w"}  # limits: tried above, in watts
+    for path, value in numbers(paper_day.raw_plan()):
+        for false in (value * 1.003 + 0.002, value - 0.003 - 0.003 * abs(value)):
+            raw = tampered(path, false)
+            assert path in free or verify(paper_day.problem(), parse_plan(raw), gap=0.001), (path, false)
 
 
 def test_a_violation_names_slot_job_amount_and_limit() -> None:
