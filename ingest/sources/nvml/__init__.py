@@ -1,0 +1,1 @@
+"""GPUs of this machine through NVIDIA's management library; see README.md for fields and units."""
