@@ -11,7 +11,9 @@ from collections import Counter
 from collections.abc import Iterator
 from typing import Any
 
-from optimizer.document import Plan, PlanSeries, Problem, ReceivedProblem, dump_plan
+from pydantic import BaseModel
+
+from optimizer.document import Plan, PlanSeries, Problem, ReceivedProblem
 
 from .referee.battery import check_battery
 from .referee.day import Day
@@ -60,7 +62,7 @@ def _check_identity(problem: ReceivedProblem, plan: Plan, findings: Findings) ->
 
 def _check_finite(plan: Plan, findings: Findings) -> bool:
     clean = True
-    for place, value in _numbers(dump_plan(plan), ""):
+    for place, value in _numbers(plan, ""):
         if not math.isfinite(value):
             clean = False
             findings.add("plan.finite", f"{place} is {value}, not a finite number", amount=1.0, unit="numbers")
@@ -70,8 +72,8 @@ def _check_finite(plan: Plan, findings: Findings) -> bool:
 def _numbers(value: Any, place: str) -> Iterator[tuple[str, float]]:
     if isinstance(value, float):
         yield place, value
-    elif isinstance(value, dict):
-        for key, item in value.items():
+    elif isinstance(value, BaseModel | dict):
+        for key, item in (value if isinstance(value, dict) else vars(value)).items():
             yield from _numbers(item, f"{place}/{key}")
     elif isinstance(value, list):
         for index, item in enumerate(value):
