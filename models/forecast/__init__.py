@@ -1,0 +1,1 @@
+"""Forecasts with quantiles, their yardsticks and their scores; nothing peeks past the issue time."""
