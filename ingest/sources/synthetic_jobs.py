@@ -2,7 +2,8 @@
 
 Every job says ``source="synthetic"``. The mix is *assumed*: lognormal run times around the site's median (0.5 to
 14 h), gangs as powers of two times a node with a heavy tail (most under 5 % of their pool, a few carry most of the
-GPU-hours), half preemptible, more arrivals in working hours, a fifth waiting from before midnight.
+GPU-hours), half preemptible, more arrivals in working hours, a fifth waiting from before midnight (with windows that
+count from midnight: what was due yesterday is not today's to plan).
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ Whole = NDArray[np.int_]
 _SMALL = 0.05
 _TENANTS = ("atlas", "argan", "sirocco", "tifinagh")
 _PRIORITIES: tuple[Priority, ...] = ("low", "normal", "high")
-_SLACK = {"low": (2.0, 6.0), "normal": (1.6, 4.0), "high": (1.25, 2.2)}
+_SLACK = {"low": (2.0, 6.0), "normal": (1.7, 4.0), "high": (1.5, 2.5)}
 
 
 def synthetic_jobs(site: Site, day: date, seed: int = 1) -> list[TrainingJob]:
@@ -52,7 +53,7 @@ def _pool_jobs(site: Site, pool: GpuPool, day: date, count: int, rng: np.random.
     for j in range(count):
         priority = _PRIORITIES[int(rng.choice(3, p=[0.45, 0.4, 0.15]))]
         release = first + timedelta(minutes=5 * round(offset[j] * 12))
-        window = max(run[j] * rng.uniform(*_SLACK[priority]), run[j] + 0.5)
+        window = max(run[j] * rng.uniform(*_SLACK[priority]), run[j] + 1.0)
         preemptible = bool(rng.random() < 0.5)
         jobs.append(
             TrainingJob(
@@ -62,7 +63,7 @@ def _pool_jobs(site: Site, pool: GpuPool, day: date, count: int, rng: np.random.
                 workload=_workload(site.gpu(pool.gpu).curves, float(rng.random())),
                 work_h=round(float(run[j]), 2),
                 release=release,
-                deadline=release + timedelta(minutes=5 * round(window * 12)),
+                deadline=max(release, first) + timedelta(minutes=5 * round(window * 12)),
                 priority=priority,
                 preemptible=preemptible,
                 restart_loss_h=round(float(rng.uniform(0.05, 0.25)), 2) if preemptible else 0.0,
