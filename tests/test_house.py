@@ -80,14 +80,14 @@ def test_another_distributions_claim_on_our_names_is_seen(tmp_path: Path, monkey
     assert house.other_claims() == {"models": ["sklearn-models"]}
 
 
-def test_pynvml_is_imported_in_one_module_only() -> None:
-    importers = [
-        path.relative_to(ROOT).as_posix()
+def test_pynvml_is_imported_in_one_source_only() -> None:
+    importers = {
+        path.relative_to(ROOT).parent.as_posix()
         for package in house.PACKAGES
         for path in (ROOT / package).rglob("*.py")
         if "pynvml" in {name.split(".")[0] for name in _imports(path)}
-    ]
-    assert len(importers) <= 1, importers
+    }
+    assert importers == {"ingest/sources/nvml"}
 
 
 def _imports(path: Path) -> list[str]:
