@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import difflib
 import tomllib
+from collections.abc import Iterator
 from functools import cache
 from importlib.resources import files
 from pathlib import Path
@@ -62,16 +63,18 @@ def read_site(path: Path | str) -> Site:
         raise InvalidInput(what, [Fault("", "not_utf8", message)]) from None
     except tomllib.TOMLDecodeError as error:
         raise InvalidInput(what, [Fault("", "not_toml", f"not TOML: {error}")]) from None
-    return resolved_site(raw, what)
+    return resolved_site(raw, what, Path(path).parent)
 
 
-def resolved_site(raw: dict[str, Any], what: str = "the site") -> Site:
+def resolved_site(raw: dict[str, Any], what: str = "the site", folder: Path | None = None) -> Site:
     """Site of plain data as a site file holds it, catalogue rows looked up.
+
+    ``folder`` is where relative paths begin; None: they are not looked for.
 
     Raises:
         InvalidInput: every fault at once, by dotted path.
     """
-    found: list[Fault] = []
+    found = list(_weather_faults(raw, folder))
     full = dict(raw)
     own = raw.get("gpu_models", [])
     if isinstance(own, list):
@@ -83,12 +86,36 @@ def resolved_site(raw: dict[str, Any], what: str = "the site") -> Site:
     try:
         site = site_from(full, what)
     except InvalidInput as error:
-        lost = tuple(fault.pointer.removesuffix(".model") + "." for fault in found)
-        others = [f for f in error.faults if not (f.code == "missing" and lost and f.pointer.startswith(lost))]
+        lost = tuple(f.pointer.removesuffix(".model") + "." for f in found if f.code == "unknown_cooling_model")
+        others = [f for f in error.faults if not (f.code == "missing" and f.pointer.startswith(lost))]
         raise InvalidInput(what, sorted([*found, *others], key=lambda fault: fault.pointer)) from None
     if found:
         raise InvalidInput(what, found)
     return site
+
+
+def climate_path(name: str) -> Path:
+    """Path of a made-up year of weather that ships with the package; may not exist."""
+    return Path(str(files("data") / "weather" / f"{name}.csv.gz"))
+
+
+def climates() -> list[str]:
+    """Names of the made-up years of weather that ship with the package."""
+    return sorted(path.name.removesuffix(".csv.gz") for path in climate_path("x").parent.glob("*.csv.gz"))
+
+
+def _weather_faults(raw: dict[str, Any], folder: Path | None) -> Iterator[Fault]:
+    weather = raw.get("weather", {})
+    if not isinstance(weather, dict):
+        return
+    if weather.get("kind", "synthetic") == "synthetic":
+        name = weather.get("climate", raw.get("name"))
+        if isinstance(name, str) and name not in climates():
+            message = f"there is no made-up weather {name!r}; write one of {', '.join(climates())}, or name a source"
+            yield Fault("weather.climate", "unknown_climate", message)
+    path = weather.get("path")
+    if folder is not None and isinstance(path, str) and not (folder / path).is_file():
+        yield Fault("weather.path", "no_such_file", f"there is no file {path!r} beside the site file; mend the path")
 
 
 def _sides(cooling: dict[str, Any], found: list[Fault]) -> dict[str, Any]:

@@ -222,10 +222,11 @@ value_per_gpu_h = 0.1
 unmet_per_gpu_h = {{ low = 1.0, normal = 3.0, high = 6.0 }}
 late_per_gpu_h = {{ low = 0.2, normal = 0.6, high = 1.5 }}
 
-# Nothing outside is asked for weather until you name a source:
-# [weather]
-# kind = "open_meteo"
-# url = "https://api.open-meteo.com/v1/forecast"
+# Made-up weather to begin with. Nothing outside is asked until you name a source, for instance
+# kind = "open_meteo" and url = "https://api.open-meteo.com/v1/forecast", or kind = "epw" and path = "year.epw".
+[weather]
+kind = "synthetic"
+climate = "casablanca"   # assumed
 
 [planning]
 step_minutes = 15

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import socket
 import tomllib
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated
 
@@ -17,7 +18,7 @@ from ingest.machine_probe import seen_gpus, seen_partitions
 from ingest.site_file import find_site, read_site, resolved_site
 from ingest.site_skeleton import skeleton
 from models.cooling_plant import CoolingSide
-from models.errors import InvalidInput
+from models.errors import Fault, InvalidInput
 from models.gpu_power import envelope
 from models.horizon import use_packaged_time_zones
 from models.safety import default_proof
@@ -33,11 +34,14 @@ def check(
     """Check a site file; prints a summary (exit 0) or every error at once (exit 2)."""
     try:
         found = read_site(find_site(site))
+        faults = list(_turbine_faults(found))
     except InvalidInput as error:
-        for fault in error.faults:
+        faults = list(error.faults)
+    if faults:
+        for fault in faults:
             typer.echo(str(fault), err=True)
-        typer.echo(f"{len(error.faults)} error(s) in {site}", err=True)
-        raise typer.Exit(2) from None
+        typer.echo(f"{len(faults)} error(s) in {site}", err=True)
+        raise typer.Exit(2)
     _print(found, Console())
 
 
@@ -71,6 +75,19 @@ def init(
     seen = [f"{gpu.count} x {gpu.name}" for gpu in gpus] + [f"partition {part.name}" for part in partitions]
     typer.echo(f"wrote {output}; found here: {', '.join(seen) or 'no GPUs and no Slurm, so the pool is an example'}")
     typer.echo(f"next: replace what is marked assumed, then run  chergui check {output}")
+
+
+def _turbine_faults(site: Site) -> Iterator[Fault]:
+    """Turbines without a power curve; windpowerlib, which knows, is too slow for each reading of a site."""
+    if not site.wind:
+        return
+    from models.wind import turbine_curve
+
+    for k, farm in enumerate(site.wind):
+        try:
+            turbine_curve(farm.turbine)
+        except InvalidInput as error:
+            yield from (Fault(f"wind[{k}].{fault.pointer}", fault.code, fault.message) for fault in error.faults)
 
 
 def _local_zone() -> str:

@@ -36,6 +36,14 @@ def test_check_lists_every_error_and_exits_with_2(tmp_path):
     assert "3 error(s)" in done.output
 
 
+def test_check_knows_which_turbines_have_a_power_curve(tmp_path):
+    bad = tmp_path / "bad.toml"
+    bad.write_text(sample_path("dakhla").read_text().replace("E-126/4200", "E-126/4201"))
+    done = run(app, ["check", str(bad)])
+    assert done.exit_code == 2
+    assert "wind[0].turbine: 'E-126/4201' has no power curve in windpowerlib; near: E-126/4200" in done.output
+
+
 def test_check_of_a_file_that_is_not_there_exits_with_2(tmp_path):
     done = run(app, ["check", str(tmp_path / "none.toml")])
     assert done.exit_code == 2

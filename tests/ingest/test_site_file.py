@@ -80,7 +80,7 @@ def test_every_error_is_listed_at_once_with_path_value_and_mend():
     assert found["feeds[0].pools[0]"] == "'h100-b' is no pool of this site; known: h100-a, b200-a"
     assert found["feeds[1].limit_mw"].startswith("'9': ")
     assert "batteries[0].color" in found
-    assert found["grid.firm_limit_mw"] == "25 MW is above import_limit_mw 20; lower it"
+    assert found["grid.firm_limit_mw"] == "25 MW is above import_limit_mw 16; lower it"
     assert "below value_per_gpu_h 1" in found["wishes.unmet_per_gpu_h.low"]
     assert "wishes.unmet_per_gpu_h.high" in found
     assert "did you mean air-cooled-chiller-18?" in found["cooling.air.model"]
@@ -136,6 +136,20 @@ def test_what_a_site_file_says_of_a_cooling_side_wins_over_the_catalogue():
     assert resolved_site(raw_of("local")).cooling.air.supply_c == 18.0
 
 
+def test_weather_that_is_not_there_is_told_so(tmp_path):
+    text = sample_path("local").read_text().replace("[planning]\ngap", "[planning]\nstep_minutes = 7\ngap")
+    path = tmp_path / "site.toml"
+    path.write_text(text.replace('climate = "casablanca"', 'climate = "atlantis"'))
+    with pytest.raises(InvalidInput) as caught:
+        read_site(path)
+    found = {fault.pointer: fault.message for fault in caught.value.faults}
+    assert "write one of casablanca, dakhla" in found["weather.climate"]
+    assert "does not divide an hour" in found["planning.step_minutes"]
+    path.write_text(text.replace('"synthetic"\nclimate = "casablanca"', '"epw"\npath = "year.epw"'))
+    with pytest.raises(InvalidInput, match=r"no file 'year\.epw' beside the site file"):
+        read_site(path)
+
+
 @pytest.mark.parametrize(
     ("content", "code"),
     [(None, "not_readable"), (b"name = ", "not_toml"), (b"name = '\xff'", "not_utf8"), (b"", "missing")],
@@ -184,7 +198,7 @@ def test_import_windows_and_base_load_follow_the_local_clock():
     start = datetime(2026, 6, 3, tzinfo=UTC)  # El Aaiun is on UTC+1 that day
     horizon = Horizon(start, timedelta(minutes=15), 96)
     limits = site.import_limit_mw(horizon)
-    assert [k for k, limit in enumerate(limits) if limit == 11.0] == list(range(17 * 4, 22 * 4))
+    assert [k for k, limit in enumerate(limits) if limit == 10.0] == list(range(17 * 4, 22 * 4))
     load = site.base_load_mw(horizon)
     assert load[0] == pytest.approx(1.6 * 0.84)
     assert load[23 * 4] == pytest.approx(1.6 * 0.86)
