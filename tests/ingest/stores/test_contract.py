@@ -86,7 +86,7 @@ def test_a_corrected_value_becomes_the_current_one(store):
 
 
 def test_every_type_comes_back_as_it_went(store):
-    fields = {"a": 1.5, "b": 7, "c": True, "d": 'say "hi", \\ = é', "e": -(2**63), "f": 1e-300}
+    fields = {"a": 1.5, "b": 7, "c": True, "d": 'say "hi", \\ = é', "e": -(2**63), "f": 1e-300, "g": 450.0}
     store.write([point("types", {"x": "y"}, fields, T0 + 123)])
     for field, value in fields.items():
         [sample] = store.latest(f"types.{field}", {"x": "y"})
@@ -142,3 +142,10 @@ def test_instants_before_1970_and_nanoseconds_are_kept(store):
     store.write([point("old", {}, {"x": 3.0}, to_ns(early) + 1)])
     assert store.latest("old.x", {})[0].time_ns == to_ns(early) + 1
     assert list(store.query("old.x", {}, early, early + timedelta(minutes=5), timedelta(minutes=5)).values) == [3.0]
+
+
+def test_texts_and_switches_have_no_mean(store):
+    store.write([point("types", {}, {"text": "a", "flag": True}, T0)])
+    for field in ("text", "flag"):
+        with pytest.raises(NotFound):
+            store.query(f"types.{field}", {}, START, START + QUARTER, QUARTER)
