@@ -12,7 +12,7 @@ import typer
 
 from api.checkup import host, libraries
 from api.checkup.finding import Finding
-from ingest.site_file import read_site, sample_path
+from ingest.site_file import find_site, read_site
 from models.errors import InvalidInput
 from models.horizon import parse_rfc3339
 
@@ -23,9 +23,7 @@ _COLOURS = {"ok": "green", "note": "cyan", "warn": "yellow", "fail": "bold red"}
 
 @app.command()
 def doctor(
-    site: Annotated[
-        Path | None, typer.Option(help="Site file whose time zone is checked.", show_default="the sample site")
-    ] = None,
+    site: Annotated[str, typer.Option(help="Site file or sample whose time zone is checked.")] = "dakhla",
     data_dir: Annotated[Path, typer.Option(help="Where the service keeps its stores.")] = Path("var"),
     port: Annotated[int, typer.Option(min=1, max=65535, help="Port that the service would take.")] = 8080,
     now: Annotated[
@@ -40,12 +38,12 @@ def doctor(
         moment = parse_rfc3339(now) if now else datetime.now(UTC)
     except ValueError as error:
         raise typer.BadParameter(str(error), param_hint="--now") from None
-    found = list(examine(site or sample_path("dakhla"), data_dir, port, moment))
+    found = list(examine(site, data_dir, port, moment))
     _show(found)
     raise typer.Exit(1 if any(finding.state == "fail" for finding in found) else 0)
 
 
-def examine(site: Path, data_dir: Path, port: int, now: datetime) -> Iterator[Finding]:
+def examine(site: str, data_dir: Path, port: int, now: datetime) -> Iterator[Finding]:
     """All findings about this installation, in the order in which they matter."""
     installed = libraries.installed_here()
     return itertools.chain(
@@ -62,10 +60,10 @@ def examine(site: Path, data_dir: Path, port: int, now: datetime) -> Iterator[Fi
     )
 
 
-def _zones(site: Path, now: datetime) -> Iterator[Finding]:
+def _zones(site: str, now: datetime) -> Iterator[Finding]:
     try:
-        zone = read_site(site).timezone
-    except (InvalidInput, OSError) as error:
+        zone = read_site(find_site(site)).timezone
+    except InvalidInput as error:
         yield Finding("time zones", "fail", str(error), f"see chergui check {site}")
         return
     yield from host.time_zones(zone, now)
