@@ -14,9 +14,10 @@ import itertools
 import math
 import re
 from collections.abc import Iterable
+from datetime import datetime
 from typing import NamedTuple
 
-from ingest.points import INT64_MAX, INT64_MIN, UINT64_MAX, Point, Tags, Unsigned, Value, kind_of
+from ingest.points import INT64_MAX, INT64_MIN, UINT64_MAX, Point, Tags, Unsigned, Value, kind_of, to_ns
 
 PRECISION_NS = {"ns": 1, "us": 1_000, "ms": 1_000_000, "s": 1_000_000_000}
 
@@ -60,11 +61,11 @@ _UNESCAPE_NAME = re.compile(r"\\([,= ])")
 _UNESCAPE_STRING = re.compile(r'\\([\\"])')
 
 
-def parse(body: bytes | str, precision: str = "ns", now_ns: int | None = None) -> tuple[list[Point], list[Reject]]:
+def parse(body: bytes | str, precision: str = "ns", now: datetime | None = None) -> tuple[list[Point], list[Reject]]:
     """Points of the good lines and one reject for each bad one, both in the order of ``body``.
 
-    ``precision`` is the unit of the timestamps (ns, us, ms, s); a line without one gets ``now_ns``
-    (nanoseconds since the epoch) or is refused where that is None. Blank lines and comments
+    ``precision`` is the unit of the timestamps (ns, us, ms, s); a line without one gets ``now``
+    (aware) or is refused where that is None. Blank lines and comments
     (``#``) are skipped. Columns count characters.
 
     Raises:
@@ -84,6 +85,7 @@ def parse(body: bytes | str, precision: str = "ns", now_ns: int | None = None) -
             return [], [Reject(number, column, "not_utf8", message)]
     else:
         text = body
+    now_ns = None if now is None else to_ns(now)
     points: list[Point] = []
     rejects: list[Reject] = []
     number = 1

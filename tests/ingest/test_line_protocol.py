@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 import time
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from hypothesis import given
@@ -13,6 +14,7 @@ from hypothesis import strategies as st
 from ingest.line_protocol import encode, parse
 from ingest.points import Point, Unsigned, kind_of
 
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 CONTROLS = "".join(map(chr, (*range(32), 127)))
 ODD = st.sampled_from([",", " ", "=", "\\", '"', "#", "a", "é", "\u2028", "\x85", "🌞"])
 NAMES = st.text(ODD | st.characters(exclude_characters=CONTROLS, exclude_categories=["Cs"]), min_size=1).filter(
@@ -62,7 +64,7 @@ def test_a_damaged_body_never_raises_and_every_line_is_accounted_for(points, noi
 
 @given(st.text(alphabet='a,= \\"\n1itf.-#', max_size=40))
 def test_any_text_is_read_or_refused(text):
-    points, rejects = parse(text, now_ns=0)
+    points, rejects = parse(text, now=EPOCH)
     assert parse(encode(points)) == (points, [])
     assert all(reject.line <= text.count("\n") + 1 for reject in rejects)
 
@@ -73,7 +75,7 @@ def test_the_documented_example_of_every_type():
 
 m f=1e3\r
 """
-    points, rejects = parse(body, now_ns=7)
+    points, rejects = parse(body, now=EPOCH + timedelta(microseconds=7))
     assert rejects == []
     assert points == [
         Point(
@@ -82,7 +84,7 @@ m f=1e3\r
             (("power_w", 431.5), ("xid", 0), ("free", 18), ("ok", True), ("name", 'H100 "SXM"')),
             1556813561098000000,
         ),
-        Point("m", (), (("f", 1000.0),), 7),
+        Point("m", (), (("f", 1000.0),), 7000),
     ]
 
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+import os
+import uuid
 from datetime import UTC, datetime, timedelta
 
 import numpy as np
@@ -10,7 +12,7 @@ import pytest
 
 from ingest.errors import StoreUnavailable
 from ingest.line_protocol import encode, parse
-from ingest.points import NS, Point, point, to_ns
+from ingest.points import NS, Point, canonical, point, to_ns
 from ingest.spool import Spool
 from ingest.stores.embedded import EmbeddedStore
 from ingest.stores.influx import InfluxStore
@@ -79,6 +81,24 @@ def test_one_day_is_read_back_equal_to_the_embedded_store(influx_store, tmp_path
         assert influx_store.raw(metric, {}, START, START + DAY) == embedded.raw(metric, {}, START, START + DAY)
         assert influx_store.latest(metric, {}) == embedded.latest(metric, {})
     embedded.close()
+
+
+@pytest.mark.peer
+def test_an_influxdb_of_your_own_takes_the_day_and_gives_it_back():
+    url, bucket = os.environ.get("CHERGUI_INFLUX_URL"), os.environ.get("CHERGUI_INFLUX_BUCKET")
+    if not url or not bucket:
+        pytest.skip("CHERGUI_INFLUX_URL and _BUCKET (_ORG, _TOKEN) name no server: 2.x and 3 are NOT tested")
+    org, token = os.environ.get("CHERGUI_INFLUX_ORG", "-"), os.environ.get("CHERGUI_INFLUX_TOKEN")
+    store = InfluxStore(url, bucket, org=org, token=token)
+    store.probe(datetime.now(UTC))
+    run = {"run": uuid.uuid4().hex}  # a series of our own in somebody's bucket
+    day = [p._replace(tags=canonical({**dict(p.tags), **run})) for p in one_day() if p.measurement == "pool"]
+    assert store.write(day).refused == ()
+    held = store.raw("pool.power_mw", run, START, START + DAY)
+    assert sorted((s.tags, s.time_ns, s.value) for s in held) == sorted(
+        (p.tags, p.time_ns, p.fields[0][1]) for p in day
+    )
+    store.close()
 
 
 @pytest.mark.peer
