@@ -113,7 +113,7 @@ def read_tmy3(path: Path | str) -> TypicalYear:
         pd.DatetimeIndex(frame.index).shift(-1, freq=pd.Timedelta(HOUR)),
         columns,
         meta,
-        f"{meta['Name']}, {meta['State']}",
+        f"{meta['Name'].strip(chr(34))}, {meta['State']}",
     )
 
 

@@ -73,6 +73,7 @@ def forecast_site(
 ) -> SiteForecast:
     """Available PV and wind with p10, p50, p90 and the two bulb temperatures, on the slots of ``horizon``.
 
+    Leads count from when the weather was known, not from ``issued_at``: old weather has wider bands.
     ``history`` holds past pairs under ``pv_available_mw`` and ``wind_available_mw``; rows whose actual was
     not known at ``issued_at`` are not looked at.
 
@@ -82,7 +83,8 @@ def forecast_site(
     """
     refuse_future(f"the weather {weather.source!r}", weather.available_at, issued_at)
     here = weather.on(horizon)
-    lead_h = np.array([(start + horizon.step / 2 - issued_at) / timedelta(hours=1) for start in horizon.starts()])
+    known = weather.available_at or issued_at
+    lead_h = np.array([(start + horizon.step / 2 - known) / timedelta(hours=1) for start in horizon.starts()])
     caps = capacity_mw(site)
 
     def forecast(name: str, to_mw: Callable[[WeatherTable], Values]) -> QuantileForecast:
