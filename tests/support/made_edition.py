@@ -84,7 +84,7 @@ def made_edition(
                 "id": job_id,
                 "pool": pool,
                 "gpus": gpus,
-                "work_h": work_h,
+                "work_h": round(work_h * 0.78, 4) if number not in (5, 12) else work_h,
                 "levels": [
                     {"power_mw": round(full * 0.7, 6), "speed": 0.82, "limit_w": 420.0},
                     {"power_mw": round(full * 0.85, 6), "speed": 0.9, "limit_w": 540.0},

@@ -1,0 +1,146 @@
+"""Addresses of the operators' pages. Each parses, asks the day's source once, and forms the answer."""
+
+from __future__ import annotations
+
+import hashlib
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from fastapi import APIRouter, HTTPException, Request, Response
+from fastapi.responses import HTMLResponse, JSONResponse, PlainTextResponse
+
+from api.pages import bundle
+from api.pages.charts import CHARTS, specs
+from api.pages.page import day_page, waiting_page
+from api.pages.source import DaySource
+from api.pages.tables import csv_text, tables
+from api.pages.view import day_view, plan_view
+from api.pages.words import Words, choose_language, words
+
+router = APIRouter(include_in_schema=False)
+STATIC = Path(__file__).parent / "static"
+_KINDS = {".css": "text/css", ".js": "text/javascript", ".svg": "image/svg+xml"}
+_YEAR_S = 31_536_000
+POLICY = (
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; "
+    "base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
+)
+HEADERS = {
+    "Content-Security-Policy": POLICY,
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "no-referrer",
+    "Cache-Control": "no-cache",
+    "Vary": "Accept-Language, Cookie",
+}
+
+
+@router.get("/")
+def day(request: Request, lang: str | None = None) -> Response:
+    """The day in force, or word that the first plan is being made."""
+    source, tongue = _source(request), _words(request, lang)
+    edition = source.current()
+    if edition is None:
+        return _html(waiting_page(source.modes(), tongue, asset), tongue, lang, status=200)
+    return _html(day_page(edition, source.modes(), source.now(), tongue, asset, script(request)), tongue, lang)
+
+
+@router.get("/plans/{plan_id}")
+def published(request: Request, plan_id: str, lang: str | None = None) -> Response:
+    """A published plan as it stands in the history."""
+    source, tongue = _source(request), _words(request, lang)
+    edition = source.edition(plan_id)
+    page = day_page(edition, source.modes(), source.now(), tongue, asset, script(request), archived=True)
+    return _html(page, tongue, lang)
+
+
+@router.get("/day.json")
+def day_json(request: Request) -> Response:
+    """The page's view model: the same facts without words."""
+    source = _source(request)
+    return JSONResponse(day_view(_in_force(source), source.modes(), source.now()), headers=HEADERS)
+
+
+@router.get("/status.json")
+def status_json(request: Request, lang: str | None = None) -> Response:
+    """Which plan holds and how old it is; what an open page asks every few seconds."""
+    source, tongue = _source(request), _words(request, lang)
+    edition = _in_force(source)
+    age = day_view(edition, source.modes(), source.now())["live"]["plan_age_s"]
+    facts = {"plan_id": edition["plan_id"], "age": tongue.t("status.age", age=tongue.age(age))}
+    return JSONResponse(facts, headers=HEADERS)
+
+
+@router.get("/charts.json")
+def charts_json(request: Request, lang: str | None = None, plan: str | None = None) -> Response:
+    """Specifications of all charts in one language, as kept with the plan."""
+    source, tongue = _source(request), _words(request, lang)
+    edition = source.edition(plan) if plan else _in_force(source)
+    kept = {name: chart["spec"][tongue.language] for name, chart in (edition.get("charts") or {}).items()}
+    drawn = kept or specs(plan_view(edition), tongue.language)
+    return JSONResponse({"plan_id": edition["plan_id"], "specs": drawn}, headers=HEADERS)
+
+
+@router.get("/tables/{chart}.csv")
+def table_csv(request: Request, chart: str, lang: str | None = None, plan: str | None = None) -> Response:
+    """A chart's table twin as CSV."""
+    if chart not in CHARTS:
+        raise HTTPException(404, f"there is no table {chart!r}; there are {', '.join(CHARTS)}")
+    source, tongue = _source(request), _words(request, lang)
+    edition = source.edition(plan) if plan else _in_force(source)
+    text = csv_text(tables(plan_view(edition), tongue)[chart])
+    name = f"{edition['plan_id']}-{chart}.csv"
+    return PlainTextResponse(
+        text, media_type="text/csv", headers=HEADERS | {"Content-Disposition": f'attachment; filename="{name}"'}
+    )
+
+
+@router.get("/static/{name}")
+def static(request: Request, name: str) -> Response:
+    """Our own style, script and sign, and the bundle that was built at set-up."""
+    path = _bundle(request) if name == bundle.script_path().name else STATIC / name
+    if path is None or path.suffix not in _KINDS or path.name != name or not path.is_file():
+        raise HTTPException(404, f"there is no file {name!r}")
+    fresh = {"Cache-Control": f"public, max-age={_YEAR_S}, immutable"}
+    return Response(path.read_bytes(), media_type=_KINDS[path.suffix], headers=HEADERS | fresh)
+
+
+@cache
+def asset(name: str) -> str:
+    """Address of one of our own files; it changes with the file, so that browsers may keep it for good."""
+    mark = hashlib.sha256((STATIC / name).read_bytes()).hexdigest()[:12]
+    return f"/static/{name}?v={mark}"
+
+
+def script(request: Request) -> str | None:
+    """Address of the interactive bundle; None while it is not built: the page works without."""
+    path = _bundle(request)
+    return None if path is None else f"/static/{path.name}"
+
+
+def _bundle(request: Request) -> Path | None:
+    folders = [folder for folder in (getattr(request.app.state, "chart_folder", None), bundle.PACKAGED) if folder]
+    return next((path for path in map(bundle.script_path, folders) if path.is_file()), None)
+
+
+def _source(request: Request) -> DaySource:
+    source: DaySource = request.app.state.day_source
+    return source
+
+
+def _in_force(source: DaySource) -> dict[str, Any]:
+    edition = source.current()
+    if edition is None:
+        raise HTTPException(503, "the first plan is being made", headers={"Retry-After": "3"})
+    return edition
+
+
+def _words(request: Request, lang: str | None) -> Words:
+    return words(choose_language(lang, request.cookies.get("lang"), request.headers.get("accept-language")))
+
+
+def _html(text: str, tongue: Words, asked: str | None, status: int = 200) -> Response:
+    answer = HTMLResponse(text, status_code=status, headers=HEADERS | {"Content-Language": tongue.language})
+    if asked == tongue.language:
+        answer.set_cookie("lang", tongue.language, max_age=_YEAR_S, httponly=True, samesite="lax")
+    return answer
