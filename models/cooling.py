@@ -101,9 +101,12 @@ def tangents(plant: CoolingPlant, dry_bulb_c: ArrayLike, wet_bulb_c: ArrayLike) 
     touch = share[:, None] * capacity[None, :]
     power, slope = _plant(touch, dry, wet, plant)
     intercept = power - slope * touch
-    grid = np.linspace(0.0, 1.0, 201)[:, None] * capacity[None, :]
-    line = (slope[:, None, :] * grid[None] + intercept[:, None, :]).max(axis=0)
-    error = (_plant(grid, dry, wet, plant)[0] - line).max(axis=0)
+    # The curve less a straight piece is convex, so it is largest where pieces meet, or at the ends.
+    bend = np.diff(slope, axis=0)
+    meet = np.where(bend > 1e-12, -np.diff(intercept, axis=0) / np.maximum(bend, 1e-12), 0.0)
+    looked = np.clip(np.concatenate([meet, touch[[0, -1]]]), 0.0, capacity)
+    line = (slope[:, None, :] * looked[None] + intercept[:, None, :]).max(axis=0)
+    error = (_plant(looked, dry, wet, plant)[0] - line).max(axis=0)
     return Tangents(slope, intercept, capacity, np.maximum(error, 0.0))
 
 

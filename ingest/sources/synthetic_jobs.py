@@ -23,7 +23,7 @@ Whole = NDArray[np.int_]
 _SMALL = 0.05
 _TENANTS = ("atlas", "argan", "sirocco", "tifinagh")
 _PRIORITIES: tuple[Priority, ...] = ("low", "normal", "high")
-_SLACK = {"low": (2.0, 6.0), "normal": (1.7, 4.0), "high": (1.5, 2.5)}
+_SLACK = {"low": (2.0, 5.0), "normal": (1.7, 3.5), "high": (1.5, 2.5)}
 
 
 def synthetic_jobs(site: Site, day: date, seed: int = 1) -> list[TrainingJob]:
