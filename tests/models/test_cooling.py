@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ingest.site_file import cooling_rows
+from ingest.site_file import SAMPLES, cooling_rows, read_site, sample_path
 from models.checking import validated
 from models.cooling import (
     capacity_mw,
@@ -146,3 +146,11 @@ def test_shares_that_are_no_whole_are_refused():
 def test_every_row_of_the_catalogue_says_where_it_is_from(row):
     assert row["source"].strip()
     assert row["evidence"] in ("measured", "prior", "assumed")
+
+
+@pytest.mark.parametrize("name", SAMPLES)
+def test_the_samples_tangents_lie_as_close_as_the_guide_says(name):
+    plant = read_site(sample_path(name)).cooling
+    dry = np.linspace(0, 42, 85)
+    found = tangents(plant, dry, dry - 5)
+    assert (found.error_mw <= 0.002 * found.capacity_heat_mw).all()
