@@ -1,0 +1,62 @@
+"""The model, part by part: a contents page."""
+
+from __future__ import annotations
+
+import numpy as np
+import pyomo.environ as pyo
+
+from optimizer.ledger import Ledger
+from optimizer.parts import balance, battery, cooling, fixed_load, fluid, gpus, grid, jobs, objective, supply
+from optimizer.problem import Floats, Problem
+from optimizer.sessions import Pattern
+
+
+def build(
+    problem: Problem,
+    *,
+    exact: bool = False,
+    exact_jobs: bool | None = None,
+    pattern: Pattern | None = None,
+    it_power: Floats | None = None,
+    elastic: bool = False,
+    poured: bool = False,
+) -> tuple[pyo.ConcreteModel, Ledger]:
+    """Model of a problem and the ledger that its parts filled.
+
+    Args:
+        problem: what to plan.
+        exact: forbid by binaries to draw power for nothing (needed where ``problem.burning_may_pay``).
+        exact_jobs: the same for the jobs alone; default: as ``exact``.
+        pattern: on-slots of every entry; only levels and energy are left to choose.
+        it_power: IT power of every slot; only energy is left to choose.
+        elastic: give every hard row a slack and minimize those, to tell why there is no plan.
+        poured: take jobs as divisible energy, to price the slots before the first plan.
+    """
+    model, ledger = pyo.ConcreteModel(problem.name), Ledger(problem.slots, elastic)
+    if it_power is not None:
+        fixed_load.add(model, problem, ledger, it_power)
+    elif poured:
+        fluid.add(model, problem, ledger)
+        gpus.add(model, problem, ledger)
+    else:
+        jobs.add(model, problem, ledger, exact=exact if exact_jobs is None else exact_jobs, pattern=pattern)
+        gpus.add(model, problem, ledger)
+    cooling.add(model, problem, ledger, exact=exact, most_heat=most_heat(problem))
+    supply.add(model, problem, ledger)
+    battery.add(model, problem, ledger, exact=exact)
+    grid.add(model, problem, ledger, exact=exact)
+    balance.add(model, problem, ledger)
+    objective.add(model, ledger)
+    return model, ledger
+
+
+def most_heat(problem: Problem) -> Floats:
+    """Heat per slot that no plan exceeds: all that can be drawn, and no more than supply can carry."""
+    loads = np.zeros(problem.slots)
+    for e in problem.entries:
+        loads[e.first : e.last] += e.count * e.power.max()
+    for pool in problem.pools:
+        loads += pool.idle * pool.gpus
+    supply = problem.pv + problem.wind + problem.import_limit - problem.base
+    supply = supply + sum(b.power for b in problem.batteries)
+    return np.minimum(loads / problem.efficiency, np.maximum(supply, 0.0))

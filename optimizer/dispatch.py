@@ -1,0 +1,194 @@
+"""With the on-slots given: levels of the jobs, then battery, grid and curtailment, re-planned in one go.
+
+Two small solves. The first chooses levels and energy together, on the model's own parts. The second
+takes the IT power that the first came to, holds cooling to its curve, and plans the energy side
+alone, so that what is published balances to the last digit.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+import pyomo.environ as pyo
+
+from optimizer.build import build
+from optimizer.problem import Entry, Floats, Problem
+from optimizer.sessions import Pattern
+from optimizer.solve import Options, Outcome, solve
+
+Group = tuple[int, float, float]
+"""Copies that run alike in a slot: how many, power of one, speed of one."""
+
+
+@dataclass(frozen=True)
+class Schedule:
+    """What every entry does in every slot: groups of copies, each on the entry's curve."""
+
+    pattern: Pattern
+    groups: dict[str, list[list[Group]]]
+
+    def power(self, entry_id: str) -> Floats:
+        """Power of all copies of an entry, per slot."""
+        return np.array([sum(n * power for n, power, _ in slot) for slot in self.groups[entry_id]])
+
+    def speed(self, entry_id: str) -> Floats:
+        """Speed summed over the copies of an entry, per slot."""
+        return np.array([sum(n * speed for n, _, speed in slot) for slot in self.groups[entry_id]])
+
+
+@dataclass(frozen=True)
+class Energy:
+    """The energy side of a plan, per slot, in the problem's unit; state of charge at the end of slots."""
+
+    it: Floats
+    heat: Floats
+    cooling: Floats
+    pv: Floats
+    wind: Floats
+    import_: Floats
+    export: Floats
+    charge: dict[str, Floats] = field(default_factory=dict)
+    discharge: dict[str, Floats] = field(default_factory=dict)
+    soc: dict[str, Floats] = field(default_factory=dict)
+
+
+def curve_speed(e: Entry, power: float) -> float:
+    """Speed on an entry's curve at a power of one copy."""
+    return float(np.interp(power, e.power, e.speed))
+
+
+def least_power(e: Entry, speed: float) -> float:
+    """Smallest power of one copy that yields a speed, on the rising part of its curve."""
+    top = int(np.argmax(e.speed)) + 1
+    return float(np.interp(speed, e.speed[:top], e.power[:top]))
+
+
+def redispatch(problem: Problem, pattern: Pattern, options: Options) -> tuple[Schedule, Energy, Floats | None] | None:
+    """Best levels and energy for given on-slots; None where there are none in the time.
+
+    The last item holds the price of IT power in each slot (money for one more unit over the slot),
+    None where integers stand in the way of prices.
+    """
+    exact = problem.burning_may_pay
+    model, _ = build(problem, exact=exact, pattern=pattern)
+    outcome = solve(model, options)
+    if outcome.values is None:
+        return None
+    schedule = Schedule(pattern, {e.id: _groups(model, outcome, e, pattern, problem, exact) for e in problem.entries})
+    energy = dispatch_energy(problem, it_power(problem, schedule), options)
+    if energy is None:
+        return None
+    prices = None
+    if outcome.duals is not None:
+        prices = -outcome.price(model.gpus.it_power[t] for t in range(problem.slots))
+    return schedule, energy, prices
+
+
+def _groups(
+    model: pyo.ConcreteModel, outcome: Outcome, e: Entry, pattern: Pattern, problem: Problem, exact: bool
+) -> list[list[Group]]:
+    on = pattern[e.id]
+    slots: list[list[Group]] = [[] for _ in range(problem.slots)]
+    jobs = model.jobs
+    for t in (int(t) for t in on.nonzero()[0]):
+        n = int(on[t])
+        if len(e.power) == 1:
+            slots[t] = [(n, float(e.power[0]), float(e.speed[0]))]
+        elif exact:
+            for k in range(len(e.power) - 1):
+                copies = round(outcome.value(jobs.in_segment[e.id, t, k]))
+                if copies:
+                    share = min(1.0, max(0.0, outcome.value(jobs.filled[e.id, t, k]) / copies))
+                    power = float(e.power[k] + share * (e.power[k + 1] - e.power[k]))
+                    slots[t].append((copies, power, curve_speed(e, power)))
+        else:
+            shares = np.array([max(0.0, outcome.value(jobs.level[e.id, t, k])) for k in range(len(e.power))])
+            shares /= shares.sum()
+            # a mix of levels that are no neighbours lies under the curve: the same speed costs less power on it
+            power = least_power(e, float(shares @ e.speed))
+            slots[t] = [(n, power, curve_speed(e, power))]
+    return slots
+
+
+def it_power(problem: Problem, schedule: Schedule) -> Floats:
+    """IT power per slot: running jobs and the idle draw of GPUs that are available and unused."""
+    total = np.zeros(problem.slots)
+    used = np.zeros((len(problem.pools), problem.slots))
+    for e in problem.entries:
+        total += schedule.power(e.id)
+        if e.pool is not None:
+            used[e.pool] += e.gpus * schedule.pattern[e.id]
+    for k, pool in enumerate(problem.pools):
+        total += pool.idle * (pool.gpus - used[k])
+    return total
+
+
+def dispatch_energy(problem: Problem, it: Floats, options: Options, *, battery_idle: bool = False) -> Energy | None:
+    """Cheapest energy for a given IT power; None where limits leave none.
+
+    ``battery_idle`` keeps every battery at its state of charge (the yardstick's rule).
+    """
+    ways = [True] if problem.burning_may_pay else [False, True]
+    for exact in ways:
+        energy = _dispatch_once(problem, it, options, exact=exact, battery_idle=battery_idle)
+        # one battery may feed another's losses where energy is worth nothing; then directions are needed after all
+        if energy is None or _within_grid(problem, energy):
+            return energy
+    return None
+
+
+def _within_grid(problem: Problem, energy: Energy) -> bool:
+    over = np.maximum(energy.import_ - problem.import_limit, energy.export - problem.export_limit)
+    return bool(over.max() <= 1e-6)
+
+
+def _dispatch_once(problem: Problem, it: Floats, options: Options, *, exact: bool, battery_idle: bool) -> Energy | None:
+    heat = it / problem.efficiency
+    cooling = problem.cooling_power(heat)
+    model, _ = build(problem, exact=exact, it_power=it)
+    if problem.cooling is not None:
+        for t, variable in model.cooling.power.items():
+            variable.setlb(float(cooling[t]))
+            variable.setub(float(cooling[t]))
+    if battery_idle:
+        for variable in (*model.battery.charge.values(), *model.battery.discharge.values()):
+            variable.setub(0.0)
+    outcome = solve(model, options)
+    if outcome.values is None:
+        return None
+    slots = range(problem.slots)
+
+    def read(variables: pyo.Var, limit: Floats) -> Floats:
+        got = np.array([outcome.value(variables[t]) if t in variables else 0.0 for t in slots])
+        held: Floats = np.clip(got, 0.0, limit)
+        return held
+
+    charge, discharge, soc = {}, {}, {}
+    net_charge = np.zeros(problem.slots)
+    for b in problem.batteries:
+        cells = model.battery
+        into = np.array([outcome.value(cells.charge[b.name, t]) for t in slots])
+        out = np.array([outcome.value(cells.discharge[b.name, t]) for t in slots])
+        stored = np.clip(into, 0, b.power) * b.charge_efficiency - np.clip(out, 0, b.power) / b.discharge_efficiency
+        charge[b.name] = np.maximum(stored, 0.0) / b.charge_efficiency
+        discharge[b.name] = np.maximum(-stored, 0.0) * b.discharge_efficiency
+        soc[b.name] = b.soc_start + problem.step_h * np.cumsum(stored)
+        net_charge += charge[b.name] - discharge[b.name]
+
+    pv, wind = read(model.supply.pv_used, problem.pv), read(model.supply.wind_used, problem.wind)
+    net = read(model.grid.import_, problem.import_limit) - read(model.grid.export, problem.export_limit)
+    # what netting freed, and the solver's last digits: less import first, then less sun and wind; never more burnt
+    excess = pv + wind + net - (heat + cooling + problem.base + net_charge)
+    cut = np.clip(excess, 0.0, np.maximum(net, 0.0))
+    net, excess = net - cut, excess - cut
+    for series in (pv, wind):
+        cut = np.clip(excess, 0.0, series)
+        series -= cut
+        excess -= cut
+    for series, available in ((pv, problem.pv), (wind, problem.wind)):
+        more = np.clip(-excess, 0.0, available - series)
+        series += more
+        excess += more
+    net = net - excess
+    return Energy(it, heat, cooling, pv, wind, np.maximum(net, 0.0), np.maximum(-net, 0.0), charge, discharge, soc)

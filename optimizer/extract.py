@@ -1,0 +1,181 @@
+"""A schedule and its energy as a plan document: runs, hours, terms, wishes that gave, in the document's units."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import numpy as np
+
+from models.horizon import rfc3339
+from optimizer.dispatch import Energy, Group, Schedule
+from optimizer.document import JobPlan, Plan, PlanSeries, Run, Unmet
+from optimizer.ledger import TERMS
+from optimizer.problem import Entry, Floats, Problem
+from optimizer.sessions import starts_of
+
+Rung = Literal["MILP", "INCUMBENT", "LP", "GREEDY", "LAST", "SAFE"]
+
+TRIFLE_H = 1e-6
+"""Hours below which work is not called unmet or late: a tenth of the solver's own tolerance times a day."""
+
+SNAP = 1e-7
+"""Relative distance within which a bound is as good as the objective: what a solver's tolerances can tell apart."""
+
+
+def extract(problem: Problem, schedule: Schedule, energy: Energy, rung: Rung, seconds: float) -> Plan:
+    """Plan document of a schedule; nothing is proven about it yet (see :func:`with_bound`)."""
+    jobs = [_job_plan(problem, e, schedule) for e in problem.entries]
+    terms = _terms(problem, schedule, energy, jobs)
+    mw = problem.unit_mw
+    return Plan(
+        schema_version="1.0",
+        name=problem.name,
+        problem_digest=problem.digest,
+        status="feasible",
+        rung=rung,
+        objective=sum(terms.values()),
+        solve_seconds=seconds,
+        terms=terms,
+        series=PlanSeries(
+            import_mw=_list(energy.import_ * mw),
+            export_mw=_list(energy.export * mw),
+            pv_used_mw=_list(energy.pv * mw),
+            wind_used_mw=_list(energy.wind * mw),
+            it_mw=_list(energy.it * mw),
+            heat_mw=_list(energy.heat * mw),
+            cooling_mw=_list(energy.cooling * mw),
+            base_load_mw=_list(problem.base * mw),
+            charge_mw={name: _list(power * mw) for name, power in energy.charge.items()},
+            discharge_mw={name: _list(power * mw) for name, power in energy.discharge.items()},
+            soc_mwh={name: _list(soc * mw) for name, soc in energy.soc.items()},
+        ),
+        jobs=jobs,
+        unmet=_wishes_that_gave(problem, jobs),
+    )
+
+
+def with_bound(plan: Plan, bound: float | None, gap_wanted: float) -> Plan:
+    """The plan with what is proven about it: bound, gap, and ``optimal`` where the gap is the one asked."""
+    assert plan.objective is not None
+    if bound is None:
+        return plan.model_copy(update={"bound": None, "gap": None, "status": "feasible"})
+    scale = max(1.0, abs(plan.objective))
+    if plan.objective - bound <= SNAP * scale:
+        bound = plan.objective
+    gap = (plan.objective - bound) / scale
+    status = "optimal" if gap <= gap_wanted else "feasible"
+    return plan.model_copy(update={"bound": bound, "gap": gap, "status": status})
+
+
+def infeasible_plan(problem: Problem, conflicts: list[str], seconds: float) -> Plan:
+    """Plan document that says that there is none, and why."""
+    return Plan(
+        schema_version="1.0",
+        name=problem.name,
+        problem_digest=problem.digest,
+        status="infeasible",
+        rung="MILP",
+        solve_seconds=seconds,
+        conflicts=conflicts,
+    )
+
+
+def _list(values: Floats) -> list[float]:
+    return [float(v) + 0.0 for v in values]
+
+
+def _limit_w(e: Entry, power: float) -> float | None:
+    """Power limit per GPU at a power of one copy: on the line between two levels, rounded down to a watt."""
+    k = min(max(int(np.searchsorted(e.power, power, side="right")) - 1, 0), len(e.power) - 1)
+    low = e.limit_w[k]
+    if k == len(e.power) - 1 or power == e.power[k]:
+        return low
+    high = e.limit_w[k + 1]
+    if low is None or high is None:
+        return None
+    share = (power - e.power[k]) / (e.power[k + 1] - e.power[k])
+    exact = low + share * (high - low)
+    return float(max(np.floor(exact + 1e-9), min(low, high)))
+
+
+def _runs(problem: Problem, e: Entry, slots: list[list[Group]]) -> list[Run]:
+    """Runs of an entry: neighbouring slots with the same groups become one run a group."""
+    runs: list[Run] = []
+    start = 0
+    for t in range(1, len(slots) + 1):
+        if t < len(slots) and slots[t] == slots[start]:
+            continue
+        runs.extend(
+            Run(
+                start=problem.horizon.at(start),
+                end=problem.horizon.at(t),
+                power_mw=power * problem.unit_mw,
+                speed=speed,
+                limit_w=_limit_w(e, power),
+                count=count,
+            )
+            for count, power, speed in slots[start]
+        )
+        start = t
+    return runs
+
+
+def _job_plan(problem: Problem, e: Entry, schedule: Schedule) -> JobPlan:
+    speed = schedule.speed(e.id) * problem.step_h
+    _, resumed = starts_of(e, schedule.pattern[e.id])
+    done = float(speed.sum()) - e.loss_h * resumed
+    late = float(speed[max(0, e.deadline) :].sum())
+    unmet = max(0.0, e.count * e.due_h - done)
+    return JobPlan(
+        id=e.id,
+        runs=_runs(problem, e, schedule.groups[e.id]),
+        work_done_h=done,
+        late_h=late,
+        unmet_h=unmet if unmet > TRIFLE_H else 0.0,
+    )
+
+
+def _terms(problem: Problem, schedule: Schedule, energy: Energy, jobs: list[JobPlan]) -> dict[str, float]:
+    h = problem.step_h
+    terms = dict.fromkeys(TERMS, 0.0)
+    terms["import"] = h * float(problem.import_price @ energy.import_)
+    terms["export"] = -h * float(problem.export_price @ energy.export)
+    above = max(0.0, float(energy.import_.max()) - problem.peak_so_far)
+    terms["demand_charge"] = problem.demand_rate * above
+    terms["carbon"] = h * float(problem.carbon_cost @ energy.import_)
+    terms["wear"] = h * sum(b.wear_cost * float(energy.discharge[b.name].sum()) for b in problem.batteries)
+    for e, job in zip(problem.entries, jobs, strict=True):
+        starts, _ = starts_of(e, schedule.pattern[e.id])
+        due = e.count * e.due_h
+        terms["starts"] += e.start_cost * starts
+        terms["late"] += (e.late_cost or 0.0) * job.late_h
+        terms["unmet"] += (e.unmet_cost or 0.0) * job.unmet_h
+        terms["work_value"] -= e.value * max(0.0, min(job.work_done_h, e.count * e.work_h) - due)
+    return {name: value + 0.0 for name, value in terms.items()}
+
+
+def _wishes_that_gave(problem: Problem, jobs: list[JobPlan]) -> list[Unmet]:
+    gave: list[Unmet] = []
+    for e, job in zip(problem.entries, jobs, strict=True):
+        if job.unmet_h > 0 and e.unmet_cost is not None:
+            gave.append(
+                Unmet(
+                    requirement=f"job:{e.id}/due",
+                    amount=job.unmet_h,
+                    unit="h",
+                    price=e.unmet_cost,
+                    sentence=f"job {e.id} leaves {job.unmet_h:.6g} h of its {e.count * e.due_h:g} h of due work undone",
+                )
+            )
+        if job.late_h > TRIFLE_H and e.late_cost is not None:
+            deadline = rfc3339(problem.horizon.at(e.deadline))
+            gave.append(
+                Unmet(
+                    requirement=f"job:{e.id}/deadline",
+                    amount=job.late_h,
+                    unit="h",
+                    price=e.late_cost,
+                    sentence=f"job {e.id} does {job.late_h:.6g} h of work after its deadline {deadline}",
+                )
+            )
+    return gave

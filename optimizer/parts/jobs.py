@@ -1,0 +1,298 @@
+"""Jobs: gangs that are on or off, at a level of their curve, inside their window, until their work is done.
+
+For an entry of ``count`` copies ``on`` is how many of them run. Columns exist only inside the
+window.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pyomo.environ as pyo
+
+from optimizer.ledger import Give, Ledger, Sum
+from optimizer.problem import Entry, Problem
+from optimizer.sessions import Pattern, ends_early, starts_of
+
+
+def add(
+    model: pyo.ConcreteModel, problem: Problem, ledger: Ledger, *, exact: bool, pattern: Pattern | None = None
+) -> None:
+    """Add ``jobs``; with ``pattern`` the on-slots are given and only levels are left to choose.
+
+    ``exact`` holds each copy on its curve and each count of starts to its true value, for the days
+    on which drawing power for nothing would pay.
+    """
+    block = model.jobs = pyo.Block()
+    entries = [e for e in problem.entries if e.may_run or e.due_h > 0]
+    by_id = {e.id: e for e in entries}
+    block.slots = {e.id: _open_slots(e, pattern) for e in entries}
+    at = [(i, t) for i, slots in block.slots.items() for t in slots]
+    done: dict[str, Sum] = {e.id: Sum() for e in entries}
+    if pattern is None:
+        block.on = pyo.Var(at, domain=pyo.NonNegativeIntegers, bounds=lambda _, i, t: (0, by_id[i].count))
+        _sessions(block, entries, ledger, done, exact=exact)
+        _minimum_runs(block, problem, [e for e in entries if e.min_run > 1 and e.may_run])
+        _pauses(block, entries)
+        _orders(block, entries)
+    else:
+        block.on = pyo.Var(at, bounds=lambda _, i, t: (int(pattern[i][t]),) * 2)
+        for e in entries:
+            starts, resumed = starts_of(e, pattern[e.id])
+            done[e.id].constant -= e.loss_h * resumed
+            ledger.cost["starts"].constant += e.start_cost * starts
+    _levels(block, entries, ledger, exact=exact)
+    _work(block, problem, entries, ledger, done)
+    _ends(block, problem, entries, done, pattern)
+
+
+def _open_slots(e: Entry, pattern: Pattern | None) -> list[int]:
+    if pattern is None:
+        return list(range(e.first, e.last))
+    return [int(t) for t in pattern[e.id].nonzero()[0]]
+
+
+def _counts_starts(e: Entry) -> bool:
+    limited = not e.preemptible or e.max_pauses is not None
+    return e.may_run and (limited or e.loss_h > 0 or e.start_cost > 0 or e.min_run > 1 or e.min_pause > 1)
+
+
+def _on_before(block: pyo.Block, e: Entry, t: int) -> Any:
+    """Copies on in the slot before ``t``."""
+    if t > e.first:
+        return block.on[e.id, t - 1]
+    return e.on_before if t == 0 else 0
+
+
+def _all_starts(block: pyo.Block, e: Entry) -> Any:
+    return pyo.quicksum(block.start[e.id, t] for t in range(e.first, e.last))
+
+
+def _sessions(block: pyo.Block, entries: list[Entry], ledger: Ledger, done: dict[str, Sum], *, exact: bool) -> None:
+    """Starts where the number of running copies rises, those that lose work, and what they cost."""
+    starting = [e for e in entries if _counts_starts(e)]
+    by_id = {e.id: e for e in starting}
+    at = [(e.id, t) for e in starting for t in range(e.first, e.last)]
+    block.start = pyo.Var(at, bounds=lambda _, i, t: (0, by_id[i].count))
+    block.start_when_on_rises = pyo.Constraint(
+        at, rule=lambda b, i, t: b.start[i, t] - b.on[i, t] + _on_before(b, by_id[i], t) >= 0
+    )
+    losing = [e.id for e in starting if e.loss_h > 0]
+    block.resumed = pyo.Var(losing, domain=pyo.NonNegativeReals)
+    block.resumed_starts = pyo.Constraint(
+        losing, rule=lambda b, i: b.resumed[i] - _all_starts(b, by_id[i]) >= -by_id[i].free_starts
+    )
+    if exact:
+        _true_starts(block, [by_id[i] for i in losing])
+    block.one_session = pyo.Constraint(
+        [e.id for e in starting if not e.preemptible],
+        rule=lambda b, i: _all_starts(b, by_id[i]) <= by_id[i].count - by_id[i].on_before,
+    )
+    for i in losing:
+        done[i].add(-by_id[i].loss_h, block.resumed[i])
+    for e in starting:
+        for t in range(e.first, e.last):
+            ledger.cost["starts"].add(e.start_cost, block.start[e.id, t])
+
+
+def _true_starts(block: pyo.Block, losing: list[Entry]) -> None:
+    """Hold ``start`` and ``resumed`` down to what happens, where a feigned loss would let work be burnt."""
+    by_id = {e.id: e for e in losing}
+    ids = list(by_id)
+    at = [(e.id, t) for e in losing for t in range(e.first, e.last)]
+    block.rising = pyo.Var(at, domain=pyo.Binary)
+    block.resumes = pyo.Var(ids, domain=pyo.Binary)
+    block.no_start_unless_rising = pyo.Constraint(
+        at, rule=lambda b, i, t: b.start[i, t] <= by_id[i].count * b.rising[i, t]
+    )
+    block.start_is_the_rise = pyo.Constraint(
+        at,
+        rule=lambda b, i, t: (
+            b.start[i, t] - b.on[i, t] + _on_before(b, by_id[i], t) <= 2 * by_id[i].count * (1 - b.rising[i, t])
+        ),
+    )
+    block.none_resumed_unless = pyo.Constraint(
+        ids, rule=lambda b, i: b.resumed[i] <= by_id[i].count * (by_id[i].last - by_id[i].first) * b.resumes[i]
+    )
+    block.resumed_is_the_rest = pyo.Constraint(
+        ids,
+        rule=lambda b, i: (
+            b.resumed[i] - _all_starts(b, by_id[i]) + by_id[i].free_starts <= (by_id[i].count + 1) * (1 - b.resumes[i])
+        ),
+    )
+
+
+def _levels(block: pyo.Block, entries: list[Entry], ledger: Ledger, *, exact: bool) -> None:
+    """Power and speed on the curve: a mix of levels (concave, so the relaxation is tight) or true segments."""
+    by_id = {e.id: e for e in entries if len(e.power) > 1}
+    at = [(i, t) for i in by_id for t in block.slots[i]]
+    if exact:
+        spans = [(i, t, k) for i, t in at for k in range(len(by_id[i].power) - 1)]
+        block.in_segment = pyo.Var(spans, domain=pyo.NonNegativeIntegers, bounds=lambda _, i, t, k: (0, by_id[i].count))
+        block.filled = pyo.Var(spans, bounds=lambda _, i, t, k: (0, by_id[i].count))
+        block.each_in_one_segment = pyo.Constraint(
+            at,
+            rule=lambda b, i, t: sum(b.in_segment[i, t, k] for k in range(len(by_id[i].power) - 1)) - b.on[i, t] == 0,
+        )
+        block.filled_within_segment = pyo.Constraint(
+            spans, rule=lambda b, i, t, k: b.filled[i, t, k] - b.in_segment[i, t, k] <= 0
+        )
+    else:
+        levels = [(i, t, k) for i, t in at for k in range(len(by_id[i].power))]
+        block.level = pyo.Var(levels, bounds=lambda _, i, t, k: (0, by_id[i].count))
+        block.levels_of_running = pyo.Constraint(
+            at,
+            rule=lambda b, i, t: sum(b.level[i, t, k] for k in range(len(by_id[i].power))) - b.on[i, t] == 0,
+        )
+    block.speed = {}
+    for e in entries:
+        for t in block.slots[e.id]:
+            power, block.speed[e.id, t] = _mix(block, e, t, exact=exact)
+            if e.pool is None:
+                ledger.loads[t].plus(power)
+            else:
+                ledger.pool_power[e.pool, t].plus(power)
+                ledger.gpus_used[e.pool, t].add(float(e.gpus), block.on[e.id, t])
+
+
+def _mix(block: pyo.Block, e: Entry, t: int, *, exact: bool) -> tuple[Sum, Sum]:
+    """Power and speed of an entry in a slot as sums of its columns."""
+    power, speed = Sum(), Sum()
+    if len(e.power) == 1:
+        power.add(float(e.power[0]), block.on[e.id, t])
+        speed.add(float(e.speed[0]), block.on[e.id, t])
+    elif exact:
+        for k in range(len(e.power) - 1):
+            inside, filled = block.in_segment[e.id, t, k], block.filled[e.id, t, k]
+            power.add(float(e.power[k]), inside).add(float(e.power[k + 1] - e.power[k]), filled)
+            speed.add(float(e.speed[k]), inside).add(float(e.speed[k + 1] - e.speed[k]), filled)
+    else:
+        for k in range(len(e.power)):
+            power.add(float(e.power[k]), block.level[e.id, t, k])
+            speed.add(float(e.speed[k]), block.level[e.id, t, k])
+    return power, speed
+
+
+def _work(block: pyo.Block, problem: Problem, entries: list[Entry], ledger: Ledger, done: dict[str, Sum]) -> None:
+    """Work done, due, late and beyond; each copy is off once its work is done."""
+    h = problem.step_h
+    by_id = {e.id: e for e in entries}
+    for e in entries:
+        for t in block.slots[e.id]:
+            done[e.id].plus(block.speed[e.id, t], h)
+            if t >= e.deadline and e.late_cost:
+                ledger.cost["late"].plus(block.speed[e.id, t], h * e.late_cost)
+
+    wished = {e.id for e in entries if e.due_h > 0 and (e.unmet_cost is not None or ledger.elastic)}
+    block.unmet = pyo.Var(sorted(wished), domain=pyo.NonNegativeReals)
+
+    def with_unmet(i: str) -> Sum:
+        row = Sum().plus(done[i])
+        return row.add(1.0, block.unmet[i]) if i in wished else row
+
+    block.finish_due = pyo.Constraint(
+        [e.id for e in entries if e.due_h > 0],
+        rule=lambda _, i: with_unmet(i).expression() >= by_id[i].count * by_id[i].due_h,
+    )
+    block.off_when_done = pyo.Constraint(
+        [e.id for e in entries if not done[e.id].empty],
+        rule=lambda _, i: done[i].expression() <= by_id[i].most_work_h(h),
+    )
+    valued = [e.id for e in entries if e.value > 0 and e.work_h > e.due_h and not done[e.id].empty]
+    block.beyond_due = pyo.Var(valued, bounds=lambda _, i: (0.0, by_id[i].count * (by_id[i].work_h - by_id[i].due_h)))
+    block.work_beyond_due = pyo.Constraint(
+        valued,
+        rule=lambda b, i: with_unmet(i).add(-1.0, b.beyond_due[i]).expression() >= by_id[i].count * by_id[i].due_h,
+    )
+    for i in valued:
+        ledger.cost["work_value"].add(-by_id[i].value, block.beyond_due[i])
+    for i in sorted(wished):
+        e = by_id[i]
+        if e.unmet_cost is not None:
+            ledger.cost["unmet"].add(e.unmet_cost, block.unmet[i])
+        else:
+            sentence = (
+                f"job {i} must do {e.count * e.due_h:g} h and falls {{amount:.6g}} h short; move its deadline, "
+                "lower due_h or give unmet_cost_per_h"
+            )
+            ledger.give([Give(("job", i), block.unmet[i], 1.0, None, sentence)])
+
+
+def _minimum_runs(block: pyo.Block, problem: Problem, entries: list[Entry]) -> None:
+    """A session lasts ``min_run`` slots, unless the job ends in it or the horizon cuts it (count 1)."""
+    block.ended = pyo.Var(
+        [(e.id, t) for e in entries for t in range(e.first + 1, min(e.last, problem.slots - 1) + 1)],
+        domain=pyo.Binary,
+    )
+    block.session_lasts = pyo.ConstraintList()
+    block.off_after_end = pyo.ConstraintList()
+    for e in entries:
+        for t in range(e.first, min(e.last, problem.slots - 1) + 1):
+            on_now = block.on[e.id, t] if t < e.last else 0
+            ended = pyo.quicksum(block.ended[e.id, s] for s in range(e.first + 1, t + 1))
+            lately = range(max(e.first, t - e.min_run + 1), min(t, e.last))
+            if lately:
+                since = pyo.quicksum(block.ended[e.id, s] for s in range(lately[0] + 1, t + 1))
+                starts = pyo.quicksum(block.start[e.id, s] for s in lately)
+                block.session_lasts.add(starts - on_now - since <= 0)
+            if e.must_stay and 0 < t < e.min_run - e.ran:
+                block.session_lasts.add(on_now + ended >= 1)
+            if t > e.first:
+                block.off_after_end.add(on_now + ended <= 1)
+
+
+def _ends(
+    block: pyo.Block, problem: Problem, entries: list[Entry], done: dict[str, Sum], pattern: Pattern | None
+) -> None:
+    """A job that is said to have ended has all its work done."""
+    ending = [e for e in entries if e.min_run > 1 and e.may_run and not done[e.id].empty]
+    if pattern is not None:
+        ending = [e for e in ending if ends_early(e, pattern[e.id])]
+    by_id = {e.id: e for e in ending}
+
+    def work_done(b: pyo.Block, i: str) -> Any:
+        e = by_id[i]
+        if pattern is not None:
+            return done[i].expression() >= e.work_h
+        if e.first + 1 > min(e.last, problem.slots - 1):
+            return pyo.Constraint.Skip
+        ended = pyo.quicksum(b.ended[i, t] for t in range(e.first + 1, min(e.last, problem.slots - 1) + 1))
+        most_lost = e.loss_h * (e.last - e.first)
+        return done[i].expression() + most_lost * (1 - ended) - e.work_h * ended >= 0
+
+    block.ended_with_work_done = pyo.Constraint(list(by_id), rule=work_done)
+
+
+def _pauses(block: pyo.Block, entries: list[Entry]) -> None:
+    """Shortest pause between two sessions, and how many pauses a job may make (count 1)."""
+    by_id = {e.id: e for e in entries}
+
+    def pause_lasts(b: pyo.Block, i: str, t: int) -> Any:
+        e = by_id[i]
+        lately = range(max(e.first, t - e.min_pause + 1), t + 1)
+        stops = pyo.quicksum(b.start[i, s] - b.on[i, s] + _on_before(b, e, s) for s in lately)
+        return stops + b.on[i, t] <= 1
+
+    block.pause_lasts = pyo.Constraint(
+        [(e.id, t) for e in entries if e.min_pause > 1 for t in range(e.first, e.last)], rule=pause_lasts
+    )
+    block.pauses_allowed = pyo.Constraint(
+        [e.id for e in entries if e.max_pauses is not None and e.may_run],
+        rule=lambda b, i: _all_starts(b, by_id[i]) <= (by_id[i].max_pauses or 0) + 1 - by_id[i].on_before,
+    )
+
+
+def _orders(block: pyo.Block, entries: list[Entry]) -> None:
+    """Pinned first starts, and running gangs that may not stop in slot 0."""
+    by_id = {e.id: e for e in entries if e.may_run}
+    pinned = [e for e in by_id.values() if e.pinned is not None]
+    block.not_before_pinned = pyo.Constraint(
+        [(e.id, t) for e in pinned for t in range(e.first, min(e.pinned or 0, e.last))],
+        rule=lambda b, i, t: b.on[i, t] == 0,
+    )
+    block.start_as_pinned = pyo.Constraint(
+        [e.id for e in pinned if e.work_h > 0], rule=lambda b, i: b.on[i, by_id[i].pinned] == 1
+    )
+    block.running_stays_on = pyo.Constraint(
+        [e.id for e in by_id.values() if e.must_stay], rule=lambda b, i: b.on[i, 0] == by_id[i].count
+    )

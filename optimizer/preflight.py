@@ -1,0 +1,77 @@
+"""Contradictions that no price can mend, found before any solver starts, each with its exact sentence."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from models.horizon import rfc3339
+from optimizer.problem import Entry, Problem
+
+TOLERANCE_H = 1e-6
+
+
+def conflicts(problem: Problem) -> list[str]:
+    """Sentences naming job or battery, limit, amount and mend; empty where nothing is found yet."""
+    found = [sentence for e in problem.entries for sentence in _entry(problem, e)]
+    return found + list(_batteries(problem))
+
+
+def _entry(problem: Problem, e: Entry) -> Iterator[str]:
+    at = problem.horizon.at
+    must_work = e.due_h > 0 and e.unmet_cost is None
+    if e.held:
+        if must_work:
+            yield (
+                f"job {e.id} is held by an operator and owes {e.count * e.due_h:g} h; "
+                "release it, lower due_h or give unmet_cost_per_h"
+            )
+        return
+    if e.must_stay and not e.may_run:
+        yield (
+            f"job {e.id} is running and may not stop in slot 0, yet its window or its pinned start forbids slot 0; "
+            "move its deadline, give late_cost_per_h or make it preemptible"
+        )
+        return
+    if e.pinned is not None and e.work_h > 0:
+        when = rfc3339(at(e.pinned))
+        if not e.first <= e.pinned < e.last:
+            yield (
+                f"job {e.id} is pinned to start at {when}, outside its window "
+                f"[{rfc3339(at(e.first))}, {rfc3339(at(e.last))}); move pinned_start, release or deadline"
+            )
+            return
+        if e.must_stay and e.pinned > 0:
+            yield f"job {e.id} is running and may not stop, yet it is pinned to start at {when}; unpin it"
+            return
+    if must_work:
+        first = max(e.first, e.pinned or 0)
+        slots = max(0, e.last - first)
+        loss = e.loss_h if e.state == "paused" else 0.0
+        most = e.count * max(0.0, slots * problem.step_h * e.top_speed - loss)
+        if most < e.count * e.due_h - TOLERANCE_H:
+            yield (
+                f"job {e.id} owes {e.count * e.due_h:g} h but its window [{rfc3339(at(first))}, "
+                f"{rfc3339(at(max(first, e.last)))}) holds at most {most:g} h at top speed; "
+                "move its deadline or release, lower due_h, or give late_cost_per_h or unmet_cost_per_h"
+            )
+            return
+        if e.pool is not None:
+            pool = problem.pools[e.pool]
+            widest = int(pool.gpus[first : e.last].max(initial=0))
+            if e.gpus > widest:
+                yield (
+                    f"job {e.id} needs {e.gpus} GPUs at once, pool {pool.name} has at most {widest} in its window; "
+                    "move it to a larger pool, shrink the gang or give unmet_cost_per_h"
+                )
+
+
+def _batteries(problem: Problem) -> Iterator[str]:
+    mw = problem.unit_mw
+    for b in problem.batteries:
+        reach = b.soc_start + problem.slots * problem.step_h * b.power * b.charge_efficiency
+        reach = min(reach, b.soc_max)
+        if b.soc_end_min > reach + 1e-9:
+            yield (
+                f"battery {b.name} must end at {b.soc_end_min * mw:g} MWh (soc_end_min_mwh) but can reach at most "
+                f"{reach * mw:g} MWh; lower soc_end_min_mwh or give it more power or energy"
+            )

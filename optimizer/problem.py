@@ -1,0 +1,308 @@
+"""Everything one solve needs, as arrays on one horizon.
+
+Powers are multiples of ``unit_mw`` and energies of ``unit_mw`` hours, so that the numbers are near
+one for a hall of 100 kW and a campus of 500 MW alike and a solver's absolute tolerances mean the
+same for both. Prices are per such unit; money is money. ``unit_mw`` is a power of two, so that
+going back and forth is exact.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from models.horizon import Horizon
+from optimizer import document
+from optimizer.refusals import horizon_of
+
+Floats = NDArray[np.float64]
+Ints = NDArray[np.int64]
+Flags = NDArray[np.bool_]
+
+
+@dataclass(frozen=True, eq=False)
+class Entry:
+    """One entry of the job list: ``count`` identical gangs with their curve, window and prices.
+
+    ``first`` and ``last`` bound the slots ``[first, last)`` in which it may run (empty: it may not).
+    ``deadline`` is the slot from which work is late; it may lie before the horizon or after it.
+    ``on_before`` is the number of copies that run when slot 0 begins.
+    """
+
+    id: str
+    pool: int | None
+    gpus: int
+    count: int
+    work_h: float
+    due_h: float
+    power: Floats
+    speed: Floats
+    limit_w: tuple[float | None, ...]
+    first: int
+    last: int
+    deadline: int
+    late_cost: float | None
+    unmet_cost: float | None
+    value: float
+    preemptible: bool
+    loss_h: float
+    start_cost: float
+    min_run: int
+    min_pause: int
+    max_pauses: int | None
+    state: str
+    on_before: int
+    ran: int
+    pinned: int | None
+    held: bool
+    tenant: str | None
+
+    @property
+    def may_run(self) -> bool:
+        """Whether any slot is open to it."""
+        return self.first < self.last
+
+    @property
+    def top_speed(self) -> float:
+        """Speed at the fastest level."""
+        return float(self.speed.max())
+
+    @property
+    def must_stay(self) -> bool:
+        """A running gang that may not stop in slot 0: no pause is allowed it, or its run is too short yet."""
+        if self.state != "running" or self.held or self.work_h <= 0:
+            return False
+        return not self.preemptible or self.max_pauses == 0 or max(1, self.ran) < self.min_run
+
+    @property
+    def free_starts(self) -> int:
+        """Starts that lose nothing: the first of each queued copy."""
+        return self.count if self.state == "queued" else 0
+
+    def most_work_h(self, step_h: float) -> float:
+        """Work after which every copy is off: the work left and one slot at top speed each."""
+        return self.count * (self.work_h + step_h * self.top_speed)
+
+
+@dataclass(frozen=True, eq=False)
+class Battery:
+    """A battery; powers on the AC side, energies at the end of a slot."""
+
+    name: str
+    power: float
+    charge_efficiency: float
+    discharge_efficiency: float
+    soc_start: float
+    soc_min: float
+    soc_max: float
+    soc_end_min: float
+    wear_cost: float
+
+
+@dataclass(frozen=True, eq=False)
+class Pool:
+    """GPUs that are alike: available per slot, idle power of one that no job uses."""
+
+    name: str
+    gpus: Ints
+    idle: float
+
+
+@dataclass(frozen=True, eq=False)
+class Feed:
+    """Upper limit per slot on the IT power of some pools (indices)."""
+
+    name: str
+    pools: tuple[int, ...]
+    limit: Floats
+
+
+@dataclass(frozen=True, eq=False)
+class Cooling:
+    """Electric power = max(0, largest of ``slope[k, t] * heat + intercept[k, t]``); heat <= capacity."""
+
+    slope: Floats
+    intercept: Floats
+    capacity: Floats | None
+
+    def power(self, heat: Floats) -> Floats:
+        """Electric power per slot at ``heat`` per slot."""
+        lines = self.slope * heat + self.intercept
+        power: Floats = np.maximum(lines.max(axis=0), 0.0)
+        return power
+
+
+@dataclass(frozen=True, eq=False)
+class Problem:
+    """A problem document as arrays; every array has one value a slot."""
+
+    name: str
+    digest: str
+    horizon: Horizon
+    unit_mw: float
+    gap: float
+    time_limit_s: float
+    pv: Floats
+    wind: Floats
+    base: Floats
+    import_price: Floats
+    export_price: Floats
+    carbon_cost: Floats
+    import_limit: Floats
+    export_limit: Floats
+    demand_rate: float
+    peak_so_far: float
+    ramp: float | None
+    batteries: tuple[Battery, ...]
+    cooling: Cooling | None
+    efficiency: float
+    pools: tuple[Pool, ...]
+    feeds: tuple[Feed, ...]
+    entries: tuple[Entry, ...]
+
+    @property
+    def slots(self) -> int:
+        """Number of slots."""
+        return self.horizon.slots
+
+    @property
+    def step_h(self) -> float:
+        """Hours in a slot."""
+        return self.horizon.step_h
+
+    @property
+    def burning_may_pay(self) -> bool:
+        """Whether drawing power for nothing could ever help: paid import, must-take generation, a ramp.
+
+        Only then must a model forbid it by binaries; elsewhere a plan that burns energy can be mended
+        at no cost, because supply may always be curtailed.
+        """
+        paid = bool(np.any(self.import_price + self.carbon_cost < 0))
+        return paid or bool(np.any(self.base < 0)) or self.ramp is not None
+
+    def cooling_power(self, heat: Floats) -> Floats:
+        """Electric power of the cooling plant per slot; zeros where there is none."""
+        return np.zeros_like(heat) if self.cooling is None else self.cooling.power(heat)
+
+
+def compile_problem(received: document.ReceivedProblem) -> Problem:
+    """Arrays of a problem document that has passed :func:`optimizer.refusals.check_problem`."""
+    doc = received.document
+    horizon = horizon_of(doc)
+    unit = _unit_mw(doc)
+
+    def row(value: Any, scale: float = 1.0) -> Floats:
+        values: Floats = (
+            np.broadcast_to(np.asarray(0.0 if value is None else value, dtype=float), horizon.slots) * scale
+        )
+        return values
+
+    s, g = doc.series, doc.grid
+    pool_index = {pool.name: k for k, pool in enumerate(doc.pools)}
+    return Problem(
+        name=doc.name,
+        digest=received.digest,
+        horizon=horizon,
+        unit_mw=unit,
+        gap=doc.gap,
+        time_limit_s=doc.time_limit_s,
+        pv=row(s.pv_available_mw, 1 / unit),
+        wind=row(s.wind_available_mw, 1 / unit),
+        base=row(s.base_load_mw, 1 / unit),
+        import_price=row(s.import_price_per_mwh, unit),
+        export_price=row(s.export_price_per_mwh, unit),
+        carbon_cost=row(s.carbon_kg_per_mwh, unit) * g.carbon_price_per_kg,
+        import_limit=row(g.import_limit_mw, 1 / unit),
+        export_limit=row(g.export_limit_mw, 1 / unit),
+        demand_rate=g.demand_charge_per_mw * unit,
+        peak_so_far=g.peak_so_far_mw / unit,
+        ramp=None if g.import_ramp_mw_per_slot is None else g.import_ramp_mw_per_slot / unit,
+        batteries=tuple(_battery(b, unit) for b in doc.batteries),
+        cooling=_cooling(doc.cooling, row, unit),
+        efficiency=doc.distribution_efficiency,
+        pools=tuple(
+            Pool(p.name, np.rint(row(p.gpus)).astype(np.int64), p.idle_w_per_gpu / 1e6 / unit) for p in doc.pools
+        ),
+        feeds=tuple(Feed(f.name, tuple(pool_index[p] for p in f.pools), row(f.limit_mw, 1 / unit)) for f in doc.feeds),
+        entries=tuple(_entry(job, horizon, pool_index, unit) for job in doc.jobs),
+    )
+
+
+def _unit_mw(doc: document.Problem) -> float:
+    """Power of two nearest to the largest single load, battery or base load of the document."""
+    sizes = [job.count * job.levels[-1].power_mw for job in doc.jobs]
+    sizes += [battery.power_mw for battery in doc.batteries]
+    sizes += [abs(value) for value in doc.series.base_load_mw or ()]
+    largest = max(sizes, default=0.0)
+    return 2.0 ** round(math.log2(largest)) if largest > 0 else 1.0
+
+
+def _battery(b: document.Battery, unit: float) -> Battery:
+    return Battery(
+        name=b.name,
+        power=b.power_mw / unit,
+        charge_efficiency=b.charge_efficiency,
+        discharge_efficiency=b.discharge_efficiency,
+        soc_start=b.soc_start_mwh / unit,
+        soc_min=b.soc_min_mwh / unit,
+        soc_max=(b.energy_mwh if b.soc_max_mwh is None else b.soc_max_mwh) / unit,
+        soc_end_min=b.soc_end_min_mwh / unit,
+        wear_cost=b.wear_cost_per_mwh * unit,
+    )
+
+
+def _cooling(cooling: document.Cooling | None, row: Callable[..., Floats], unit: float) -> Cooling | None:
+    if cooling is None:
+        return None
+    return Cooling(
+        slope=np.array([row(t.slope) for t in cooling.tangents]),
+        intercept=np.array([row(t.intercept_mw, 1 / unit) for t in cooling.tangents]),
+        capacity=None if cooling.capacity_heat_mw is None else row(cooling.capacity_heat_mw, 1 / unit),
+    )
+
+
+def _entry(job: document.Job, horizon: Horizon, pool_index: dict[str, int], unit: float) -> Entry:
+    slots = horizon.slots
+    deadline = slots if job.deadline is None else horizon.border(job.deadline)
+    first = 0 if job.state == "running" else max(0, horizon.border(job.release))
+    last = slots if job.late_cost_per_h is not None else max(0, min(slots, deadline))
+    pinned = None if job.pinned_start is None else horizon.border(job.pinned_start)
+    if pinned is not None and pinned < 0:
+        pinned = None
+    if job.held or (pinned is not None and pinned >= slots):
+        first = last = 0
+        pinned = None
+    return Entry(
+        id=job.id,
+        pool=None if job.pool is None else pool_index[job.pool],
+        gpus=job.gpus,
+        count=job.count,
+        work_h=job.work_h,
+        due_h=job.work_h if job.due_h is None else job.due_h,
+        power=np.array([level.power_mw for level in job.levels]) / unit,
+        speed=np.array([level.speed for level in job.levels]),
+        limit_w=tuple(level.limit_w for level in job.levels),
+        first=first,
+        last=last,
+        deadline=deadline,
+        late_cost=job.late_cost_per_h,
+        unmet_cost=job.unmet_cost_per_h,
+        value=job.work_value_per_h,
+        preemptible=job.preemptible,
+        loss_h=job.restart_loss_h,
+        start_cost=job.start_cost,
+        min_run=job.min_run_slots,
+        min_pause=job.min_pause_slots,
+        max_pauses=job.max_pauses,
+        state=job.state,
+        on_before=job.count if job.state == "running" else 0,
+        ran=job.ran_slots,
+        pinned=pinned,
+        held=job.held,
+        tenant=job.tenant,
+    )

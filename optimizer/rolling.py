@@ -1,0 +1,209 @@
+"""The one public door: a problem goes in, a plan that the referee has passed comes out.
+
+The solve runs in a child process that is killed when it overstays or outgrows its memory; every
+plan that it finds is judged by the referee here, outside, and the best that passed is the answer.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import json
+import logging
+import os
+import resource
+import selectors
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from models.errors import CherguiError, NoPlanInTime
+from optimizer.document import Plan, ReceivedProblem, parse_plan
+from optimizer.verify import Violation, verify
+
+log = logging.getLogger("chergui.optimizer")
+
+START_UP_S = 5.0
+"""Time that a cold child may need to import its libraries, on top of the time limit."""
+
+GRACE_S = 3.0
+"""From the end of the time limit to SIGTERM, and from there to SIGKILL."""
+
+MEMORY_LIMIT_BYTES = 8 << 30
+
+
+@dataclass(frozen=True)
+class Progress:
+    """How far a solve is: seconds, the rung of the best plan, its objective, bound and gap."""
+
+    elapsed_s: float
+    rung: str | None = None
+    objective: float | None = None
+    bound: float | None = None
+    gap: float | None = None
+
+
+class SolverFault(CherguiError):
+    """The child died or offered nothing that the referee would pass; ``detail`` holds its last words."""
+
+    code = "SolverFault"
+
+    def __init__(self, detail: str) -> None:
+        self.detail = detail
+        super().__init__(f"the solver's process failed: {detail}")
+
+
+@dataclass
+class _Best:
+    """The best plan so far that passed the referee, and what was tried."""
+
+    problem: ReceivedProblem
+    gap: float
+    plan: Plan | None = None
+    tried: list[str] = field(default_factory=list)
+    refused: list[Violation] = field(default_factory=list)
+
+    def offer(self, plan: Plan) -> bool:
+        violations = verify(self.problem, plan, self.gap)
+        self.tried.append(plan.rung if not violations else f"{plan.rung} (refused by the referee)")
+        if violations:
+            self.refused.extend(violations)
+            log.error("the referee refused a %s plan: %s", plan.rung, violations[0].sentence)
+            return False
+        if self.plan is None or _at_least_as_good(plan, self.plan):
+            self.plan = plan
+        return True
+
+
+def _at_least_as_good(new: Plan, old: Plan) -> bool:
+    if new.objective is None or old.objective is None:
+        return True
+    return new.objective <= old.objective or (new.bound is not None and old.bound is None)
+
+
+def plan(
+    problem: ReceivedProblem,
+    *,
+    gap: float | None = None,
+    time_limit_s: float | None = None,
+    threads: int = 1,
+    on_progress: Callable[[Progress], None] | None = None,
+) -> Plan:
+    """Best plan found in the time, or a plan that says why there is none.
+
+    Args:
+        problem: a document that :func:`optimizer.refusals.check_problem` has passed.
+        gap: relative gap wanted; default: the document's.
+        time_limit_s: wall-clock limit of the solve; default: the document's.
+        threads: threads of the solver.
+        on_progress: told after every find.
+
+    Raises:
+        NoPlanInTime: neither a plan nor a proof that there is none.
+        SolverFault: the child failed before it found anything.
+    """
+    gap = problem.document.gap if gap is None else gap
+    limit = problem.document.time_limit_s if time_limit_s is None else time_limit_s
+    begun = time.monotonic()
+    best = _Best(problem, gap)
+    request = {"problem": problem.raw, "gap": gap, "time_limit_s": limit, "threads": threads}
+    last_words = ""
+    with _child(request) as child:
+        for message in _finds(child, begun + START_UP_S + limit):
+            if message["plan"] is not None:
+                best.offer(parse_plan(message["plan"]))
+            if on_progress is not None:
+                on_progress(_progress(best.plan, message["bound"], time.monotonic() - begun))
+        last_words = _ended(child)
+    if best.plan is None:
+        if best.refused:
+            raise SolverFault(f"the referee refused every plan; first: {best.refused[0].sentence}")
+        if last_words:
+            raise SolverFault(last_words)
+        raise NoPlanInTime(limit, best.tried or ["list scheduling", "MILP"])
+    if last_words:
+        log.error("the solver's process failed after a plan was found: %s", last_words)
+    return best.plan
+
+
+def _progress(best: Plan | None, bound: float | None, elapsed_s: float) -> Progress:
+    if best is None or best.objective is None:
+        return Progress(elapsed_s, bound=bound)
+    proven = best.bound if best.bound is not None else bound
+    gap = None if proven is None else max(0.0, best.objective - proven) / max(1.0, abs(best.objective))
+    return Progress(elapsed_s, best.rung, best.objective, proven, gap)
+
+
+def _become_killable() -> None:
+    """In the child: die with the parent, keep to a memory limit, and be polite to the other core's work."""
+    ctypes.CDLL(None).prctl(1, signal.SIGKILL)
+    resource.setrlimit(resource.RLIMIT_AS, (MEMORY_LIMIT_BYTES, MEMORY_LIMIT_BYTES))
+    os.nice(5)
+
+
+@contextlib.contextmanager
+def _child(request: dict[str, Any]) -> Iterator[subprocess.Popen[bytes]]:
+    root = str(Path(__file__).resolve().parents[1])
+    paths = [root, *filter(None, [os.environ.get("PYTHONPATH")])]
+    process = subprocess.Popen(
+        [sys.executable, "-m", "optimizer.worker"],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(paths)},
+        preexec_fn=_become_killable,
+        start_new_session=True,
+    )
+    try:
+        assert process.stdin is not None
+        with contextlib.suppress(BrokenPipeError):
+            process.stdin.write(json.dumps(request).encode())
+            process.stdin.close()
+        yield process
+    finally:
+        if process.poll() is None:
+            process.kill()
+        process.wait()
+        for pipe in (process.stdout, process.stderr):
+            if pipe is not None:
+                pipe.close()
+
+
+def _finds(child: subprocess.Popen[bytes], deadline: float) -> Iterator[dict[str, Any]]:
+    """Messages of the child as they come; SIGTERM after the deadline and its grace, SIGKILL after another."""
+    assert child.stdout is not None
+    assert child.stderr is not None
+    words: list[bytes] = []
+    rest = b""
+    steps = [(deadline + GRACE_S, signal.SIGTERM), (deadline + 2 * GRACE_S, signal.SIGKILL)]
+    with selectors.DefaultSelector() as pipes:
+        pipes.register(child.stdout, selectors.EVENT_READ, "finds")
+        pipes.register(child.stderr, selectors.EVENT_READ, "words")
+        while pipes.get_map():
+            for key, _ in pipes.select(timeout=0.2):
+                data = os.read(key.fd, 1 << 16)
+                if not data:
+                    pipes.unregister(key.fileobj)
+                elif key.data == "words":
+                    words.append(data)
+                else:
+                    *lines, rest = (rest + data).split(b"\n")
+                    yield from (json.loads(line) for line in lines)
+            while steps and time.monotonic() > steps[0][0]:
+                child.send_signal(steps.pop(0)[1])
+    child.last_words = b"".join(words)[-2000:]  # type: ignore[attr-defined]
+
+
+def _ended(child: subprocess.Popen[bytes]) -> str:
+    """Last words of a child that did not end well by itself; empty where it did, or where we ended it."""
+    code = child.wait()
+    if code in (0, -signal.SIGTERM, -signal.SIGKILL):
+        return ""
+    words: bytes = child.last_words  # type: ignore[attr-defined]
+    lines = words.decode(errors="replace").strip().splitlines()
+    return lines[-1] if lines else f"exit code {code}"

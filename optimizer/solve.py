@@ -1,0 +1,156 @@
+"""Pyomo model in, HiGHS outcome out: the only file that knows the solver's words.
+
+The model is compiled once to its standard form and handed to HiGHS as a matrix. Statuses are mapped
+once; incumbents are reported while HiGHS runs.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import highspy
+import numpy as np
+import pyomo.environ as pyo
+from pyomo.repn.plugins.standard_form import LinearStandardFormCompiler
+
+from optimizer.problem import Floats
+
+Status = Literal["optimal", "feasible", "infeasible", "nothing"]
+"""``nothing``: neither a solution nor a proof that there is none."""
+
+
+@dataclass(frozen=True)
+class Options:
+    """How hard to try: relative gap wanted, wall-clock seconds, threads, and the tolerance of rows."""
+
+    gap: float = 1e-3
+    time_limit_s: float = 60.0
+    threads: int = 1
+    tolerance: float = 1e-8
+
+
+class Compiled:
+    """A Pyomo model as HiGHS sees it: columns, rows and the way back to Pyomo's variables."""
+
+    def __init__(self, model: pyo.ConcreteModel) -> None:
+        form = LinearStandardFormCompiler().write(model, mixed_form=True)
+        self.columns: list[Any] = list(form.columns)
+        self.column = {id(variable): k for k, variable in enumerate(self.columns)}
+        self.rows: list[Any] = [row.constraint for row in form.rows]
+        infinity = highspy.kHighsInf
+        lp = highspy.HighsLp()
+        lp.num_col_, lp.num_row_ = len(self.columns), len(form.rows)
+        # without a cost anywhere Pyomo still writes one objective row
+        lp.col_cost_ = np.asarray(form.c.todense(), dtype=float).reshape(-1) if form.c.shape[0] else np.zeros(0)
+        lp.offset_ = float(form.c_offset[0]) if len(form.c_offset) else 0.0
+        lp.col_lower_ = np.array([-infinity if v.lb is None else v.lb for v in self.columns], dtype=float)
+        lp.col_upper_ = np.array([infinity if v.ub is None else v.ub for v in self.columns], dtype=float)
+        sense = np.array([row.bound_type for row in form.rows])
+        lp.row_lower_ = np.where(sense <= 0, form.rhs, -infinity)
+        lp.row_upper_ = np.where(sense >= 0, form.rhs, infinity)
+        matrix = form.A.tocsc()
+        lp.a_matrix_.format_ = highspy.MatrixFormat.kColwise
+        lp.a_matrix_.start_, lp.a_matrix_.index_, lp.a_matrix_.value_ = matrix.indptr, matrix.indices, matrix.data
+        self.whole = np.array([v.is_integer() or v.is_binary() for v in self.columns], dtype=bool)
+        if self.whole.any():
+            kinds = highspy.HighsVarType
+            lp.integrality_ = [kinds.kInteger if whole else kinds.kContinuous for whole in self.whole]
+        self.lp = lp
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a solve found. ``bound`` is a proven lower bound, None where nothing is proven."""
+
+    status: Status
+    objective: float | None
+    bound: float | None
+    values: Floats | None
+    compiled: Compiled
+    duals: Floats | None = None
+
+    def value(self, variable: Any) -> float:
+        """Value of a variable of the model; one that no row and no cost names has none and counts as its bound."""
+        assert self.values is not None
+        k = self.compiled.column.get(id(variable))
+        return float(variable.lb or 0.0) if k is None else float(self.values[k])
+
+    def price(self, constraints: Iterable[Any]) -> Floats:
+        """Dual values of constraints, in their order (only after a solve without integers)."""
+        assert self.duals is not None
+        row = {id(c): k for k, c in enumerate(self.compiled.rows)}
+        return np.array([self.duals[row[id(c)]] if id(c) in row else 0.0 for c in constraints])
+
+
+def solve(
+    model: pyo.ConcreteModel,
+    options: Options,
+    *,
+    start: Mapping[int, float] | None = None,
+    on_incumbent: Callable[[float, float, Floats, Compiled], None] | None = None,
+) -> Outcome:
+    """Minimize a model.
+
+    Args:
+        model: a Pyomo model with linear rows.
+        options: gap, time, threads, tolerance.
+        start: value of some columns, by ``id`` of the Pyomo variable; HiGHS completes the rest.
+        on_incumbent: called with (objective, bound, values, compiled) for every better solution.
+    """
+    compiled = Compiled(model)
+    highs = highspy.Highs()
+    highs.silent()
+    highs.passModel(compiled.lp)
+    settings: dict[str, Any] = {
+        "threads": options.threads,
+        "time_limit": max(0.05, options.time_limit_s),
+        "mip_rel_gap": options.gap,
+        "mip_abs_gap": options.gap,
+        "mip_feasibility_tolerance": max(options.tolerance, 1e-9),
+        "primal_feasibility_tolerance": options.tolerance,
+        "dual_feasibility_tolerance": options.tolerance,
+    }
+    for name, value in settings.items():
+        if highs.setOptionValue(name, value) != highspy.HighsStatus.kOk:
+            raise ValueError(f"HiGHS refused option {name} = {value!r}")
+    if start and compiled.whole.any():
+        known = [(k, start[id(v)]) for k, v in enumerate(compiled.columns) if id(v) in start]
+        highs.setSolution(len(known), np.array([k for k, _ in known], dtype=np.int32), np.array([x for _, x in known]))
+    if on_incumbent is not None:
+        report = on_incumbent
+
+        def improving(event: Any) -> None:
+            data = event.data_out
+            report(data.objective_function_value, data.mip_dual_bound, np.array(data.mip_solution), compiled)
+
+        highs.cbMipImprovingSolution.subscribe(improving)
+    highs.run()
+    return _outcome(highs, compiled)
+
+
+def _outcome(highs: highspy.Highs, compiled: Compiled) -> Outcome:
+    words = highspy.HighsModelStatus
+    status, info = highs.getModelStatus(), highs.getInfo()
+    mixed = bool(compiled.whole.any())
+    # an empty model is solved before HiGHS starts
+    found = info.primal_solution_status == int(highspy.SolutionStatus.kSolutionStatusFeasible)
+    if status == words.kModelEmpty:
+        return Outcome("optimal", compiled.lp.offset_, compiled.lp.offset_, np.zeros(0), compiled)
+    if status == words.kInfeasible:
+        return Outcome("infeasible", None, None, None, compiled)
+    if not found or status in (words.kUnbounded, words.kUnboundedOrInfeasible):
+        bound = float(info.mip_dual_bound) if mixed and math.isfinite(info.mip_dual_bound) else None
+        return Outcome("nothing", None, bound, None, compiled)
+    solution = highs.getSolution()
+    values = np.array(solution.col_value)
+    objective = float(info.objective_function_value)
+    if mixed:
+        bound = float(info.mip_dual_bound) if math.isfinite(info.mip_dual_bound) else None
+        duals = None
+    else:
+        bound = objective if status == words.kOptimal else None
+        duals = np.array(solution.row_dual) if status == words.kOptimal else None
+    return Outcome("optimal" if status == words.kOptimal else "feasible", objective, bound, values, compiled, duals)
