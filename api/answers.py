@@ -1,0 +1,51 @@
+"""The form of a pull: version and lease in headers, so that a 304 has the same body and renews the lease."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from fastapi import Request
+from fastapi.responses import JSONResponse, Response
+
+from api.caps import Standing
+from ingest.ports import Clock
+from models.horizon import rfc3339
+from models.lease import Version
+
+CACHE = "private, no-cache"
+"""No proxy may stretch a lease: every use is asked for again."""
+
+
+def etag_of(version: Version) -> str:
+    """Weak, because bodies of one version mean the same and may be written differently."""
+    return f'W/"{version}"'
+
+
+def matches(request: Request, etag: str) -> bool:
+    """Whether ``If-None-Match`` names the tag (weak comparison, RFC 9110 13.1.2)."""
+    asked = request.headers.get("if-none-match", "")
+    bare = etag.removeprefix("W/")
+    return asked.strip() == "*" or bare in (part.strip().removeprefix("W/") for part in asked.split(","))
+
+
+def pulled(request: Request, body: dict[str, Any], standing: Standing, clock: Clock) -> Response:
+    """Answer of a caps or set-point pull."""
+    headers = {
+        "Chergui-Lease-Ttl": str(standing.ttl_s),
+        **versioned(standing.version, clock),
+    }
+    if not standing.noted:
+        del headers["ETag"]
+    elif matches(request, headers["ETag"]):
+        return Response(status_code=304, headers=headers)
+    return JSONResponse(body, headers=headers)
+
+
+def versioned(version: Version, clock: Clock) -> dict[str, str]:
+    """Headers of everything that a version stands for."""
+    return {
+        "ETag": etag_of(version),
+        "Chergui-Plan-Version": str(version),
+        "Chergui-Server-Time": rfc3339(clock.now().replace(microsecond=0)),
+        "Cache-Control": CACHE,
+    }

@@ -1,0 +1,1 @@
+"""Changes of the state database, one file each, in order (Alembic)."""

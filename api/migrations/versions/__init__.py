@@ -1,0 +1,1 @@
+"""Changes, oldest first."""

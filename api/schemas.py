@@ -1,0 +1,274 @@
+"""Shapes of answers for the OpenAPI document; bodies that come in are described by the types that check them."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from pydantic import BaseModel, Field
+
+from api.modes import ModeChange
+from models.jobs import TrainingJob
+from optimizer.document import JobPlan, Plan, Problem
+
+_LEASE = {
+    "ETag": 'weak, `W/"epoch.seq"`: changes with the plan, the mode and a lapsing lease',
+    "Chergui-Plan-Version": "`epoch.seq`; refuse lower ones than you have seen",
+    "Chergui-Lease-Ttl": "whole seconds for which the answer holds, from receipt on your monotonic clock",
+    "Chergui-Server-Time": "the service's clock, RFC 3339",
+    "Cache-Control": "`private, no-cache`",
+}
+_HEADERS = {name: {"description": text, "schema": {"type": "string"}} for name, text in _LEASE.items()}
+PULL: dict[int, dict[str, Any]] = {
+    200: {"headers": _HEADERS},
+    304: {"description": "The version of `If-None-Match` still holds; the lease is renewed", "headers": _HEADERS},
+}
+
+
+class VersionView(BaseModel):
+    """Number of what is in force."""
+
+    epoch: int
+    seq: int
+
+
+class LeaseView(BaseModel):
+    """Lease in full, and how often to ask; what is left of it stands in the headers."""
+
+    ttl_s: float
+    poll_s: float
+    stale_after_s: float
+
+
+class Pull(BaseModel):
+    """What every pull says."""
+
+    schema_version: Literal["1.0"]
+    site: str
+    mode: Literal["shadow", "auto", "failsafe"]
+    source: Literal["plan", "default"] = Field(description="default: `periods` and `jobs` are empty, `default` holds")
+    reason: str | None = Field(
+        description="why the default is served: SHADOW, FAILSAFE, NO_PLAN, LEASE_OVER, PLAN_OVER, NO_PLACEMENT"
+    )
+    plan_version: VersionView
+    plan_id: str | None
+    rung: str | None
+    valid_until: str | None
+    lease: LeaseView
+
+
+class DefaultCaps(BaseModel):
+    """What a pool does without a plan: a set of measures."""
+
+    limit_w: float = Field(description="W per GPU at work")
+    idle_limit_w: float = Field(description="W per GPU not at work")
+    admit_starts: bool
+    suspend_order: list[str]
+    nodes_may_switch_off: bool
+
+
+class Clamp(BaseModel):
+    """What the device accepts."""
+
+    min_w: float
+    max_w: float
+
+
+class Period(BaseModel):
+    """Half-open [start, end): the job runs with this limit on each GPU; null: the plan sets no cap."""
+
+    start: str
+    end: str
+    limit_w: float | None
+    count: int = Field(description="copies that run, of an aggregated job")
+
+
+class JobSchedule(BaseModel):
+    """When a job runs, and with which limit."""
+
+    job: str
+    gpus: int | None
+    periods: list[Period]
+
+
+class _PoolPull(Pull):
+    pool: str
+    default: DefaultCaps
+    clamp: Clamp
+
+
+class PoolCaps(_PoolPull):
+    """Caps of a pool; GPUs without a job get `default.idle_limit_w`."""
+
+    jobs: list[JobSchedule]
+
+
+class JobCaps(_PoolPull, JobSchedule):
+    """Caps of a job."""
+
+
+class GpuCap(BaseModel):
+    """Cap of one GPU of a node."""
+
+    index: int
+    job: str | None
+    limit_w: float
+
+
+class NodeCaps(_PoolPull):
+    """Caps of a node."""
+
+    node: str
+    placement: Literal["unknown"]
+    gpus: list[GpuCap]
+
+
+class Setpoint(Pull):
+    """Schedule of an asset. battery: `power_mw`, charging positive. solar, wind: `limit_mw`, null: no limit. grid:
+    `import_mw`, `export_mw` as planned."""
+
+    asset: str
+    kind: Literal["battery", "solar", "wind", "grid"]
+    limits: dict[str, float] = {}
+    default: dict[str, Any]
+    periods: list[dict[str, Any]]
+
+
+class Saving(BaseModel):
+    """Against the yardstick, in the site's currency."""
+
+    baseline_cost: float
+    cost: float
+    saving: float
+    saving_ratio: float | None
+    method: str
+
+
+class PlanEdition(BaseModel):
+    """A published plan with what was known when it was made."""
+
+    plan_id: str
+    plan_version: VersionView
+    site: str
+    created_at: str
+    valid_from: str
+    valid_until: str
+    problem: Problem
+    plan: Plan
+    baseline: Plan | None
+    baseline_note: str | None
+    saving: Saving | None
+    sources: list[dict[str, Any]]
+    bands: dict[str, dict[str, list[float]]]
+    temperatures: dict[str, list[float]]
+    limits: dict[str, float]
+    job_labels: dict[str, dict[str, Any]]
+
+
+class ProgressView(BaseModel):
+    """How far a job has come; followed from the plan until a scheduler says."""
+
+    work_left_h: float
+    state: Literal["queued", "running", "paused"]
+    ran_slots: int
+
+
+class JobView(TrainingJob):
+    """A job with its standing."""
+
+    status: Literal["open", "done", "set_aside"]
+    reason: str | None = Field(description="why it was set aside")
+    progress: ProgressView
+    created_at: str
+    updated_at: str
+    planned: JobPlan | None = Field(description="what the plan in force does with it")
+
+
+class JobList(BaseModel):
+    """A page of jobs; `next` is the `after` of the next page."""
+
+    jobs: list[JobView]
+    next: str | None
+
+
+class JobTaken(BaseModel):
+    """What became of a job; a plan that has seen it answers `plan_request` or a higher one."""
+
+    id: str
+    result: Literal["created", "replaced", "unchanged"]
+    plan_request: int
+
+
+class ModeView(BaseModel):
+    """Mode of a pool or asset."""
+
+    target: str
+    mode: Literal["shadow", "auto", "failsafe"]
+    lease_s: float
+
+
+class ModeList(BaseModel):
+    """Every mode."""
+
+    modes: list[ModeView]
+
+
+class ErrorRow(BaseModel):
+    """One thing that is wrong."""
+
+    pointer: str = Field(description="JSON pointer (RFC 6901) into the body, or the parameter")
+    code: str
+    message: str
+
+
+class ProblemDetails(BaseModel):
+    """RFC 9457; `code` is stable."""
+
+    type: str
+    title: str
+    status: int
+    code: str
+    detail: str
+    trace_id: str
+    errors: list[ErrorRow] = []
+
+
+INCOMING: dict[str, type[BaseModel]] = {
+    "Problem": Problem,
+    "TrainingJob": TrainingJob,
+    "ModeChange": ModeChange,
+    "ProblemDetails": ProblemDetails,
+}
+"""Types that no route names, because their bodies are read by the strict reader."""
+
+
+def body_of(name: str) -> dict[str, Any]:
+    """OpenAPI's request body for one of :data:`INCOMING`."""
+    schema = {"$ref": f"#/components/schemas/{name}"}
+    return {"requestBody": {"required": True, "content": {"application/json": {"schema": schema}}}}
+
+
+def line_protocol_body() -> dict[str, Any]:
+    """OpenAPI's request body for line protocol."""
+    return {"requestBody": {"required": True, "content": {"text/plain": {"schema": {"type": "string"}}}}}
+
+
+def plan_response() -> dict[int | str, dict[str, Any]]:
+    """OpenAPI's answer of a solve."""
+    return {200: {"model": Plan}}
+
+
+def problem_responses(*statuses: int) -> dict[int | str, dict[str, Any]]:
+    """OpenAPI's problem documents."""
+    content = {"application/problem+json": {"schema": {"$ref": "#/components/schemas/ProblemDetails"}}}
+    return {status: {"description": _PROBLEMS[status], "content": content} for status in statuses}
+
+
+_PROBLEMS = {
+    400: "The body cannot be read at all",
+    401: "No key, or one that is not known here",
+    403: "The key's scope is too narrow",
+    404: "There is no such thing",
+    413: "The body is larger than 8 MiB",
+    422: "Refused; `errors` lists everything that is wrong, with its place",
+    503: "Not now; see `Retry-After`",
+}

@@ -1,0 +1,90 @@
+"""What ``chergui run`` was asked for, handed to its child processes as one JSON text."""
+
+from __future__ import annotations
+
+import ipaddress
+import json
+import os
+import sys
+from dataclasses import asdict, dataclass, replace
+from datetime import datetime
+from pathlib import Path
+
+from models.horizon import parse_rfc3339
+
+MAX_BODY = 8 * 1024 * 1024
+"""Bytes that a request body may have, after decompression."""
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """One installation's service. ``shift_s`` moves its clock (``--now``); ``lease_s`` overrides the pools' leases."""
+
+    site_path: Path
+    data_dir: Path
+    host: str = "127.0.0.1"
+    port: int = 8000
+    shift_s: float = 0.0
+    lease_s: float | None = None
+    allowed_hosts: tuple[str, ...] = ()
+
+    @property
+    def state_path(self) -> Path:
+        """State database."""
+        return self.data_dir / "state.db"
+
+    @property
+    def telemetry_path(self) -> Path:
+        """Telemetry store."""
+        return self.data_dir / "telemetry.db"
+
+    @property
+    def run_dir(self) -> Path:
+        """Signs of life and process ids."""
+        return self.data_dir / "run"
+
+    @property
+    def is_loopback(self) -> bool:
+        """Whether only this machine can reach the service."""
+        return is_loopback(self.host)
+
+    def to_json(self) -> str:
+        """For a child process' command line; there are no secrets in it."""
+        return json.dumps({**asdict(self), "site_path": str(self.site_path), "data_dir": str(self.data_dir)})
+
+    @classmethod
+    def from_json(cls, text: str) -> Settings:
+        """As :meth:`to_json` wrote it."""
+        raw = json.loads(text)
+        raw |= {"site_path": Path(raw["site_path"]), "data_dir": Path(raw["data_dir"])}
+        return cls(**{**raw, "allowed_hosts": tuple(raw["allowed_hosts"])})
+
+    def shown_at(self, now: datetime | None, clock: datetime) -> Settings:
+        """With a clock that shows ``now`` at the machine's instant ``clock``; None: unmoved."""
+        return self if now is None else replace(self, shift_s=(now - clock).total_seconds())
+
+
+def is_loopback(host: str) -> bool:
+    """Whether a host name or address is this machine's own."""
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host.strip("[]")).is_loopback
+    except ValueError:
+        return False
+
+
+def default_data_dir() -> Path:
+    """Where an installed service keeps its data unless it is told: ``$XDG_DATA_HOME/chergui``, or the like of it."""
+    if sys.platform == "darwin":
+        return Path.home() / "Library" / "Application Support" / "chergui"
+    return Path(os.environ.get("XDG_DATA_HOME") or Path.home() / ".local" / "share") / "chergui"
+
+
+def moment_option(text: str | None) -> datetime | None:
+    """Instant of a ``--now`` option.
+
+    Raises:
+        ValueError: not RFC 3339 with an offset.
+    """
+    return None if text is None else parse_rfc3339(text)

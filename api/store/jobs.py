@@ -1,0 +1,185 @@
+"""Jobs as they were handed in, and how far each has come.
+
+A job is known by its id: handing in the same document again changes nothing, another one replaces it and starts
+its progress anew, because ``work_h`` means what is still to do when it is said.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Literal
+
+from sqlalchemy import Connection, Engine, RowMapping, select, update
+
+from api.store.audit import record
+from api.store.engine import reading, writing
+from api.store.tables import jobs, requests
+from ingest.ports import Clock
+from models.errors import NotFound
+from models.horizon import parse_rfc3339, rfc3339
+from models.jobs import TrainingJob
+
+Status = Literal["open", "done", "set_aside"]
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """How far a job has come at ``as_of``; ``work_left_h`` per copy, in hours at full speed."""
+
+    work_left_h: float
+    state: Literal["queued", "running", "paused"]
+    ran_slots: int
+    as_of: datetime | None = None
+
+    def to_json(self) -> str:
+        """As it is kept."""
+        told = {"work_left_h": self.work_left_h, "state": self.state, "ran_slots": self.ran_slots}
+        return json.dumps({**told, "as_of": None if self.as_of is None else rfc3339(self.as_of)})
+
+    @classmethod
+    def from_json(cls, text: str) -> Progress:
+        """As it was kept."""
+        raw = json.loads(text)
+        as_of = raw["as_of"]
+        return cls(raw["work_left_h"], raw["state"], raw["ran_slots"], None if as_of is None else parse_rfc3339(as_of))
+
+
+@dataclass(frozen=True, slots=True)
+class KnownJob:
+    """A job with its standing."""
+
+    job: TrainingJob
+    progress: Progress
+    status: Status
+    reason: str | None
+    created_at: str
+    updated_at: str
+
+
+def _canonical(job: TrainingJob) -> str:
+    return json.dumps(job.model_dump(mode="json"), sort_keys=True, separators=(",", ":"))
+
+
+def _fresh(job: TrainingJob) -> Progress:
+    return Progress(job.work_h, job.state, job.ran_slots)
+
+
+def _known(row: RowMapping) -> KnownJob:
+    job = TrainingJob.model_validate(json.loads(row["document"]))
+    progress = Progress.from_json(row["progress"])
+    return KnownJob(job, progress, row["status"], row["reason"], row["created_at"], row["updated_at"])
+
+
+class JobStore:
+    """Keeps jobs; every change by :meth:`put` and :meth:`withdraw` asks the planner for a new plan."""
+
+    def __init__(self, engine: Engine, clock: Clock) -> None:
+        self._engine = engine
+        self._clock = clock
+
+    def put(self, job: TrainingJob, actor: str) -> Literal["created", "replaced", "unchanged"]:
+        """Insert or replace by id, in one transaction with the request for a plan and the audit row."""
+        now = self._clock.now()
+        stamp = rfc3339(now)
+        document = _canonical(job)
+        with writing(self._engine) as connection:
+            before = connection.execute(select(jobs.c.document, jobs.c.status).where(jobs.c.id == job.id)).first()
+            if before is not None and before.document == document and before.status != "set_aside":
+                return "unchanged"
+            values = {
+                "document": document,
+                "source": job.source,
+                "status": "open",
+                "reason": None,
+                "progress": _fresh(job).to_json(),
+                "updated_at": stamp,
+            }
+            if before is None:
+                connection.execute(jobs.insert().values(id=job.id, created_at=stamp, **values))
+            else:
+                connection.execute(jobs.update().where(jobs.c.id == job.id).values(**values))
+            detail = {"before": None if before is None else json.loads(before.document), "after": json.loads(document)}
+            record(connection, now, actor, "job.put", job.id, detail)
+            _ask(connection)
+        return "created" if before is None else "replaced"
+
+    def withdraw(self, job_id: str, actor: str) -> None:
+        """Forget a job.
+
+        Raises:
+            NotFound: there is no such job.
+        """
+        now = self._clock.now()
+        with writing(self._engine) as connection:
+            before = connection.execute(select(jobs.c.document).where(jobs.c.id == job_id)).scalar()
+            if before is None:
+                raise NotFound("job", job_id)
+            connection.execute(jobs.delete().where(jobs.c.id == job_id))
+            record(connection, now, actor, "job.withdraw", job_id, {"before": json.loads(before)})
+            _ask(connection)
+
+    def add_new(self, found: Iterable[tuple[TrainingJob, Progress]]) -> int:
+        """Take jobs of a source that are not known yet; the count of new ones. No plan is asked for."""
+        stamp = rfc3339(self._clock.now())
+        with writing(self._engine) as connection:
+            known = set(connection.execute(select(jobs.c.id)).scalars())
+            rows = [
+                {
+                    "id": job.id,
+                    "document": _canonical(job),
+                    "source": job.source,
+                    "status": "open",
+                    "progress": progress.to_json(),
+                    "created_at": stamp,
+                    "updated_at": stamp,
+                }
+                for job, progress in found
+                if job.id not in known
+            ]
+            if rows:
+                connection.execute(jobs.insert(), rows)
+        return len(rows)
+
+    def open(self) -> list[KnownJob]:
+        """Jobs that still want something, by id."""
+        with reading(self._engine) as connection:
+            rows = connection.execute(select(jobs).where(jobs.c.status == "open").order_by(jobs.c.id)).mappings()
+            return [_known(row) for row in rows]
+
+    def get(self, job_id: str) -> KnownJob:
+        """One job.
+
+        Raises:
+            NotFound: there is no such job.
+        """
+        with reading(self._engine) as connection:
+            row = connection.execute(select(jobs).where(jobs.c.id == job_id)).mappings().first()
+        if row is None:
+            raise NotFound("job", job_id)
+        return _known(row)
+
+    def page(self, after: str, limit: int, status: Status | None = None) -> list[KnownJob]:
+        """Up to ``limit`` jobs with an id above ``after``, by id."""
+        wanted = select(jobs).where(jobs.c.id > after).order_by(jobs.c.id).limit(limit)
+        if status is not None:
+            wanted = wanted.where(jobs.c.status == status)
+        with reading(self._engine) as connection:
+            return [_known(row) for row in connection.execute(wanted).mappings()]
+
+    def follow(self, standings: Mapping[str, tuple[KnownJob, Progress, Status, str | None]]) -> None:
+        """Write how far jobs have come; a job that was replaced or withdrawn meanwhile is left alone."""
+        with writing(self._engine) as connection:
+            for job_id, (before, progress, status, reason) in standings.items():
+                connection.execute(
+                    update(jobs)
+                    .where(jobs.c.id == job_id, jobs.c.updated_at == before.updated_at)
+                    .where(jobs.c.document == _canonical(before.job))
+                    .values(progress=progress.to_json(), status=status, reason=reason)
+                )
+
+
+def _ask(connection: Connection) -> None:
+    connection.execute(requests.update().values(wanted=requests.c.wanted + 1))

@@ -1,0 +1,58 @@
+"""The one place that names concrete classes: stores, sources, clocks, put together for each process."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from importlib.metadata import version
+from pathlib import Path
+
+from sqlalchemy import Engine
+
+from api.clock import ShiftedClock
+from api.doors import Doors
+from api.metrics import Metrics
+from api.plan_store import PlanStore
+from api.settings import Settings
+from api.sign_of_life import SignOfLife
+from api.solving import Solver
+from api.store.engine import open_engine
+from api.store.jobs import JobStore
+from api.store.keys import KeyStore
+from ingest.intake import Intake
+from ingest.site_file import read_site
+from ingest.stores.embedded import EmbeddedStore
+
+
+def clock_of(settings: Settings) -> ShiftedClock:
+    """The service's clock."""
+    return ShiftedClock(timedelta(seconds=settings.shift_s))
+
+
+def engine_of(settings: Settings) -> Engine:
+    """The state database."""
+    return open_engine(settings.state_path)
+
+
+def sign_of(settings: Settings, process: str) -> SignOfLife:
+    """Sign of life of ``planner`` or ``collector``."""
+    return SignOfLife(Path(settings.run_dir) / f"{process}.alive")
+
+
+def doors_for(settings: Settings, engine: Engine | None = None) -> Doors:
+    """What the web process works with."""
+    engine = engine or engine_of(settings)
+    clock = clock_of(settings)
+    site = read_site(settings.site_path)
+    return Doors(
+        settings=settings,
+        site=site,
+        clock=clock,
+        plans=PlanStore(engine, site.name, clock),
+        jobs=JobStore(engine, clock),
+        keys=KeyStore(engine, clock),
+        intake=Intake(EmbeddedStore(settings.telemetry_path, clock=clock), clock),
+        planner=sign_of(settings, "planner"),
+        collector=sign_of(settings, "collector"),
+        solver=Solver(),
+        metrics=Metrics(version("chergui")),
+    )
