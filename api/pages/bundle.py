@@ -34,7 +34,7 @@ def build(folder: Path = PACKAGED) -> Path:
     folder.mkdir(parents=True, exist_ok=True)
     handle, name = tempfile.mkstemp(dir=folder, suffix=".part")
     with os.fdopen(handle, "w", encoding="utf-8") as file:
-        file.write(vl_convert.javascript_bundle())
+        file.write(vl_convert.javascript_bundle(snippet="window.vegaEmbed = vegaEmbed;"))
     Path(name).chmod(0o644)
     Path(name).replace(path)
     return path

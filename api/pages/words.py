@@ -51,13 +51,12 @@ def catalogue(language: str) -> dict[str, str | tuple[str, ...]]:
     """Message key to sentence, or to its plural forms in the catalogue's order."""
     with (_FOLDER / f"{language}.po").open("rb") as file:
         messages = read_po(file, locale=language)
-    return {
-        (message.id[0] if isinstance(message.id, (list, tuple)) else message.id): (
-            tuple(message.string) if isinstance(message.string, (list, tuple)) else message.string
-        )
-        for message in messages
-        if message.id
-    }
+    found: dict[str, str | tuple[str, ...]] = {}
+    for message in messages:
+        if message.id:
+            key = message.id[0] if isinstance(message.id, (list, tuple)) else message.id
+            found[key] = tuple(message.string) if isinstance(message.string, (list, tuple)) else message.string or ""
+    return found
 
 
 class Words:

@@ -1,0 +1,169 @@
+import subprocess
+import sys
+from datetime import timedelta
+
+import pytest
+from fastapi import FastAPI
+from fastapi.testclient import TestClient
+from made_edition import START, made_edition
+
+from api.pages import router
+from api.pages.render import charts
+from models.errors import NotFound
+
+
+class Day:
+    def __init__(self, edition=None):
+        self.held = edition
+
+    def now(self):
+        return START + timedelta(hours=5, minutes=7)
+
+    def current(self):
+        return self.held
+
+    def edition(self, plan_id):
+        if self.held is None or plan_id != self.held["plan_id"]:
+            raise NotFound("plan", plan_id)
+        return self.held
+
+    def modes(self):
+        return {"h100-a": "shadow", "b200-a": "auto"}
+
+
+def client_of(edition, **more):
+    app = FastAPI()
+    app.include_router(router)
+    app.state.day_source = Day(edition)
+    for key, value in more.items():
+        setattr(app.state, key, value)
+    return TestClient(app)
+
+
+@pytest.fixture(scope="module")
+def edition():
+    made = made_edition()
+    return made | {"charts": charts(made)}
+
+
+@pytest.fixture(scope="module")
+def client(edition, tmp_path_factory):
+    return client_of(edition, chart_folder=tmp_path_factory.mktemp("no-bundle"))
+
+
+def test_the_page_says_mode_plan_gap_method_and_that_it_is_synthetic(client):
+    page = client.get("/?lang=en").text
+    for text in ("MIXED", "1.42", "at most", "3.1%", "MILP, best found in time", "(+00:00)", "synthetic", "11:07"):
+        assert text.replace("(+00:00)", "+00:00") in page, text
+    assert page.count("<svg") >= 9
+    assert '<html lang="en"' in page
+
+
+def test_french_is_french_throughout(client):
+    page = client.get("/?lang=fr").text
+    assert '<html lang="fr"' in page
+    for text in ("Offre face à la demande", "au plus", "3,1\u00a0%", "Premier arrivé, premier servi", "synthétique"):
+        assert text in page, text
+    assert "Supply against demand" not in page
+
+
+def test_a_chosen_language_is_remembered(edition):
+    client = client_of(edition)
+    assert '<html lang="fr"' in client.get("/", headers={"Accept-Language": "fr-MA"}).text
+    client.get("/?lang=fr")
+    assert '<html lang="fr"' in client.get("/", headers={"Accept-Language": "en"}).text
+
+
+def test_a_gap_that_is_not_known_is_said_so():
+    page = client_of(made_edition(gap=None)).get("/?lang=en").text
+    assert "not known yet" in page
+    assert "at most" not in page
+
+
+@pytest.mark.parametrize("path", ["/", "/day.json", "/charts.json", "/tables/supply.csv", "/status.json"])
+def test_the_policy_allows_neither_inline_nor_foreign_script(client, path):
+    policy = client.get(path).headers["content-security-policy"]
+    assert "default-src 'none'" in policy
+    assert "script-src 'self';" in policy
+    assert "unsafe" not in policy
+    assert "http" not in policy
+
+
+def test_no_page_carries_inline_style_handlers_or_scripts(client):
+    page = client.get("/").text
+    assert " style=" not in page
+    assert " onclick" not in page
+    assert "<script>" not in page
+    assert "//" not in page.replace("http://www.w3.org", "")
+
+
+def test_without_the_bundle_there_is_no_script_and_with_it_there_is(client, edition, tmp_path, monkeypatch):
+    from api.pages import bundle
+
+    monkeypatch.setattr(bundle, "PACKAGED", tmp_path / "nowhere")
+    assert "<script" not in client.get("/").text
+    bundle.script_path(tmp_path).write_text("window.vegaEmbed = 1;")
+    scripted = client_of(edition, chart_folder=tmp_path)
+    assert f"/static/{bundle.script_path().name}" in scripted.get("/").text
+    assert scripted.get(f"/static/{bundle.script_path().name}").text == "window.vegaEmbed = 1;"
+
+
+def test_the_json_twin_is_the_same_view(client, edition):
+    day = client.get("/day.json").json()
+    assert day["plan_id"] == edition["plan_id"]
+    assert day["supply"]["import"] == edition["plan"]["series"]["import_mw"]
+    assert day["live"]["slot"] == 20
+
+
+def test_charts_json_gives_the_kept_specifications(client, edition):
+    kept = client.get("/charts.json?lang=fr").json()
+    assert kept["specs"]["gantt"] == edition["charts"]["gantt"]["spec"]["fr"]
+
+
+def test_tables_come_as_csv(client, edition):
+    answer = client.get("/tables/gantt.csv?lang=en")
+    assert answer.headers["content-type"].startswith("text/csv")
+    assert len(answer.text.splitlines()) == 1 + len(edition["problem"]["jobs"])
+    assert client.get("/tables/nothing.csv").status_code == 404
+
+
+@pytest.mark.parametrize("name", ["../words.py", "..%2Fwords.py", "nothing.css", "built", ""])
+def test_only_our_files_are_served(client, name):
+    assert client.get(f"/static/{name}").status_code == 404
+
+
+def test_the_history_shows_a_plan_by_its_name_and_does_not_ask_for_a_newer_one(client, edition):
+    page = client.get(f"/plans/{edition['plan_id']}").text
+    assert "data-archived" in page
+    with pytest.raises(NotFound):
+        client.get("/plans/pln_none")
+
+
+def test_before_the_first_plan_the_page_waits_and_renews_itself():
+    client = client_of(None)
+    page = client.get("/?lang=en")
+    assert page.status_code == 200
+    assert "The first plan is being made" in page.text
+    assert 'http-equiv="refresh"' in page.text
+    assert client.get("/day.json").status_code == 503
+
+
+def test_an_undrawn_plan_still_has_its_tables():
+    page = client_of(made_edition()).get("/?lang=en").text
+    assert "pr-100" in page
+    assert "<table>" in page
+
+
+def test_hostile_names_are_escaped():
+    made = made_edition(jobs=2)
+    made["sources"][0]["source"] = "<script>alert(1)</script>"
+    page = client_of(made).get("/").text
+    assert "<script>alert" not in page
+    assert "&lt;script&gt;alert" in page
+
+
+def test_the_pages_import_nothing_heavy():
+    heavy = "numpy pandas pyomo sklearn scipy pvlib highspy vl_convert influxdb_client rich"
+    code = f"import sys, api.pages; print([n for n in '{heavy}'.split() if n in sys.modules])"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"

@@ -1,0 +1,236 @@
+"""The operator's page in a real Chromium: drawn, interactive, readable without script, quiet towards the world."""
+
+import re
+import socket
+import threading
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+import uvicorn
+from fastapi import FastAPI
+from made_edition import START, made_edition
+
+from api.pages import bundle, router
+from api.pages.charts import CHARTS
+from api.pages.drawings import TIMED
+from api.pages.render import charts
+from models.horizon import use_packaged_time_zones
+
+CHROMIUM = next((path for path in ("/usr/bin/chromium", "/usr/bin/chromium-browser") if Path(path).exists()), None)
+ARGUMENTS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--disable-dev-shm-usage",
+]
+pytestmark = [
+    pytest.mark.peer,
+    pytest.mark.skipif(CHROMIUM is None, reason="no Chromium at /usr/bin; tests/peers/install.sh installs it"),
+]
+
+
+class Day:
+    def __init__(self, edition):
+        self.held = edition
+
+    def now(self):
+        return START + timedelta(hours=5, minutes=7)
+
+    def current(self):
+        return self.held
+
+    def edition(self, plan_id):
+        return self.held
+
+    def modes(self):
+        return {"h100-a": "shadow", "b200-a": "shadow"}
+
+
+@pytest.fixture(scope="module")
+def edition():
+    use_packaged_time_zones()
+    made = made_edition()
+    return made | {"charts": charts(made)}
+
+
+@pytest.fixture(scope="module")
+def day(edition):
+    return Day(edition)
+
+
+@pytest.fixture(scope="module")
+def address(day, tmp_path_factory):
+    app = FastAPI()
+    app.include_router(router)
+    app.state.day_source = day
+    app.state.chart_folder = bundle.build(tmp_path_factory.mktemp("bundle")).parent
+    listener = socket.create_server(("127.0.0.1", 0))
+    server = uvicorn.Server(uvicorn.Config(app, log_level="warning"))
+    thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
+    thread.start()
+    yield f"http://127.0.0.1:{listener.getsockname()[1]}"
+    server.should_exit = True
+    thread.join(10)
+
+
+@pytest.fixture(scope="module")
+def browser():
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        started = playwright.chromium.launch(executable_path=CHROMIUM, headless=True, args=ARGUMENTS)
+        yield started
+        started.close()
+
+
+class Watch:
+    """What a page asked for and complained about."""
+
+    def __init__(self, page):
+        self.requests, self.complaints = [], []
+        page.on("request", lambda request: self.requests.append(request.url))
+        page.on(
+            "console", lambda said: self.complaints.append(said.text) if said.type in ("error", "warning") else None
+        )
+        page.on("pageerror", lambda error: self.complaints.append(str(error)))
+
+
+@pytest.fixture
+def opened(browser, address):
+    pages = []
+
+    def open_page(path="/?lang=en", **context):
+        page = browser.new_context(viewport={"width": 1400, "height": 900}, **context).new_page()
+        pages.append(page)
+        watch = Watch(page)
+        page.goto(address + path)
+        return page, watch
+
+    yield open_page
+    for page in pages:
+        page.context.close()
+
+
+def test_the_page_becomes_interactive_and_asks_nobody_but_its_host(opened, address):
+    page, watch = opened()
+    page.locator("html[data-ready=yes]").wait_for(state="attached", timeout=30_000)
+    for name in CHARTS:
+        assert page.locator(f"[data-chart={name}][data-interactive=yes] svg").count() == 1, name
+    assert all(url.startswith((address, "data:")) for url in watch.requests), watch.requests
+    assert watch.complaints == []
+
+
+@pytest.mark.parametrize("name", TIMED)
+def test_browser_and_server_draw_the_same_axis(opened, name):
+    plain, _ = opened(java_script_enabled=False)
+    live, _ = opened()
+    live.locator("html[data-ready=yes]").wait_for(state="attached", timeout=30_000)
+    axis = f"[data-chart={name}] .role-axis-label text"
+    first = plain.locator(axis).all_text_contents()
+    assert first == live.locator(axis).all_text_contents()
+    assert "06:00Wed 25 Nov" in first
+
+
+def test_pointing_at_a_chart_reads_its_table(opened, edition):
+    page, watch = opened()
+    page.locator("html[data-ready=yes]").wait_for(state="attached", timeout=30_000)
+    page.locator("[data-chart=supply]").hover()
+    tip = page.locator("#tip").inner_text()
+    row = next(
+        cells
+        for cells in page.locator("#table-supply tbody tr").evaluate_all(
+            "rows => rows.map(row => [...row.cells].map(cell => cell.textContent))"
+        )
+        if cells[0] in tip
+    )
+    for cell in row:
+        assert cell in tip
+    assert watch.complaints == []
+
+
+def test_a_job_stands_in_gantt_and_table_in_both_languages(opened, edition):
+    job = edition["problem"]["jobs"][4]["id"]
+    for lang, heading in (("en", "Jobs by pool"), ("fr", "Tâches par groupe")):
+        page, watch = opened(f"/?lang={lang}")
+        page.locator("html[data-ready=yes]").wait_for(state="attached", timeout=30_000)
+        assert page.locator("html").get_attribute("lang") == lang
+        assert page.locator("#gantt h2").inner_text() == heading
+        assert page.locator("#gantt svg text", has_text=re.compile(f"^{job}$")).count() == 1
+        page.locator("#table-gantt summary").click()
+        assert page.locator("#table-gantt tbody th", has_text=re.compile(f"^{job}$")).is_visible()
+        assert watch.complaints == []
+
+
+def test_without_script_every_chart_is_drawn_and_every_table_opens(opened, edition):
+    page, watch = opened("/?lang=fr", java_script_enabled=False)
+    for name in CHARTS:
+        assert page.locator(f"[data-chart={name}] > svg").count() == 1
+        page.locator(f"#table-{name} summary").click()
+        assert page.locator(f"#table-{name} tbody tr").first.is_visible()
+    first = edition["plan"]["series"]["it_mw"][0] / 0.95
+    assert f"{first:.3f}".replace(".", ",") in page.locator("#table-supply tbody tr").first.inner_text()
+    assert watch.complaints == []
+
+
+def test_the_drawings_of_one_page_clip_and_colour_by_ids_of_their_own(opened):
+    page, _ = opened(java_script_enabled=False)
+    ids = page.locator("[id]").evaluate_all("nodes => nodes.map(node => node.id)")
+    assert len(ids) == len(set(ids))
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_texts_stand_out_from_their_ground(opened, scheme):
+    page, _ = opened(color_scheme=scheme)
+    page.locator("html[data-ready=yes]").wait_for(state="attached", timeout=30_000)
+    weakest = page.evaluate(CONTRAST)
+    assert weakest["ratio"] >= 4.5, weakest
+
+
+def test_a_phone_scrolls_charts_and_not_the_page(opened):
+    page, _ = opened()
+    page.set_viewport_size({"width": 390, "height": 800})
+    page.reload()
+    page.locator("html[data-ready=yes]").wait_for(state="attached", timeout=30_000)
+    assert page.evaluate("document.documentElement.scrollWidth") <= 390
+
+
+def test_a_newer_plan_replaces_the_page_that_waited(opened, day, edition):
+    day.held = None
+    try:
+        page, _ = opened()
+        assert "first plan is being made" in page.locator("h1").inner_text()
+    finally:
+        day.held = edition
+    page.locator("#supply").wait_for(timeout=15_000)
+
+
+# The lowest WCAG contrast of all HTML texts and axis labels against the nearest opaque ground behind them.
+CONTRAST = """() => {
+  const channels = (colour) => (colour.match(/[0-9.]+/g) || []).map(Number);
+  const shine = ([r, g, b]) => [r, g, b].map((v) => v / 255)
+    .map((v) => (v <= 0.04045 ? v / 12.92 : ((v + 0.055) / 1.055) ** 2.4))
+    .reduce((sum, v, k) => sum + v * [0.2126, 0.7152, 0.0722][k], 0);
+  const ground = (node) => {
+    for (let at = node; at; at = at.parentElement) {
+      const colour = channels(getComputedStyle(at).backgroundColor);
+      if (colour.length === 3 || colour[3] > 0.99) return colour;
+    }
+    return [255, 255, 255];
+  };
+  let weakest = { ratio: 99, text: "" };
+  const own = "p, h1, h2, dt, dd, li, th, td, a, summary, .label, .value, .range-text, .tag, .role-axis-label text";
+  for (const node of document.querySelectorAll(own)) {
+    if (!node.textContent.trim() || !node.getClientRects().length || node.closest(".skip")) continue;
+    const style = getComputedStyle(node);
+    const ink = node.namespaceURI.endsWith("svg") ? style.fill : style.color;
+    const [a, b] = [shine(channels(ink)), shine(ground(node))];
+    const ratio = (Math.max(a, b) + 0.05) / (Math.min(a, b) + 0.05);
+    if (ratio < weakest.ratio) weakest = { ratio, text: node.textContent.trim().slice(0, 60), ink };
+  }
+  return weakest;
+}"""
