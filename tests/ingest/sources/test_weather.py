@@ -88,7 +88,7 @@ def test_a_sample_site_s_forecast_holds_together(sample, learned):
 
 
 def test_the_calibrated_forecast_beats_climatology_and_persistence_and_covers(dakhla):
-    """Fourteen day-ahead forecasts over two months of the synthetic site, each made with what was known on 1 July or at midnight."""
+    """Fourteen day-ahead forecasts over two months of the synthetic site, the band learned before 1 July."""
     start = datetime(2026, 7, 1, tzinfo=UTC)
     hours = 120 * 24
     whole = Horizon(start - timedelta(days=60), HOUR, hours)
