@@ -47,6 +47,25 @@ def test_light_doors_import_nothing_heavy(module: str) -> None:
     assert imported_by(module).isdisjoint(HEAVY)
 
 
+# The planner's side of the roof, and the commands that print; everything else in `api` the web process may import.
+HEAVY_ROOMS = ("api.commands.", "api.checkup", "api.planner", "api.cycle", "api.gather", "api.pages.render")
+
+
+def test_whatever_the_web_process_may_import_brings_nothing_heavy() -> None:
+    files = [path.relative_to(ROOT).with_suffix("") for path in sorted((ROOT / "api").rglob("*.py"))]
+    modules = [".".join(path.parts).removesuffix(".__init__") for path in files if "migrations" not in path.parts]
+    light = [name for name in modules if not name.startswith(HEAVY_ROOMS)]
+    script = f"""
+import importlib, sys
+for name in {light}:
+    importlib.import_module(name)
+    if brought := sorted(set(sys.modules) & {HEAVY}):
+        sys.exit(f"{{name}} brings {{brought}}")
+"""
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False, cwd="/")
+    assert done.returncode == 0, done.stderr
+
+
 def test_the_referee_loads_no_solver_no_part_and_no_physics() -> None:
     loaded = imported_by("optimizer.verify")
     strangers = {"pyomo", "highspy", "pandas", "scipy", "optimizer.build", "optimizer.solve"} | PHYSICS
@@ -80,14 +99,22 @@ def test_another_distributions_claim_on_our_names_is_seen(tmp_path: Path, monkey
     assert house.other_claims() == {"models": ["sklearn-models"]}
 
 
-def test_pynvml_is_imported_in_one_source_only() -> None:
-    importers = {
-        path.relative_to(ROOT).parent.as_posix()
+def importers_of(library: str) -> set[str]:
+    """Our files that import ``library``, wherever in the file."""
+    return {
+        path.relative_to(ROOT).as_posix()
         for package in house.PACKAGES
         for path in (ROOT / package).rglob("*.py")
-        if "pynvml" in {name.split(".")[0] for name in _imports(path)}
+        if library in {name.split(".")[0] for name in _imports(path)}
     }
-    assert importers == {"ingest/sources/nvml"}
+
+
+def test_pynvml_is_imported_in_one_source_only() -> None:
+    assert {path.rpartition("/")[0] for path in importers_of("pynvml")} == {"ingest/sources/nvml"}
+
+
+def test_one_file_knows_the_solvers_words() -> None:
+    assert importers_of("highspy") == {"optimizer/solve.py"}
 
 
 def _imports(path: Path) -> list[str]:
