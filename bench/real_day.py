@@ -85,19 +85,21 @@ def build_day(site_name: str, date: datetime, job_count: int, utilisation: float
     )
     document = compose(site, horizon, availability, jobs, assumed_state(site), f"real-day-{date:%m%d}-gaia-{queue.day}")
     gpu_hours = sum(job.gpus * job.work_h for job in jobs)
+    asked = sum(job.gpus * min(job.work_h, 24.0) for job in jobs) / (24.0 * sum(pool.gpus for pool in site.pools))
     inputs = [
         f"weather   {note.source}: pvlib/data/{tmy3.name} mapped to {date:%d %B} ({note.method}); "
         f"PV {pv.sum() * horizon.step_h:.1f} MWh, wind {wind.sum() * horizon.step_h:.1f} MWh in {hours} h (p50)",
         f"jobs      GAIA year of Alibaba PAI 2020 (jobs/gaia_pai_100k_year.csv), day {queue.day}: "
         f"{len(queue.rows)} largest of {queue.jobs_that_day} jobs, {queue.share_kept:.1%} of that day's unit-hours, "
-        f"scaled to {gpu_hours:,.0f} GPU-h (their first 24 h: {utilisation:.0%} of the site's GPU-h)",
+        f"scaled to {gpu_hours:,.0f} GPU-h (their first 24 h: {asked:.0%} of the site's GPU-h)",
         f"curves    {model.curves[0].source}; {', '.join(curve.workload for curve in model.curves)}, measured",
         "base load daily shape of Helios Earth/VCS, May 2020 (jobs/helios_earth_vcs_hourly_may2020.csv), "
         f"mean {site.base_load.mean_mw:g} MW of the site file",
         f"site      {site_name}, moved to {year.place.latitude_deg:g}, {year.place.longitude_deg:g}: tariff, grid, "
         "battery, cooling, PV and wind plant as in its file (assumed there); "
         f"{sum(pool.gpus for pool in site.pools):,} GPUs of the same nameplate power",
-        "assumed   one factor turns units into whole nodes, workload class by length, deadlines by GAIA's waits",
+        "assumed   one factor turns units into GPUs, whole nodes above one; workload class by length; deadlines by "
+        "GAIA's waits",
     ]
     return Day(site, horizon, jobs, document, inputs)
 
@@ -106,7 +108,7 @@ def main(argv: list[str] | None = None) -> int:
     """Plan the day and print what it costs."""
     parser = argparse.ArgumentParser(description="Plan one day of real input and print its gap and its saving.")
     parser.add_argument("--site", default="dakhla", help="sample site or site file (default: dakhla)")
-    parser.add_argument("--date", default="2026-06-16", help="date that the typical year is mapped to")
+    parser.add_argument("--date", default="2026-06-25", help="date that the typical year is mapped to")
     parser.add_argument("--jobs", type=int, default=60, help="jobs kept, the largest first (default: 60)")
     parser.add_argument("--utilisation", type=float, default=0.65, help="GPU-hours asked of a day's (default: 0.65)")
     parser.add_argument("--hours", type=int, default=36, help="length of the horizon (default: 36)")

@@ -159,7 +159,7 @@ def jobs_of(site: Site, queue: QueueDay, midnight: datetime, utilisation: float)
     """The queue's jobs as gangs of the site.
 
     From the queue: arrival, length, size relative to the others. Ours: one factor turns units into GPUs
-    (whole nodes, at most a third of the pool) so that the day asks for ``utilisation`` of the site's
+    (whole nodes above one, at most a third of the pool) so that the day asks for ``utilisation`` of the site's
     GPU-hours; jobs go to the pool with most room left; over 12 h counts as pretraining, the rest as
     fine-tuning; jobs over 2 h may pause (0.1 h lost at a resume); deadlines are length plus GAIA's waits.
     """
@@ -200,8 +200,10 @@ def _gangs(site: Site, queue: QueueDay, factor: float) -> list[tuple[GpuPool, in
     found: list[tuple[GpuPool, int]] = []
     for _, length, units in queue.rows:
         pool = max(site.pools, key=lambda p: left[p.name])
-        nodes = max(1, round(units * factor / pool.gpus_per_node))
-        gang = min(nodes * pool.gpus_per_node, pool.gpus // 3 // pool.gpus_per_node * pool.gpus_per_node)
+        gang = max(1, round(units * factor))
+        if gang > pool.gpus_per_node:
+            gang = round(gang / pool.gpus_per_node) * pool.gpus_per_node
+        gang = min(gang, pool.gpus // 3)
         left[pool.name] -= gang * min(length, 24.0)
         found.append((pool, gang))
     return found
