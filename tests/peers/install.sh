@@ -21,8 +21,12 @@ influxdb() { # InfluxDB 1.6.7: the telemetry backend, written and read for real
   quiet_apt influxdb
 }
 
+chromium() { # a real browser for the operator's page; the system's, Playwright downloads nothing
+  [ -x /usr/bin/chromium ] || [ -x /usr/bin/chromium-browser ] || quiet_apt chromium
+}
+
 missing=0
-for peer in ${PEERS:-influxdb}; do
+for peer in ${PEERS:-influxdb chromium}; do
   if "$peer"; then
     echo "peers: $peer is here"
   else

@@ -40,7 +40,7 @@ def spec(view: dict[str, Any], words: Words) -> dict[str, Any] | None:
         {
             "data": {"values": cells},
             "transform": [frame.when(), frame.when("e", "end_text")],
-            "mark": {"type": "rect", "tooltip": True},
+            "mark": {"type": "rect", "tooltip": True, "stroke": frame.GREY, "strokeWidth": 0.5},
             "encoding": {
                 "x": frame.x(),
                 "x2": {"field": "e"},

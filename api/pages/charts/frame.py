@@ -46,6 +46,7 @@ def config(words: Words) -> dict[str, Any]:
             "orient": "top",
             "title": None,
             "labelColor": INK,
+            "titleColor": INK,
             "labelFontSize": 11,
             "symbolType": "square",
             "symbolStrokeWidth": 0,
