@@ -63,7 +63,23 @@ def day(seed: int) -> dict[str, Any]:
     if maybe(0.3):
         document["feeds"] = [{"name": "ups", "pools": ["hall"], "limit_mw": round(dice.uniform(1.5, 4.0), 1)}]
     document["jobs"] = [_job(dice, k, slots, step, hours) for k in range(dice.randint(1, 3))]
+    _mend_states(document["jobs"], gpus[0] if isinstance(gpus, list) else gpus)
     return document
+
+
+def _mend_states(jobs: list[dict[str, Any]], gpus: int) -> None:
+    """More running GPUs than there are is refused; of running aggregates only preemptible ones are drawn.
+
+    (Whether each copy of another one must stay on in slot 0 is read in two ways.)
+    """
+    for job in jobs:
+        if job["state"] == "running":
+            gpus -= job.get("count", 1) * job.get("gpus", 0)
+            if gpus < 0:
+                job["state"] = "queued"
+                del job["ran_slots"]
+            elif job.get("count", 1) > 1:
+                job["preemptible"] = True
 
 
 def _battery(dice: random.Random, number: int) -> dict[str, Any]:
