@@ -50,8 +50,9 @@ def refuse_future(what: str, available_at: datetime | None, issued_at: datetime)
 class PastPairs:
     """Past forecasts beside what came, shape ``(n,)`` each; one row per forecast of a slot.
 
-    ``lead_h``: hours from when the weather was known to the middle of the slot. ``available_at``: when the *actual* was known
-    (datetime64, UTC). ``limited`` marks slots in which the plant was curtailed or out: they never train.
+    ``lead_h``: hours from when the weather was known to the middle of the slot. ``available_at``: when the
+    *actual* was known (datetime64, UTC). ``limited`` marks slots in which the plant was curtailed or out: they
+    never train.
 
     Raises:
         InvalidInput: columns of unequal length.
