@@ -17,9 +17,11 @@ from api.pages.words import LANGUAGES
 def charts(edition: dict[str, Any]) -> dict[str, dict[str, dict[str, Any]]]:
     """Chart name to its specification and its SVG, each by language.
 
-    A chart reaches for nothing outside itself: no base URL is allowed to the renderer.
+    Drawn before publishing, so ``plan_id``, ``plan_version`` and ``created_at`` may be missing yet. A chart
+    reaches for nothing outside itself: no base URL is allowed to the renderer.
     """
-    view = plan_view(edition)
+    named_at_publishing = {"plan_id": "", "plan_version": {"epoch": 0, "seq": 0}, "created_at": edition["valid_from"]}
+    view = plan_view(named_at_publishing | edition)
     drawn: dict[str, dict[str, dict[str, Any]]] = {}
     for language in LANGUAGES:
         for name, spec in specs(view, language).items():

@@ -26,7 +26,8 @@ def view(edition):
 
 @pytest.fixture(scope="module")
 def drawn(edition):
-    return charts(edition)
+    unpublished = {k: v for k, v in edition.items() if k not in ("plan_id", "plan_version", "created_at")}
+    return charts(unpublished)
 
 
 def test_every_chart_is_drawn_in_every_language(drawn):
