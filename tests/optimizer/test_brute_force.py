@@ -19,7 +19,7 @@ from optimizer.verify import verify
 NASTY = (
     47,  # the cheap slot lies before the one that an operator pinned
     59,  # a pinned start that list scheduling would rather not make
-    101,  # a gang that no slot has room for, due without a price
+    101,  # list scheduling leaves out a job whose due work no price excuses
     198,  # HiGHS 1.16 hands a start solution back as the optimum when presolve has solved the day
 )
 SEEDS = (*range(20 * int(os.environ.get("CHERGUI_SOAK", "1"))), *NASTY)
