@@ -24,7 +24,7 @@ _COMMANDS: dict[str, tuple[str, str]] = {
     "run": ("api.commands.service", "Run the service: web, planner and collector."),
     "plan": ("api.commands.plan", "Plan a site's day once and print it as a table."),
     "key": ("api.commands.service", "Make, list or revoke API keys."),
-    "mode": ("api.commands.service", "Show or set the mode of a pool or asset (shadow, auto, hold, ...)."),
+    "mode": ("api.commands.service", "Show or set the mode of a pool or asset (shadow, auto, failsafe)."),
     "check": ("api.commands.site", "Check a site file; lists every error at once."),
     "init": ("api.commands.site", "Write a commented skeleton of a site file."),
     "doctor": ("api.commands.doctor", "Check the installation."),

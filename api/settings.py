@@ -44,6 +44,11 @@ class Settings:
         return self.data_dir / "run"
 
     @property
+    def memo_path(self) -> Path:
+        """These settings as they were last run, for ``chergui mode``."""
+        return self.run_dir / "settings.json"
+
+    @property
     def is_loopback(self) -> bool:
         """Whether only this machine can reach the service."""
         return is_loopback(self.host)

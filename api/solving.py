@@ -51,6 +51,7 @@ class Solver:
     async def _run(self, body: bytes, time_limit_s: float, gone: Callable[[], Awaitable[bool]]) -> dict[str, Any]:
         child = await asyncio.create_subprocess_exec(
             sys.executable,
+            "-P",
             "-m",
             "api.solve_child",
             str(os.getpid()),

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import socket
 from datetime import timedelta
 from importlib.metadata import version
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from sqlalchemy import Engine
 
@@ -19,8 +21,14 @@ from api.store.engine import open_engine
 from api.store.jobs import JobStore
 from api.store.keys import KeyStore
 from ingest.intake import Intake
+from ingest.ports import Clock
 from ingest.site_file import read_site
 from ingest.stores.embedded import EmbeddedStore
+from models.site import Site
+
+if TYPE_CHECKING:
+    from api.planner_process import Desk
+    from ingest.collector import Collector
 
 
 def clock_of(settings: Settings) -> ShiftedClock:
@@ -56,3 +64,25 @@ def doors_for(settings: Settings, engine: Engine | None = None) -> Doors:
         solver=Solver(),
         metrics=Metrics(version("chergui")),
     )
+
+
+def desk_for(settings: Settings) -> tuple[Desk, PlanStore, Site, Clock]:
+    """What the planner process works with."""
+    from api.planner_process import Desk  # heavy
+
+    engine = engine_of(settings)
+    clock = clock_of(settings)
+    site = read_site(settings.site_path)
+    plans = PlanStore(engine, site.name, clock)
+    return Desk(settings, site, plans, JobStore(engine, clock), clock), plans, site, clock
+
+
+def collector_for(settings: Settings) -> Collector:
+    """What the collector process works with: this machine's GPUs, where it has any."""
+    from ingest.collector import Collector
+    from ingest.sources.nvml.source import NvmlSource
+
+    clock = clock_of(settings)
+    site = read_site(settings.site_path)
+    sources = [NvmlSource(site.name, socket.gethostname())]
+    return Collector(sources, EmbeddedStore(settings.telemetry_path, clock=clock), clock)

@@ -1,0 +1,131 @@
+"""What has happened since the last plan, as far as nobody tells: everything went as planned.
+
+True for a sample site and for one in shadow mode that has no meters yet; the page says *assumed*. A scheduler that
+hands a job in again, with what is left of it, overrules what was followed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any, Literal
+
+from api.plan_store import Edition
+from api.store.jobs import KnownJob, Progress, Status
+from models.horizon import Horizon, parse_rfc3339, rfc3339
+from models.jobs import TrainingJob
+from models.site import Site
+
+_DONE_H = 1e-6
+
+
+@dataclass(frozen=True, slots=True)
+class Memory:
+    """What one cycle leaves for the next: state of the site at the start of its horizon."""
+
+    as_of: datetime
+    soc_mwh: Mapping[str, float]
+    peak_mw: float
+
+    def to_json(self) -> dict[str, Any]:
+        """As it is kept with the plan."""
+        return {"as_of": rfc3339(self.as_of), "soc_mwh": dict(self.soc_mwh), "peak_mw": self.peak_mw}
+
+    @classmethod
+    def from_json(cls, raw: Mapping[str, Any]) -> Memory:
+        """As it was kept."""
+        return cls(parse_rfc3339(raw["as_of"]), raw["soc_mwh"], raw["peak_mw"])
+
+
+def horizon_of(edition: Edition) -> Horizon:
+    """Slots of an edition."""
+    told = edition["problem"]["horizon"]
+    return Horizon(parse_rfc3339(told["start"]), timedelta(minutes=told.get("step_minutes", 15)), told["slots"])
+
+
+def followed_memory(site: Site, memory: Memory, edition: Edition, start: datetime) -> Memory:
+    """State at ``start`` if the plan of ``edition`` was carried out from ``memory`` on.
+
+    Beyond the plan's end its last state holds. A new billing period begins with the peak that the site file assumes.
+    """
+    series = edition["plan"].get("series")
+    horizon = horizon_of(edition)
+    passed = min(max(0, (start - horizon.start) // horizon.step), horizon.slots)
+    soc, peak = dict(memory.soc_mwh), memory.peak_mw
+    if _period(site, memory.as_of) != _period(site, start):
+        peak = site.grid.peak_assumed_mw
+    if series is None:
+        return Memory(start, soc, peak)
+    if passed:
+        soc |= {name: values[passed - 1] for name, values in series["soc_mwh"].items()}
+    billed = [series["import_mw"][k] for k in range(passed) if _period(site, horizon.at(k)) == _period(site, start)]
+    return Memory(start, soc, max([peak, *billed]))
+
+
+def _period(site: Site, moment: datetime) -> tuple[int, int]:
+    """Billing period of the demand charge: the month of the site's clock."""
+    clock = moment.astimezone(site.zone)
+    return clock.year, clock.month
+
+
+def followed_job(known: KnownJob, edition: Edition | None, start: datetime) -> tuple[Progress, Status, str | None]:
+    """How far a job has come at ``start`` if the plan was carried out, and what that makes of it."""
+    progress = known.progress
+    if edition is not None:
+        plan = next((job for job in edition["plan"]["jobs"] if job["id"] == known.job.id), None)
+        if plan is not None:
+            progress = _through(known.job, progress, plan["runs"], horizon_of(edition), start)
+    if progress.work_left_h <= _DONE_H:
+        return progress, "done", None
+    return progress, known.status, known.reason
+
+
+def _through(
+    job: TrainingJob, progress: Progress, runs: list[dict[str, Any]], horizon: Horizon, start: datetime
+) -> Progress:
+    spans = [(horizon.border(parse_rfc3339(r["start"])), horizon.border(parse_rfc3339(r["end"])), r) for r in runs]
+    first = 0
+    if progress.as_of is not None:  # a slot that had begun when this was said is left out
+        first = max(0, -((horizon.start - progress.as_of) // horizon.step))
+    left, state, ran = progress.work_left_h, progress.state, progress.ran_slots
+    last = min(horizon.slots, (start - horizon.start) // horizon.step)
+    for k in range(first, last):
+        on = [(run["speed"], run.get("count", 1)) for begin, end, run in spans if begin <= k < end]
+        copies = sum(count for _, count in on)
+        left -= sum(speed * count for speed, count in on) * horizon.step_h / job.count
+        if copies == job.count:
+            if state == "paused":
+                left += job.restart_loss_h
+            ran = ran + 1 if state == "running" else 1
+            state = "running"
+        else:
+            state = _off(job, state)
+            ran = 0
+    return Progress(max(0.0, left), state, ran, max(start, progress.as_of or start))
+
+
+def _off(job: TrainingJob, state: str) -> Literal["queued", "running", "paused"]:
+    """State of a job, not all of whose copies run.
+
+    Entries of several copies are "queued" then: the contract knows no half-running entry.
+    """
+    if job.count > 1 or state == "queued":
+        return "queued"
+    return "paused"
+
+
+def as_it_stands(known: KnownJob) -> TrainingJob:
+    """The job with what is left of it."""
+    told = known.progress
+    return known.job.model_copy(update={"work_h": told.work_left_h, "state": told.state, "ran_slots": told.ran_slots})
+
+
+def arrived(job: TrainingJob, start: datetime) -> Progress | None:
+    """Standing of a made-up job whose window began before the service did: done in proportion, or over (None)."""
+    if job.deadline is None or job.release >= start:
+        return Progress(job.work_h, job.state, job.ran_slots)
+    if job.deadline <= start:
+        return None
+    share = (job.deadline - start) / (job.deadline - job.release)
+    return Progress(round(job.work_h * share, 6), "queued", 0)

@@ -1,0 +1,286 @@
+"""One round of planning, from facts to an edition: a plain function of its inputs and an instant.
+
+Gather weather, forecast, compose the problem, solve, judge, compare with first come, first served. Nothing is read
+from or written to a store here; :mod:`api.planner_process` does that, and ``chergui plan`` does without.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from api.following import Memory
+from api.plan_store import Edition
+from ingest.sources.weather import SourceNote, history_for, weather_for
+from models import cooling
+from models.errors import Fault, InvalidInput
+from models.forecast.site import SiteForecast, forecast_site
+from models.horizon import Horizon, rfc3339
+from models.jobs import TrainingJob
+from models.site import Site
+from optimizer import baselines
+from optimizer.compose import Availability, SiteState, assumed_state, compose
+from optimizer.document import Plan, ReceivedProblem, dump_plan
+from optimizer.refusals import check_problem
+from optimizer.rolling import Progress, plan
+from optimizer.verify import verify
+
+Tell = Callable[[Progress], None]
+_JOB_AT = re.compile(r"/?jobs[\[/](\d+)")
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """What a round starts from; ``jobs`` say what is left of them, ``base`` is the folder of the site file."""
+
+    site: Site
+    jobs: Sequence[TrainingJob]
+    memory: Memory
+    base: Path | None = None
+    time_limit_s: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """An edition without id and version, and the jobs that could not be planned, each with the reason."""
+
+    edition: Edition
+    set_aside: dict[str, str] = field(default_factory=dict)
+
+
+def horizon_at(site: Site, now: datetime) -> Horizon:
+    """Slots from the one that ``now`` lies in."""
+    step = site.planning.step
+    midnight = now.replace(hour=0, minute=0, second=0, microsecond=0)
+    return Horizon(midnight + (now - midnight) // step * step, step, site.planning.slots)
+
+
+def first_memory(site: Site, start: datetime) -> Memory:
+    """State of a site of which nothing is known yet: what its file assumes."""
+    state = assumed_state(site)
+    return Memory(start, state.soc_mwh, state.peak_so_far_mw)
+
+
+def cycle(task: Task, now: datetime, on_progress: Tell | None = None) -> Outcome:
+    """Plan one horizon from ``now``.
+
+    Raises:
+        InvalidInput: the day is refused for something that no single job is to blame for.
+        NoPlanInTime: neither a plan nor a proof that there is none.
+        CherguiError: weather or solver not available.
+    """
+    site = task.site
+    horizon = horizon_at(site, now)
+    weather, note = weather_for(site, horizon, now, task.base)
+    forecast = forecast_site(site, horizon, weather, now, history_for(site, now))
+    availability = Availability(
+        pv_mw=forecast["pv_available_mw"].p50.tolist(),
+        wind_mw=forecast["wind_available_mw"].p50.tolist(),
+        dry_bulb_c=forecast["dry_bulb_c"].values.tolist(),
+        wet_bulb_c=forecast["wet_bulb_c"].values.tolist(),
+    )
+    name = f"{site.name}-{horizon.start:%Y%m%dT%H%MZ}"
+
+    def composed(jobs: Sequence[TrainingJob]) -> ReceivedProblem:
+        state = SiteState(task.memory.soc_mwh, task.memory.peak_mw)
+        return check_problem(compose(site, horizon, availability, jobs, state, name))
+
+    problem, jobs, aside = _refused_set_aside(task.jobs, composed)
+    found = _solved(problem, task, on_progress)
+    if found.status == "infeasible":
+        problem, jobs, found, aside = _orders_set_aside(problem, jobs, found, aside, composed, task, on_progress)
+    yardstick = baselines.first_come_first_served(problem) if found.objective is not None else None
+    found = _cheaper(problem, found, yardstick)
+    edition = _edition(task, horizon, now, problem, found, yardstick, forecast, note)
+    edition["job_labels"] = {
+        job.id: {"priority": job.priority, "workload": job.workload, "synthetic": job.source == "synthetic"}
+        for job in jobs
+    }
+    edition["set_aside"] = [{"id": job_id, "reason": reason} for job_id, reason in aside.items()]
+    return Outcome(edition, aside)
+
+
+def _solved(problem: ReceivedProblem, task: Task, on_progress: Tell | None) -> Plan:
+    limit_s = task.site.planning.time_limit_s if task.time_limit_s is None else task.time_limit_s
+    return plan(problem, time_limit_s=limit_s, threads=task.site.planning.threads, on_progress=on_progress)
+
+
+def _refused_set_aside(
+    jobs: Sequence[TrainingJob], composed: Callable[[Sequence[TrainingJob]], ReceivedProblem]
+) -> tuple[ReceivedProblem, list[TrainingJob], dict[str, str]]:
+    """The day without the jobs that its checks refuse: one bad job must not cost the others their plan."""
+    kept, aside = list(jobs), dict[str, str]()
+    while True:
+        try:
+            return composed(kept), kept, aside
+        except InvalidInput as error:
+            blamed = _blamed(kept, error.faults)
+            if not blamed:
+                raise
+            aside |= blamed
+            kept = [job for job in kept if job.id not in blamed]
+
+
+def _blamed(jobs: Sequence[TrainingJob], faults: Sequence[Fault]) -> dict[str, str]:
+    found: dict[str, str] = {}
+    for fault in faults:
+        at = _JOB_AT.match(fault.pointer)
+        if at is not None:
+            found.setdefault(jobs[int(at[1])].id, fault.message)
+        elif fault.code == "more_running_than_gpus":
+            pool = fault.pointer.rpartition(".")[2]
+            last = [job for job in jobs if job.state == "running" and job.pool == pool][-1:]
+            found |= {job.id: fault.message for job in last}
+    return found
+
+
+def _orders_set_aside(
+    problem: ReceivedProblem,
+    jobs: list[TrainingJob],
+    found: Plan,
+    aside: dict[str, str],
+    composed: Callable[[Sequence[TrainingJob]], ReceivedProblem],
+    task: Task,
+    on_progress: Tell | None,
+) -> tuple[ReceivedProblem, list[TrainingJob], Plan, dict[str, str]]:
+    """Where hard orders contradict each other: without pinned starts, then without jobs that may not be stopped.
+
+    Everything else has a price, so nothing else makes a day impossible. Stays infeasible where the site itself does.
+    """
+    why = "; ".join(found.conflicts) or "its order cannot be met"
+    for hard in (_is_pinned, _is_unstoppable):
+        blamed = [job for job in jobs if hard(job)]
+        if not blamed:
+            continue
+        aside = aside | {job.id: f"set aside, because the day has no plan with it: {why}" for job in blamed}
+        jobs = [job for job in jobs if not hard(job)]
+        problem = composed(jobs)
+        found = _solved(problem, task, on_progress)
+        if found.status != "infeasible":
+            break
+    return problem, jobs, found, aside
+
+
+def _is_pinned(job: TrainingJob) -> bool:
+    return job.pinned_start is not None
+
+
+def _is_unstoppable(job: TrainingJob) -> bool:
+    return job.state == "running" and not job.preemptible
+
+
+def _cheaper(problem: ReceivedProblem, found: Plan, yardstick: Plan | None) -> Plan:
+    """The yardstick itself where a short solve ended above it, under the bound that was proven for the day."""
+    if yardstick is None or yardstick.objective is None or found.objective is None:
+        return found
+    if yardstick.objective >= found.objective:
+        return found
+    gap = None if found.bound is None else (yardstick.objective - found.bound) / max(1.0, abs(yardstick.objective))
+    status = "optimal" if gap is not None and gap <= problem.document.gap else "feasible"
+    better = yardstick.model_copy(update={"bound": found.bound, "gap": gap, "status": status})
+    return found if verify(problem, better) else better
+
+
+def _edition(
+    task: Task,
+    horizon: Horizon,
+    now: datetime,
+    problem: ReceivedProblem,
+    found: Plan,
+    yardstick: Plan | None,
+    forecast: SiteForecast,
+    note: SourceNote,
+) -> Edition:
+    site = task.site
+    return {
+        "site": site.name,
+        "created_at": rfc3339(now),
+        "valid_from": rfc3339(horizon.start),
+        "valid_until": rfc3339(horizon.end),
+        "problem": problem.raw,
+        "plan": dump_plan(found),
+        "baseline": None if yardstick is None else dump_plan(yardstick),
+        "baseline_note": _baseline_note(found, yardstick),
+        "saving": _saving(found, yardstick),
+        "sources": _sources(site, forecast, note),
+        "bands": _bands(forecast),
+        "temperatures": _temperatures(site, horizon, problem, found),
+        "limits": _limits(site),
+        "state": {**task.memory.to_json(), "source": "assumed: as planned since the service began"},
+        "charts": {},
+    }
+
+
+def _baseline_note(found: Plan, yardstick: Plan | None) -> str | None:
+    if found.objective is None:
+        return "there is no plan to compare"
+    return None if yardstick is not None else "first come, first served leaves work undone that may not be"
+
+
+def _saving(found: Plan, yardstick: Plan | None) -> dict[str, Any] | None:
+    if found.objective is None or yardstick is None or yardstick.objective is None:
+        return None
+    saving = yardstick.objective - found.objective
+    return {
+        "baseline_cost": yardstick.objective,
+        "cost": found.objective,
+        "saving": saving,
+        "saving_ratio": saving / abs(yardstick.objective) if yardstick.objective else 0.0,
+        "method": "first-come-first-served",
+    }
+
+
+def _sources(site: Site, forecast: SiteForecast, note: SourceNote) -> list[dict[str, Any]]:
+    issued = None if note.issued_at is None else rfc3339(note.issued_at)
+    rows: list[dict[str, Any]] = []
+    for series, quantiles in (
+        ("pv_available_mw", forecast["pv_available_mw"]),
+        ("wind_available_mw", forecast["wind_available_mw"]),
+    ):
+        if quantiles.capacity_mw > 0:
+            rows.append({"series": series, "method": quantiles.method})
+    rows += [{"series": series, "method": note.method} for series in ("dry_bulb_c", "wet_bulb_c")]
+    for row in rows:
+        row |= {"source": note.source, "synthetic": note.synthetic, "issued_at": issued}
+    assumed = "assumed" in site.tariff.note.lower()
+    tariff = {"source": site.tariff.note or "site file", "synthetic": assumed, "issued_at": None, "method": "tariff"}
+    return rows + [{"series": f"{way}_price_per_mwh", **tariff} for way in ("import", "export")]
+
+
+def _bands(forecast: SiteForecast) -> dict[str, dict[str, list[float]]]:
+    pairs = {
+        "pv_available_mw": forecast["pv_available_mw"],
+        "wind_available_mw": forecast["wind_available_mw"],
+    }
+    return {
+        name: {level: [round(float(v), 6) for v in getattr(q, level)] for level in ("p10", "p50", "p90")}
+        for name, q in pairs.items()
+        if q.capacity_mw > 0
+    }
+
+
+def _temperatures(site: Site, horizon: Horizon, problem: ReceivedProblem, found: Plan) -> dict[str, list[float]]:
+    series = problem.document.series
+    told = {"dry_bulb_c": series.dry_bulb_c, "wet_bulb_c": series.wet_bulb_c}
+    plant = site.cooling
+    if plant is not None and found.series is not None:
+        heat, step_min = found.series.heat_mw, horizon.step / timedelta(minutes=1)
+        told["hall_air_c"] = [round(float(v), 3) for v in cooling.hall_air_c(heat, step_min, plant)]
+        if plant.liquid is not None and series.dry_bulb_c and series.wet_bulb_c:
+            loop = cooling.loop_supply_c(heat, series.dry_bulb_c, series.wet_bulb_c, step_min, plant)
+            told["loop_supply_c"] = [round(float(v), 3) for v in loop]
+    return {name: list(values) for name, values in told.items() if values is not None}
+
+
+def _limits(site: Site) -> dict[str, float]:
+    plant = site.cooling
+    if plant is None:
+        return {}
+    limits = {"hall_air_recommended_c": plant.hall.recommended_c, "hall_air_allowable_c": plant.hall.allowable_c}
+    if plant.liquid is not None:
+        limits |= {"loop_recommended_c": plant.loop.recommended_c, "loop_allowable_c": plant.loop.allowable_c}
+    return limits
