@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from api.following import Memory
+from api.gathering import horizon_at
 from api.plan_store import Edition
 from ingest.sources.weather import SourceNote, history_for, weather_for
 from models import cooling
@@ -23,7 +24,7 @@ from models.horizon import Horizon, rfc3339
 from models.jobs import TrainingJob
 from models.site import Site
 from optimizer import baselines
-from optimizer.compose import Availability, SiteState, assumed_state, compose
+from optimizer.compose import Availability, SiteState, compose
 from optimizer.document import Plan, ReceivedProblem, dump_plan
 from optimizer.refusals import check_problem
 from optimizer.rolling import Progress, plan
@@ -50,19 +51,6 @@ class Outcome:
 
     edition: Edition
     set_aside: dict[str, str] = field(default_factory=dict)
-
-
-def horizon_at(site: Site, now: datetime) -> Horizon:
-    """Slots from the one that ``now`` lies in."""
-    step = site.planning.step
-    midnight = now.replace(hour=0, minute=0, second=0, microsecond=0)
-    return Horizon(midnight + (now - midnight) // step * step, step, site.planning.slots)
-
-
-def first_memory(site: Site, start: datetime) -> Memory:
-    """State of a site of which nothing is known yet: what its file assumes."""
-    state = assumed_state(site)
-    return Memory(start, state.soc_mwh, state.peak_so_far_mw)
 
 
 def cycle(task: Task, now: datetime, on_progress: Tell | None = None) -> Outcome:

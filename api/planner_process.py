@@ -15,16 +15,15 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from api import logs
-from api.following import Memory, arrived, as_it_stands, followed_job, followed_memory
+from api.following import as_it_stands
+from api.gathering import gather, horizon_at, made_up_jobs, wants_made_up_jobs
 from api.guard import die_with_parent
 from api.plan_store import Cycle, Edition, PlanStore
 from api.settings import Settings
 from api.sign_of_life import SignOfLife
-from api.store.jobs import JobStore, KnownJob, Progress, Status
+from api.store.jobs import JobStore
 from ingest.ports import Clock
-from ingest.sources.synthetic_jobs import synthetic_jobs
-from models.horizon import Horizon, use_packaged_time_zones
-from models.jobs import TrainingJob
+from models.horizon import use_packaged_time_zones
 from models.site import Site
 
 _LOOK_S = 0.3
@@ -46,78 +45,23 @@ class Desk:
 
     def round(self) -> Edition:
         """Gather, plan, draw, publish; returns the edition in force."""
-        from api.planner import Task, cycle, horizon_at
+        from api.planner import Task, cycle
 
         now = self._clock.now()
         wanted, _ = self._plans.wanted()
         horizon = horizon_at(self._site, now)
-        last = self._plans.current()
-        if self._is_sample:
+        if wants_made_up_jobs(self._site):
             self._jobs.add_new(made_up_jobs(self._site, horizon))
-        memory = self._remembered(last, horizon.start)
-        known = self._followed(last, horizon.start)
-        task = Task(self._site, [as_it_stands(k) for k in known], memory, self._settings.site_path.parent)
-        outcome = cycle(task, now)
-        standings: dict[str, tuple[KnownJob, Progress, Status, str | None]] = {
-            k.job.id: (k, k.progress, "set_aside", outcome.set_aside[k.job.id])
-            for k in known
-            if k.job.id in outcome.set_aside
-        }
-        if standings:
+        gathered = gather(self._site, self._plans, self._jobs.open(), horizon.start)
+        self._jobs.follow(gathered.changed)
+        base = self._settings.site_path.parent
+        outcome = cycle(Task(self._site, [as_it_stands(k) for k in gathered.jobs], gathered.memory, base), now)
+        if outcome.set_aside:
             _log.warning("jobs_set_aside", jobs=dict(outcome.set_aside))
-            self._jobs.follow(standings)
+            blamed = [k for k in gathered.jobs if k.job.id in outcome.set_aside]
+            self._jobs.follow({k.job.id: (k, k.progress, "set_aside", outcome.set_aside[k.job.id]) for k in blamed})
         edition = {**outcome.edition, "charts": drawn(outcome.edition)}
-        return self._plans.publish(edition, memory.to_json(), wanted)
-
-    @property
-    def _is_sample(self) -> bool:
-        """Whether the site file asks for made-up jobs; they are never mixed into a site that does not."""
-        return "synthetic" in self._site.model_fields_set
-
-    def _remembered(self, last: Edition | None, start: datetime) -> Memory:
-        from api.planner import first_memory
-
-        kept = self._plans.memory()
-        if last is None or kept is None:
-            return first_memory(self._site, start)
-        memory = followed_memory(self._site, Memory.from_json(kept), last, start)
-        assumed = first_memory(self._site, start)  # a battery that the file has got since
-        return Memory(
-            start, {name: memory.soc_mwh.get(name, mwh) for name, mwh in assumed.soc_mwh.items()}, memory.peak_mw
-        )
-
-    def _followed(self, last: Edition | None, start: datetime) -> list[KnownJob]:
-        """Open jobs as they stand now; those that ended or that may no longer run are noted and left out."""
-        kept: list[KnownJob] = []
-        noted: dict[str, tuple[KnownJob, Progress, Status, str | None]] = {}
-        for known in self._jobs.open():
-            progress, status, reason = followed_job(known, last, start)
-            if status == "open" and _too_late(self._site, known.job, start):
-                status, reason = "set_aside", "its deadline has passed, and its priority may not run late"
-            if (progress, status) != (known.progress, known.status):
-                noted[known.job.id] = (known, progress, status, reason)
-            if status == "open":
-                kept.append(KnownJob(known.job, progress, status, reason, known.created_at, known.updated_at))
-        if noted:
-            self._jobs.follow(noted)
-        return kept
-
-
-def _too_late(site: Site, job: TrainingJob, start: datetime) -> bool:
-    return job.deadline is not None and job.deadline <= start and job.priority not in site.wishes.late_per_gpu_h
-
-
-def made_up_jobs(site: Site, horizon: Horizon) -> list[tuple[TrainingJob, Progress]]:
-    """Jobs of a sample site that touch a horizon, each as it stands at its start."""
-    first = horizon.start.astimezone(site.zone).date() - timedelta(days=1)
-    last = horizon.end.astimezone(site.zone).date()
-    found = []
-    for day in (first + timedelta(days=k) for k in range((last - first).days + 1)):
-        for job in synthetic_jobs(site, day):
-            progress = arrived(job, horizon.start) if job.release < horizon.end else None
-            if progress is not None:
-                found.append((job, progress))
-    return found
+        return self._plans.publish(edition, gathered.memory.to_json(), wanted)
 
 
 def drawn(edition: Edition) -> dict[str, Any]:

@@ -1,0 +1,168 @@
+"""An edition as tables for a terminal: the hours, the jobs, the money."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import timedelta
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from api.following import horizon_of
+from api.plan_store import Edition
+from models.horizon import Horizon, parse_rfc3339
+from models.site import Site
+
+_MOST_GAP_SAID = 0.5
+
+
+def show(edition: Edition, site: Site, console: Console | None = None) -> None:
+    """Print an edition."""
+    console = console or Console()
+    plan, horizon, zone = edition["plan"], horizon_of(edition), site.zone
+    head = (
+        f"{site.title or site.name}: {_clock(horizon.start, zone)} to {_clock(horizon.end, zone)}, "
+        f"{horizon.slots} slots of {horizon.step // timedelta(minutes=1)} min ({site.timezone})"
+    )
+    console.print(Text(head, style="bold"))
+    if any(row["synthetic"] for row in edition["sources"]) or any(
+        label["synthetic"] for label in edition["job_labels"].values()
+    ):
+        console.print(Text("synthetic: made-up weather, prices or jobs; assumed where their source says so"))
+    if plan["status"] == "infeasible":
+        console.print(Text("no plan is possible:", style="bold"))
+        for sentence in plan["conflicts"]:
+            console.print(Text(f"  {sentence}"))
+        return
+    console.print(_hours(edition, horizon, zone))
+    console.print(_jobs(edition, zone))
+    console.print(_money(edition, site.currency))
+    for line in _verdict(edition, site.currency):
+        console.print(Text(line))
+
+
+def _clock(moment: Any, zone: ZoneInfo) -> str:
+    return f"{moment.astimezone(zone):%a %d %b %H:%M}"
+
+
+def _hours(edition: Edition, horizon: Horizon, zone: ZoneInfo) -> Table:
+    """One row an hour: means of power, last state of charge, mean price and temperature."""
+    series, given = edition["plan"]["series"], edition["problem"]["series"]
+    temperatures = edition["temperatures"]
+    slots = horizon.slots
+    columns: list[tuple[str, Sequence[float] | None, int]] = [
+        ("PV MW", series["pv_used_mw"], 2),
+        ("wind MW", series["wind_used_mw"], 2),
+        ("import MW", series["import_mw"], 2),
+        ("export MW", series["export_mw"], 2),
+        ("battery MW", _battery(series, slots), 2),
+        ("IT MW", series["it_mw"], 2),
+        ("cooling MW", series["cooling_mw"], 2),
+        ("base MW", series["base_load_mw"], 2),
+        ("SoC MWh", _sum(series["soc_mwh"], slots), 1),
+        (f"price/MWh {edition['problem']['site']['currency']}", given.get("import_price_per_mwh"), 0),
+        ("outside °C", temperatures.get("dry_bulb_c"), 1),
+        ("hall °C", temperatures.get("hall_air_c"), 1),
+    ]
+    shown = [column for column in columns if column[1] is not None and any(abs(v) > 1e-9 for v in column[1])]
+    digits = 2 if max(series["it_mw"], default=0.0) >= 1 else 4
+    table = Table(title="Hours (means; battery positive when discharging; SoC at the end)")
+    table.add_column("from")
+    for name, _, _ in shown:
+        table.add_column(name, justify="right")
+    first = 0
+    while first < slots:
+        clock = horizon.at(first).astimezone(zone)
+        last = first + 1
+        while last < slots and horizon.at(last).astimezone(zone).hour == clock.hour:
+            last += 1
+        row = [_clock(horizon.at(first), zone)]
+        for name, values, places in shown:
+            assert values is not None
+            part = values[first:last]
+            value = part[-1] if name.startswith("SoC") else sum(part) / len(part)
+            row.append(f"{value:,.{max(places, digits) if 'MW' in name and 'price' not in name else places}f}")
+        table.add_row(*row)
+        first = last
+    return table
+
+
+def _battery(series: dict[str, Any], slots: int) -> list[float] | None:
+    out, into = _sum(series["discharge_mw"], slots), _sum(series["charge_mw"], slots)
+    return None if out is None or into is None else [a - b for a, b in zip(out, into, strict=True)]
+
+
+def _sum(by_name: dict[str, list[float]], slots: int) -> list[float] | None:
+    return [sum(values[k] for values in by_name.values()) for k in range(slots)] if by_name else None
+
+
+def _jobs(edition: Edition, zone: ZoneInfo) -> Table:
+    table = Table(title="Jobs")
+    for name in ("job", "pool", "GPUs", "window", "runs", "cap W", "work h", "late h", "unmet h"):
+        table.add_column(name, justify="right" if name in ("GPUs", "cap W", "work h", "late h", "unmet h") else "left")
+    plans = {job["id"]: job for job in edition["plan"]["jobs"]}
+    for job in edition["problem"]["jobs"]:
+        planned = plans.get(job["id"])
+        runs = planned["runs"] if planned else []
+        window = _clock(parse_rfc3339(job["release"]), zone)
+        window += f" – {_clock(parse_rfc3339(job['deadline']), zone)}" if job["deadline"] else " –"
+        caps = [run["limit_w"] for run in runs if run["limit_w"] is not None]
+        table.add_row(
+            Text(job["id"]),
+            Text(job["pool"] or ""),
+            f"{job['gpus'] * job.get('count', 1):,}",
+            window,
+            _sessions(runs, zone) or "does not run",
+            f"{min(caps):.0f}–{max(caps):.0f}" if caps else "",
+            f"{planned['work_done_h']:.2f}" if planned else "",
+            f"{planned['late_h']:.2f}" if planned and planned["late_h"] > 1e-6 else "",
+            f"{planned['unmet_h']:.2f}" if planned and planned["unmet_h"] > 1e-6 else "",
+        )
+    return table
+
+
+def _sessions(runs: list[dict[str, Any]], zone: ZoneInfo) -> str:
+    """Touching runs as one."""
+    spans: list[list[Any]] = []
+    for run in sorted(runs, key=lambda run: parse_rfc3339(run["start"])):
+        begin, end = parse_rfc3339(run["start"]), parse_rfc3339(run["end"])
+        if spans and spans[-1][1] == begin:
+            spans[-1][1] = end
+        else:
+            spans.append([begin, end])
+    return ", ".join(f"{_clock(a, zone)} – {b.astimezone(zone):%H:%M}" for a, b in spans)
+
+
+def _money(edition: Edition, currency: str) -> Table:
+    table = Table(title="Cost by term")
+    table.add_column("term")
+    table.add_column(currency, justify="right")
+    for name, value in edition["plan"]["terms"].items():
+        if abs(value) > 1e-9:
+            table.add_row(name, f"{value:,.2f}")
+    table.add_row("together", f"{edition['plan']['objective']:,.2f}", style="bold")
+    return table
+
+
+def _verdict(edition: Edition, currency: str) -> list[str]:
+    plan, saving = edition["plan"], edition["saving"]
+    gap = plan["gap"]
+    known = gap is not None and gap <= _MOST_GAP_SAID
+    lines = [
+        f"plan: {plan['rung']}, {plan['status']}, "
+        + (f"proven gap {gap:.2%}" if known else "gap not known yet")
+        + f", {plan['solve_seconds']:.1f} s"
+    ]
+    if saving is None:
+        lines.append(f"saving: not known, {edition['baseline_note']}")
+    else:
+        lines.append(
+            f"saving: {saving['saving']:,.2f} {currency} ({saving['saving_ratio']:.1%}) against first come, first "
+            f"served at {saving['baseline_cost']:,.2f} {currency}"
+        )
+    lines += [f"unmet: {row['sentence']}" for row in plan["unmet"]]
+    lines += [f"set aside: {row['id']}: {row['reason']}" for row in edition["set_aside"]]
+    return lines
