@@ -14,11 +14,13 @@ from typing import Any
 def _structlog() -> Any:
     if "structlog" in sys.modules or "rich" in sys.modules:
         import structlog
+        import structlog.tracebacks
 
         return structlog
     sys.modules["rich"] = None  # type: ignore[assignment]  # "known to be absent"
     try:
         import structlog
+        import structlog.tracebacks
     finally:
         del sys.modules["rich"]
     return structlog
@@ -35,7 +37,10 @@ def configure(process: str, level: int = logging.INFO) -> None:
         _module.stdlib.add_logger_name,
         _module.processors.TimeStamper(fmt="iso", utc=True),
         _module.processors.StackInfoRenderer(),
-        _module.processors.dict_tracebacks,
+        # Without local variables: they hold whole plans, and may hold keys.
+        _module.processors.ExceptionRenderer(
+            _module.tracebacks.ExceptionDictTransformer(show_locals=False, max_frames=20)
+        ),
     ]
 
     def named(_: Any, __: str, event: dict[str, Any]) -> dict[str, Any]:
