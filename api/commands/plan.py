@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -113,4 +117,18 @@ def _with_progress(task: Task, now: datetime) -> Outcome:
             if not console.is_terminal:
                 console.print("  ".join(words), highlight=False)
 
-        return cycle(task, now, tell)
+        with _prints_to_stderr():
+            return cycle(task, now, tell)
+
+
+@contextmanager
+def _prints_to_stderr() -> Iterator[None]:
+    """A solver's own words, which it writes past Python, must not end up in our output."""
+    sys.stdout.flush()
+    kept = os.dup(1)
+    os.dup2(2, 1)
+    try:
+        yield
+    finally:
+        os.dup2(kept, 1)
+        os.close(kept)

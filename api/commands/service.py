@@ -99,10 +99,10 @@ def run(
         raise _fail(error) from None
 
     def ready(url: str) -> None:
-        typer.echo(url)
+        lines = [url]
         if first is not None:
-            typer.echo(f"first key, shown this once (later: chergui key new --data-dir {settings.data_dir}):")
-            typer.echo(first)
+            lines += [f"first key, shown this once (later: chergui key new --data-dir {settings.data_dir}):", first]
+        typer.echo("\n".join(lines))
 
     raise typer.Exit(Supervisor(settings, listener).run(ready))
 

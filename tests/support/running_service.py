@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import http.client
 import json
-import os
 import signal
 import subprocess
 import sys
@@ -83,17 +82,16 @@ def running(folder: Path, *options: str, site: str = "local") -> Iterator[Servic
     folder.mkdir(exist_ok=True)
     command = [sys.executable, "-P", "-c", "from api.cli import main; main()", "run"]
     command += ["--site", site, "--data-dir", str(folder), "--port", "0", *options]
-    with (folder / "log.txt").open("a") as log:
-        process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=log, text=True, cwd=folder)
-    assert process.stdout is not None
+    said = folder / "said.txt"
+    with (folder / "log.txt").open("a") as log, said.open("w") as out:
+        process = subprocess.Popen(command, stdout=out, stderr=log, text=True, cwd=folder)
+    service = Service(process, folder, "", None)
     try:
-        url = process.stdout.readline().strip()
-        assert url.startswith("http://127.0.0.1:"), (folder / "log.txt").read_text()
-        os.set_blocking(process.stdout.fileno(), False)
-        time.sleep(0.3)
-        rest = process.stdout.read() or ""
-        key = next((line for line in rest.splitlines() if line.startswith("chergui_")), None)
-        yield Service(process, folder, url, key)
+        lines = service.wait_for(lambda: said.read_text().splitlines(), 60, "the address")
+        assert lines[0].startswith("http://127.0.0.1:")
+        service.url = lines[0]
+        service.key = next((line for line in lines if line.startswith("chergui_")), None)
+        yield service
     finally:
         process.send_signal(signal.SIGTERM)
         try:
