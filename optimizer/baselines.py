@@ -11,11 +11,13 @@ import time
 
 import numpy as np
 
-from optimizer.dispatch import Group, Schedule, curve_speed, dispatch_energy, it_power
+from optimizer.dispatch import dispatch_energy
 from optimizer.document import Plan, ReceivedProblem
 from optimizer.extract import extract
-from optimizer.greedy import Room, slots_needed, supported_it
+from optimizer.greedy import Board, slots_needed, supported_it, work_of
 from optimizer.problem import Entry, Flags, Floats, Ints, Problem, compile_problem
+from optimizer.schedule import Group, Schedule, curve_speed, it_power
+from optimizer.sessions import lawful
 from optimizer.solve import Options
 from optimizer.verify import verify
 
@@ -54,14 +56,14 @@ def saving(baseline: Plan, plan: Plan) -> tuple[float, float]:
 
 
 def _placed(problem: Problem, it_limit: Floats) -> Schedule:
-    room = Room(problem, it_limit)
+    board = Board(problem, it_limit)
     pattern: dict[str, Ints] = {e.id: np.zeros(problem.slots, dtype=np.int64) for e in problem.entries}
     by_release = sorted(problem.entries, key=lambda e: (e.state != "running", e.pinned or e.first, e.deadline, e.id))
     for e in by_release:
-        if e.may_run and e.due_h > 0:
+        if e.may_run and (e.due_h > 0 or e.must_start):
             top = int(np.argmax(e.speed))
-            pattern[e.id] = _earliest(problem, e, room, top)
-            room.take(e, pattern[e.id], float(e.power[top]))
+            pattern[e.id] = _earliest(problem, e, board, top)
+            board.take(e, pattern[e.id], e.power[top] * pattern[e.id])
     groups: dict[str, list[list[Group]]] = {}
     for e in problem.entries:
         power = float(e.power[int(np.argmax(e.speed))])
@@ -69,18 +71,18 @@ def _placed(problem: Problem, it_limit: Floats) -> Schedule:
     return Schedule(pattern, groups)
 
 
-def _earliest(problem: Problem, e: Entry, room: Room, level: int) -> Ints:
+def _earliest(problem: Problem, e: Entry, board: Board, level: int) -> Ints:
     """Each copy in one block from the earliest slot that takes it whole; what finds no place stays undone.
 
     Where no place holds the whole block, the earliest that the horizon or the deadline cuts is taken,
     as a scheduler without foresight would.
     """
-    left = room.fits(e, float(e.power[level]))
+    left = board.room(e, e.power)[level]
     on = np.zeros(problem.slots, dtype=np.int64)
-    length = max(1, slots_needed(problem, e, level, 0 if e.on_before else 1))
+    length = slots_needed(problem, e, level, e.due_h, 0 if e.on_before else 1)
     for _ in range(e.count):
         free = left >= 1
-        start = _first_start(e, free, length)
+        start = _first_start(problem, e, free, length, level)
         if start is None and e.must_stay:
             start = 0
         if start is None:
@@ -91,12 +93,16 @@ def _earliest(problem: Problem, e: Entry, room: Room, level: int) -> Ints:
     return on
 
 
-def _first_start(e: Entry, free: Flags, length: int) -> int | None:
+def _first_start(problem: Problem, e: Entry, free: Flags, length: int, level: int) -> int | None:
     taken = np.concatenate([[0], np.cumsum(~free)])
     first = e.first if e.pinned is None else e.pinned
     last = first + 1 if e.pinned is not None or e.on_before else e.last
     for start in range(first, last):
         end = min(start + length, e.last)
-        if end > start and taken[end] == taken[start]:
+        if end <= start or taken[end] != taken[start]:
+            continue
+        on = np.zeros(problem.slots, dtype=np.int64)
+        on[start:end] = 1
+        if lawful(e, on, work_of(problem, e, on, level)):
             return start
     return None

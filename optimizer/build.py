@@ -6,7 +6,7 @@ import numpy as np
 import pyomo.environ as pyo
 
 from optimizer.ledger import Ledger
-from optimizer.parts import balance, battery, cooling, fixed_load, fluid, gpus, grid, jobs, objective, supply
+from optimizer.parts import balance, battery, cooling, crowd, fixed_load, gpus, grid, jobs, objective, supply
 from optimizer.problem import Floats, Problem
 from optimizer.sessions import Pattern
 
@@ -19,7 +19,7 @@ def build(
     pattern: Pattern | None = None,
     it_power: Floats | None = None,
     elastic: bool = False,
-    poured: bool = False,
+    priced: bool = False,
 ) -> tuple[pyo.ConcreteModel, Ledger]:
     """Model of a problem and the ledger that its parts filled.
 
@@ -27,19 +27,19 @@ def build(
         problem: what to plan.
         exact: forbid by binaries to draw power for nothing (needed where ``problem.burning_may_pay``).
         exact_jobs: the same for the jobs alone; default: as ``exact``.
-        pattern: on-slots of every entry; only levels and energy are left to choose.
+        pattern: on-slots of some entries; only their levels are left to choose.
         it_power: IT power of every slot; only energy is left to choose.
         elastic: give every hard row a slack and minimize those, to tell why there is no plan.
-        poured: take jobs as divisible energy, to price the slots before the first plan.
+        priced: leave the jobs out and tie what they draw to columns, which :mod:`optimizer.large` adds.
     """
     model, ledger = pyo.ConcreteModel(problem.name), Ledger(problem.slots, elastic)
     if it_power is not None:
         fixed_load.add(model, problem, ledger, it_power)
-    elif poured:
-        fluid.add(model, problem, ledger)
+    elif priced:
+        crowd.add(model, problem, ledger)
         gpus.add(model, problem, ledger)
     else:
-        jobs.add(model, problem, ledger, exact=exact if exact_jobs is None else exact_jobs, pattern=pattern)
+        jobs.add(model, problem, ledger, exact=exact if exact_jobs is None else exact_jobs, pattern=pattern or {})
         gpus.add(model, problem, ledger)
     cooling.add(model, problem, ledger, exact=exact, most_heat=most_heat(problem))
     supply.add(model, problem, ledger)

@@ -7,82 +7,76 @@ alone, so that what is published balances to the last digit.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import numpy as np
 import pyomo.environ as pyo
 
+from optimizer.accounts import TRIFLE_H, hours_of, terms_of
 from optimizer.build import build
-from optimizer.problem import Entry, Floats, Problem
-from optimizer.sessions import Pattern
+from optimizer.problem import Entry, Floats, Ints, Problem
+from optimizer.schedule import Energy, Group, Schedule, curve_speed, it_power, least_power
+from optimizer.sessions import Pattern, lawful, starts_of
 from optimizer.solve import Options, Outcome, solve
 
-Group = tuple[int, float, float]
-"""Copies that run alike in a slot: how many, power of one, speed of one."""
-
 
 @dataclass(frozen=True)
-class Schedule:
-    """What every entry does in every slot: groups of copies, each on the entry's curve."""
+class Redispatched:
+    """Levels and energy for given on-slots, what they cost, and the price of IT power in each slot.
 
-    pattern: Pattern
-    groups: dict[str, list[list[Group]]]
+    ``prices`` is None where integers stand in the way of prices.
+    """
 
-    def power(self, entry_id: str) -> Floats:
-        """Power of all copies of an entry, per slot."""
-        return np.array([sum(n * power for n, power, _ in slot) for slot in self.groups[entry_id]])
-
-    def speed(self, entry_id: str) -> Floats:
-        """Speed summed over the copies of an entry, per slot."""
-        return np.array([sum(n * speed for n, _, speed in slot) for slot in self.groups[entry_id]])
+    schedule: Schedule
+    energy: Energy
+    cost: float
+    prices: Floats | None
 
 
-@dataclass(frozen=True)
-class Energy:
-    """The energy side of a plan, per slot, in the problem's unit; state of charge at the end of slots."""
-
-    it: Floats
-    heat: Floats
-    cooling: Floats
-    pv: Floats
-    wind: Floats
-    import_: Floats
-    export: Floats
-    charge: dict[str, Floats] = field(default_factory=dict)
-    discharge: dict[str, Floats] = field(default_factory=dict)
-    soc: dict[str, Floats] = field(default_factory=dict)
+MENDED = 1e-7
+"""Relative cost above the relaxed optimum within which a mended plan counts as that optimum."""
 
 
-def curve_speed(e: Entry, power: float) -> float:
-    """Speed on an entry's curve at a power of one copy."""
-    return float(np.interp(power, e.power, e.speed))
-
-
-def least_power(e: Entry, speed: float) -> float:
-    """Smallest power of one copy that yields a speed, on the rising part of its curve."""
-    top = int(np.argmax(e.speed)) + 1
-    return float(np.interp(speed, e.speed[:top], e.power[:top]))
-
-
-def redispatch(problem: Problem, pattern: Pattern, options: Options) -> tuple[Schedule, Energy, Floats | None] | None:
+def redispatch(problem: Problem, pattern: Pattern, options: Options) -> Redispatched | None:
     """Best levels and energy for given on-slots; None where there are none in the time.
 
-    The last item holds the price of IT power in each slot (money for one more unit over the slot),
-    None where integers stand in the way of prices.
+    The relaxed model comes first: mended, its plan is nearly always as cheap as the relaxation itself.
+    Only where burning energy may pay and the mending cost something is the exact model solved too.
     """
-    exact = problem.burning_may_pay
-    model, _ = build(problem, exact=exact, pattern=pattern)
-    outcome = solve(model, options)
-    if outcome.values is None:
+    if any(_owes_too_much(problem, e, pattern[e.id]) for e in problem.entries):
         return None
-    schedule = Schedule(pattern, {e.id: _groups(model, outcome, e, pattern, problem, exact) for e in problem.entries})
-    energy = dispatch_energy(problem, it_power(problem, schedule), options)
-    if energy is None:
-        return None
-    prices = None
-    if outcome.duals is not None:
-        prices = -outcome.price(model.gpus.it_power[t] for t in range(problem.slots))
-    return schedule, energy, prices
+    best: Redispatched | None = None
+    for exact in (False, True) if problem.burning_may_pay else (False,):
+        model, _ = build(problem, exact=exact, pattern=pattern)
+        outcome = solve(model, options)
+        if outcome.values is None or outcome.objective is None:
+            continue
+        groups = {e.id: _groups(model, outcome, e, pattern, problem, exact) for e in problem.entries}
+        schedule = Schedule(pattern, groups)
+        energy = dispatch_energy(problem, it_power(problem, schedule), options)
+        if energy is None:
+            continue
+        hours = hours_of(problem, schedule)
+        if not all(lawful(e, pattern[e.id], hours[e.id].done) for e in problem.entries):
+            continue
+        cost = sum(terms_of(problem, schedule, energy, hours).values())
+        prices = best.prices if best is not None else None
+        if outcome.duals is not None:
+            prices = -outcome.price(model.gpus.it_power[t] for t in range(problem.slots))
+        if best is None or cost < best.cost:
+            best = Redispatched(schedule, energy, cost, prices)
+        if cost <= outcome.objective + MENDED * max(1.0, abs(cost)):
+            break
+    return best
+
+
+def _owes_too_much(problem: Problem, e: Entry, on: Ints) -> bool:
+    """Whether these slots cannot hold due work that must be done."""
+    if e.unmet_cost is not None or e.due_h <= 0:
+        return False
+    _, resumed = starts_of(e, on)
+    most = problem.step_h * e.top_speed * float(on.sum()) - e.loss_h * resumed
+    return most < e.count * e.due_h - TRIFLE_H
 
 
 def _groups(
@@ -109,19 +103,6 @@ def _groups(
             power = least_power(e, float(shares @ e.speed))
             slots[t] = [(n, power, curve_speed(e, power))]
     return slots
-
-
-def it_power(problem: Problem, schedule: Schedule) -> Floats:
-    """IT power per slot: running jobs and the idle draw of GPUs that are available and unused."""
-    total = np.zeros(problem.slots)
-    used = np.zeros((len(problem.pools), problem.slots))
-    for e in problem.entries:
-        total += schedule.power(e.id)
-        if e.pool is not None:
-            used[e.pool] += e.gpus * schedule.pattern[e.id]
-    for k, pool in enumerate(problem.pools):
-        total += pool.idle * (pool.gpus - used[k])
-    return total
 
 
 def dispatch_energy(problem: Problem, it: Floats, options: Options, *, battery_idle: bool = False) -> Energy | None:

@@ -7,16 +7,12 @@ from typing import Literal
 import numpy as np
 
 from models.horizon import rfc3339
-from optimizer.dispatch import Energy, Group, Schedule
+from optimizer.accounts import TRIFLE_H, Hours, hours_of, terms_of
 from optimizer.document import JobPlan, Plan, PlanSeries, Run, Unmet
-from optimizer.ledger import TERMS
 from optimizer.problem import Entry, Floats, Problem
-from optimizer.sessions import starts_of
+from optimizer.schedule import Energy, Group, Schedule
 
 Rung = Literal["MILP", "INCUMBENT", "LP", "GREEDY", "LAST", "SAFE"]
-
-TRIFLE_H = 1e-6
-"""Hours below which work is not called unmet or late: a tenth of the solver's own tolerance times a day."""
 
 SNAP = 1e-7
 """Relative distance within which a bound is as good as the objective: what a solver's tolerances can tell apart."""
@@ -24,8 +20,9 @@ SNAP = 1e-7
 
 def extract(problem: Problem, schedule: Schedule, energy: Energy, rung: Rung, seconds: float) -> Plan:
     """Plan document of a schedule; nothing is proven about it yet (see :func:`with_bound`)."""
-    jobs = [_job_plan(problem, e, schedule) for e in problem.entries]
-    terms = _terms(problem, schedule, energy, jobs)
+    hours = hours_of(problem, schedule)
+    jobs = [_job_plan(problem, e, schedule, hours[e.id]) for e in problem.entries]
+    terms = terms_of(problem, schedule, energy, hours)
     mw = problem.unit_mw
     return Plan(
         schema_version="1.0",
@@ -120,38 +117,14 @@ def _runs(problem: Problem, e: Entry, slots: list[list[Group]]) -> list[Run]:
     return runs
 
 
-def _job_plan(problem: Problem, e: Entry, schedule: Schedule) -> JobPlan:
-    speed = schedule.speed(e.id) * problem.step_h
-    _, resumed = starts_of(e, schedule.pattern[e.id])
-    done = float(speed.sum()) - e.loss_h * resumed
-    late = float(speed[max(0, e.deadline) :].sum())
-    unmet = max(0.0, e.count * e.due_h - done)
+def _job_plan(problem: Problem, e: Entry, schedule: Schedule, hours: Hours) -> JobPlan:
     return JobPlan(
         id=e.id,
         runs=_runs(problem, e, schedule.groups[e.id]),
-        work_done_h=done,
-        late_h=late,
-        unmet_h=unmet if unmet > TRIFLE_H else 0.0,
+        work_done_h=hours.done,
+        late_h=hours.late,
+        unmet_h=hours.unmet,
     )
-
-
-def _terms(problem: Problem, schedule: Schedule, energy: Energy, jobs: list[JobPlan]) -> dict[str, float]:
-    h = problem.step_h
-    terms = dict.fromkeys(TERMS, 0.0)
-    terms["import"] = h * float(problem.import_price @ energy.import_)
-    terms["export"] = -h * float(problem.export_price @ energy.export)
-    above = max(0.0, float(energy.import_.max()) - problem.peak_so_far)
-    terms["demand_charge"] = problem.demand_rate * above
-    terms["carbon"] = h * float(problem.carbon_cost @ energy.import_)
-    terms["wear"] = h * sum(b.wear_cost * float(energy.discharge[b.name].sum()) for b in problem.batteries)
-    for e, job in zip(problem.entries, jobs, strict=True):
-        starts, _ = starts_of(e, schedule.pattern[e.id])
-        due = e.count * e.due_h
-        terms["starts"] += e.start_cost * starts
-        terms["late"] += (e.late_cost or 0.0) * job.late_h
-        terms["unmet"] += (e.unmet_cost or 0.0) * job.unmet_h
-        terms["work_value"] -= e.value * max(0.0, min(job.work_done_h, e.count * e.work_h) - due)
-    return {name: value + 0.0 for name, value in terms.items()}
 
 
 def _wishes_that_gave(problem: Problem, jobs: list[JobPlan]) -> list[Unmet]:

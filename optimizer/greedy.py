@@ -1,65 +1,38 @@
-"""List scheduling: a plan within the first second, and the yardstick's placing of jobs.
+"""List scheduling: each job in turn takes the cheapest place at the slots' prices.
 
-Each job in turn takes the cheapest place that is still free: GPUs of its pool, room on its feeds,
-and IT power that the slot's supply can carry. Prices of the slots come from a fluid day (jobs as
-divisible energy) and, once a plan exists, from the plan itself.
+What is in use stands on a board: GPUs of each pool, power on each feed, IT power of the site. Early
+sweeps may overbook it at a growing fine (hard from the start, the first jobs take what later ones
+need); the last sweeps may not. Levels are constant here; :mod:`optimizer.dispatch` sets them free.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
 
 from optimizer.problem import Entry, Flags, Floats, Ints, Problem
-from optimizer.sessions import Pattern
+from optimizer.sessions import Pattern, lawful, starts_of
 
-FAST = 1e-9
+FINES = (0.5, 1.0, 2.0, 4.0, 8.0)
+"""Fines of the sweeps that may overbook, as multiples of the dearest slot's price."""
+
+HARD_SWEEPS = 2
 
 
-class Room:
-    """What is still free in every slot: GPUs of each pool, power of each feed, IT power of the site."""
+@dataclass(frozen=True)
+class SlotPrices:
+    """Money for one unit of power and for one GPU over each slot: by pool, the last power row for loads without one."""
 
-    def __init__(self, problem: Problem, it_limit: Floats) -> None:
-        self.problem = problem
-        self.gpus = np.array([pool.gpus for pool in problem.pools], dtype=float).reshape(
-            len(problem.pools), problem.slots
-        )
-        idle = np.array([pool.idle for pool in problem.pools])
-        self.it = it_limit - (idle @ self.gpus if len(idle) else 0.0)
-        self.feeds = [f.limit - sum(idle[k] * self.gpus[k] for k in f.pools) for f in problem.feeds]
-        self._fed = {k: [i for i, f in enumerate(problem.feeds) if k in f.pools] for k in range(len(problem.pools))}
-        self._idle = idle
+    power: Floats
+    gpus: Floats
 
-    def extra_power(self, e: Entry, power: float) -> float:
-        """IT power that one copy adds: its own, less the idle draw of the GPUs that it takes."""
-        return power - (self._idle[e.pool] * e.gpus if e.pool is not None else 0.0)
-
-    def fits(self, e: Entry, power: float) -> Floats:
-        """How many copies at a power still fit in each slot."""
-        extra = self.extra_power(e, power)
-        most = np.full(self.problem.slots, float(e.count))
-        if extra > 0:
-            most = np.minimum(most, np.floor(self.it / extra + 1e-9))
-        if e.pool is not None:
-            if e.gpus:
-                most = np.minimum(most, np.floor(self.gpus[e.pool] / e.gpus + 1e-9))
-            for i in self._fed[e.pool]:
-                if extra > 0:
-                    most = np.minimum(most, np.floor(self.feeds[i] / extra + 1e-9))
-        inside = np.zeros(self.problem.slots)
-        inside[e.first : e.last] = np.maximum(most[e.first : e.last], 0.0)
-        return inside
-
-    def take(self, e: Entry, on: Ints, power: float) -> None:
-        """Occupy what ``on`` copies at a power of one need."""
-        extra = self.extra_power(e, power) * on
-        self.it -= extra
-        if e.pool is not None:
-            self.gpus[e.pool] -= e.gpus * on
-            for i in self._fed[e.pool]:
-                self.feeds[i] -= extra
+    def of(self, e: Entry) -> tuple[Floats, Floats]:
+        """Prices that one entry sees: of its power, and of the GPUs of one copy."""
+        if e.pool is None:
+            return self.power[-1], np.zeros(self.power.shape[1])
+        return self.power[e.pool], self.gpus[e.pool] * e.gpus
 
 
 @dataclass(frozen=True)
@@ -70,130 +43,259 @@ class Placed:
     level: int
 
 
-def list_schedule(problem: Problem, price: Floats, it_limit: Floats, crowding: float = 0.0) -> Pattern:
-    """On-slots of every entry, biggest and dearest first, each at the cheapest place that is left.
-
-    Args:
-        problem: what to plan.
-        price: money for one unit of IT power over each slot.
-        it_limit: IT power that supply and cooling can carry in each slot.
-        crowding: share by which a slot's price rises as it fills up, so that jobs do not herd.
-    """
-    room = Room(problem, it_limit)
-    pattern: dict[str, Ints] = {e.id: np.zeros(problem.slots, dtype=np.int64) for e in problem.entries}
-    whole = np.maximum(room.it, FAST)
-    for e in sorted(problem.entries, key=_order):
-        if not e.may_run:
-            continue
-        full = price * (1.0 + crowding * np.clip(1.0 - room.it / whole, 0.0, 1.0))
-        best = cheapest_place(problem, e, room, full)
-        if best is not None:
-            pattern[e.id] = best.on
-            room.take(e, best.on, float(e.power[best.level]))
-    return pattern
+Kept = tuple[dict[str, "Placed"], Floats, Floats, Floats]
 
 
-def _order(e: Entry) -> tuple[int, float, float]:
-    """Running gangs that may not stop, then what must be done, then by price of a unit left undone, big first."""
+class Board:
+    """What is in use and what there is, per slot."""
+
+    def __init__(self, problem: Problem, it_limit: Floats) -> None:
+        self.problem = problem
+        pools = problem.pools
+        self.idle = np.array([pool.idle for pool in pools])
+        self.gpu_limit = np.array([pool.gpus for pool in pools], dtype=float).reshape(len(pools), problem.slots)
+        self.gpus = np.zeros_like(self.gpu_limit)
+        idle = self.idle[:, None] * self.gpu_limit
+        self.it_limit, self.it = it_limit, idle.sum(axis=0)
+        self.feed_limit = np.array([feed.limit for feed in problem.feeds]).reshape(-1, problem.slots)
+        self.feeds = np.array([idle[list(f.pools)].sum(axis=0) for f in problem.feeds]).reshape(-1, problem.slots)
+        self.fed_by = [[i for i, f in enumerate(problem.feeds) if k in f.pools] for k in range(len(pools))]
+
+    def is_overbooked(self) -> bool:
+        """Whether anything is used beyond its limit."""
+        over = max(float((self.it - self.it_limit).max()), float((self.gpus - self.gpu_limit).max(initial=0.0)))
+        return max(over, float((self.feeds - self.feed_limit).max(initial=0.0))) > 1e-6
+
+    def added(self, e: Entry, power: Floats) -> Floats:
+        """IT power that one copy adds: its own, less the idle draw of the GPUs that it takes."""
+        return power - (self.idle[e.pool] * e.gpus if e.pool is not None else 0.0)
+
+    def take(self, e: Entry, on: Ints, power: Floats, sign: int = 1) -> None:
+        """Book (or with ``sign`` -1 free) what ``on`` copies drawing ``power`` in all need."""
+        extra = sign * (power - (self.idle[e.pool] * e.gpus * on if e.pool is not None else 0.0))
+        self.it += extra
+        if e.pool is not None:
+            self.gpus[e.pool] += sign * e.gpus * on
+            for i in self.fed_by[e.pool]:
+                self.feeds[i] += extra
+
+    def room(self, e: Entry, power: Floats) -> Floats:
+        """Copies that still fit in each slot at each level, ``[level, slot]``; 0 outside the window."""
+        extra = np.maximum(self.added(e, power), 1e-12)[:, None]
+        most = np.broadcast_to((self.it_limit - self.it) / extra, (len(power), self.problem.slots))
+        if e.pool is not None:
+            for i in self.fed_by[e.pool]:
+                most = np.minimum(most, (self.feed_limit[i] - self.feeds[i]) / extra)
+            if e.gpus:
+                most = np.minimum(most, (self.gpu_limit[e.pool] - self.gpus[e.pool]) / e.gpus)
+        open_ = np.zeros(self.problem.slots, dtype=bool)
+        open_[e.first : e.last] = True
+        room: Floats = np.where(open_, np.clip(np.floor(most + 1e-9), 0.0, e.count), 0.0)
+        return room
+
+    def overbooked(self, e: Entry, power: Floats) -> Floats:
+        """Power's worth of overbooking that one more copy adds in each slot at each level, ``[level, slot]``."""
+        extra = self.added(e, power)[:, None]
+        over = np.maximum(0.0, self.it + extra - self.it_limit) - np.maximum(0.0, self.it - self.it_limit)
+        if e.pool is not None:
+            for i in self.fed_by[e.pool]:
+                over = over + np.maximum(0.0, self.feeds[i] + extra - self.feed_limit[i])
+            if e.gpus:
+                short = np.maximum(0.0, self.gpus[e.pool] + e.gpus - self.gpu_limit[e.pool])
+                over = over + np.minimum(1.0, short / e.gpus) * float(power.max())
+        worth: Floats = over
+        return worth
+
+
+class Lister:
+    """Sweeps of list scheduling over a problem's entries at given prices."""
+
+    def __init__(self, problem: Problem, prices: SlotPrices, it_limit: Floats) -> None:
+        self.problem, self.prices = problem, prices
+        self.board = Board(problem, it_limit)
+        self.placed: dict[str, Placed] = {}
+        self.order = sorted((e for e in problem.entries if e.may_run), key=_order)
+        self.dearest = float(max(prices.power.max(initial=0.0), 1e-9))
+
+    def run(self, fines: tuple[float, ...] = FINES) -> Pattern:
+        """All sweeps; on-slots of every entry, within what the board holds."""
+        for fine in fines:
+            self.sweep(self.order, fine)
+        for _ in range(HARD_SWEEPS):
+            self.sweep(self.order, None)
+        self.make_room()
+        return self.pattern()
+
+    def sweep(self, entries: list[Entry], fine: float | None) -> None:
+        """Take each entry off the board and put it where it is cheapest now; no fine: only where it fits."""
+        for e in entries:
+            self.lift(e)
+            scaled = None if fine is None else fine * self.dearest
+            best = cheapest_place(self.problem, e, self.board, self.prices, scaled)
+            if best is not None:
+                self._put(e, best)
+
+    def make_room(self) -> None:
+        """Give each entry that found no place the one it wants most, and let those in its way look again.
+
+        Kept only where less is left undone in money than before.
+        """
+        for e in sorted(self.order, key=lambda e: -self._undone(e)):
+            if e.id in self.placed or self._undone(e) <= 0:
+                continue
+            before, kept = self.missing(), self.snapshot()
+            wanted = cheapest_place(self.problem, e, self.board, self.prices, FINES[0] * self.dearest)
+            if wanted is None:
+                continue
+            slots = wanted.on > 0
+            in_the_way = [
+                o for o in reversed(self.order) if o.id in self.placed and (self.placed[o.id].on[slots] > 0).any()
+            ]
+            lifted = []
+            for o in sorted(in_the_way, key=self._undone):
+                if (self.board.room(e, e.power)[wanted.level][slots] >= wanted.on[slots]).all():
+                    break
+                if not o.must_stay:
+                    self.lift(o)
+                    lifted.append(o)
+            self._put(e, wanted)
+            self.sweep([o for o in self.order if o in lifted], None)
+            if self.missing() >= before or self.board.is_overbooked():
+                self.restore(kept)
+
+    def missing(self) -> float:
+        """Money for due work of entries that have no place."""
+        return sum(self._undone(e) for e in self.order if e.id not in self.placed)
+
+    def _undone(self, e: Entry) -> float:
+        return e.count * e.due_h * (e.unmet_cost if e.unmet_cost is not None else 1e9)
+
+    def _put(self, e: Entry, place: Placed) -> None:
+        self.placed[e.id] = place
+        self.board.take(e, place.on, e.power[place.level] * place.on)
+
+    def snapshot(self) -> Kept:
+        """The board as it is, to come back to."""
+        return dict(self.placed), self.board.it.copy(), self.board.gpus.copy(), self.board.feeds.copy()
+
+    def restore(self, kept: Kept) -> None:
+        """Back to a snapshot; it may be used once."""
+        self.placed, self.board.it, self.board.gpus, self.board.feeds = kept
+
+    def lift(self, e: Entry) -> None:
+        """Take an entry off the board."""
+        old = self.placed.pop(e.id, None)
+        if old is not None:
+            self.board.take(e, old.on, e.power[old.level] * old.on, -1)
+
+    def pattern(self) -> dict[str, Ints]:
+        """On-slots of every entry."""
+        none = np.zeros(self.problem.slots, dtype=np.int64)
+        return {e.id: self.placed[e.id].on if e.id in self.placed else none.copy() for e in self.problem.entries}
+
+
+def _order(e: Entry) -> tuple[int, float]:
+    """Running gangs that may not stop, then what must be done, then the biggest."""
     duty = 0 if e.must_stay else 1 if e.unmet_cost is None else 2
-    worth = (e.unmet_cost or 0.0) / max(float(e.power.max()), FAST)
-    return duty, -round(np.log2(1.0 + worth), 1), -float(e.power.max()) * e.count
+    return duty, -float(e.power.max()) * max(1, e.count) ** 0.5
 
 
-def cheapest_place(problem: Problem, e: Entry, room: Room, price: Floats) -> Placed | None:
+def cheapest_place(problem: Problem, e: Entry, board: Board, prices: SlotPrices, fine: float | None) -> Placed | None:
     """Best place of one entry at a constant level; None where leaving it undone is cheaper."""
-    wanted = e.count * e.due_h
-    undone = np.inf if e.unmet_cost is None else e.unmet_cost * wanted
-    if e.must_stay:
-        undone = np.inf
-    best: tuple[float, Placed] | None = None
+    undone = np.inf if e.unmet_cost is None or e.must_start else e.unmet_cost * e.count * e.due_h
+    power_price, gpu_price = prices.of(e)
+    cost = power_price * e.power[:, None] + gpu_price
+    if e.late_cost:
+        cost[:, max(0, e.deadline) :] += e.late_cost * problem.step_h * e.speed[:, None]
+    room = board.room(e, e.power) if fine is None else np.broadcast_to(_window(problem, e), cost.shape)
+    if fine is not None:
+        cost = cost + fine * board.overbooked(e, e.power)
+    best: tuple[float, Placed | None] = (undone, None)
     for level in range(len(e.power)):
         if e.speed[level] <= 0:
             continue
-        fits = room.fits(e, float(e.power[level]))
-        slot_cost = price * room.extra_power(e, float(e.power[level])) + _late_cost(problem, e, level)
-        for place in _places(problem, e, fits, slot_cost, level):
-            cost = float(place @ slot_cost) + _missed_cost(problem, e, place, level)
-            if best is None or cost < best[0]:
-                best = cost, Placed(place, level)
-    if best is None or best[0] >= undone:
-        return None
+        for on in _places(problem, e, room[level], cost[level], level):
+            total = float(on @ cost[level]) + _missed_cost(problem, e, on, level)
+            if total < best[0]:
+                best = total, Placed(on, level)
     return best[1]
 
 
-def _late_cost(problem: Problem, e: Entry, level: int) -> Floats:
-    cost = np.zeros(problem.slots)
-    if e.late_cost:
-        cost[max(0, e.deadline) :] = e.late_cost * float(e.speed[level]) * problem.step_h
-    return cost
+def _window(problem: Problem, e: Entry) -> Floats:
+    window = np.zeros(problem.slots)
+    window[e.first : e.last] = e.count
+    return window
 
 
 def _missed_cost(problem: Problem, e: Entry, on: Ints, level: int) -> float:
-    """Starts, and due work that this place leaves undone."""
-    rises = np.diff(on, prepend=e.on_before)
-    starts = int(rises[rises > 0].sum())
-    done = problem.step_h * float(e.speed[level]) * float(on.sum()) - e.loss_h * max(0, starts - e.free_starts)
+    """Starts, due work that this place leaves undone, and (negative) work beyond it."""
+    starts, _ = starts_of(e, on)
+    done = work_of(problem, e, on, level)
     missing = max(0.0, e.count * e.due_h - done)
     if missing > 1e-9 and e.unmet_cost is None:
         return np.inf
-    return e.start_cost * starts + (e.unmet_cost or 0.0) * missing
+    beyond = max(0.0, min(done, e.count * e.work_h) - e.count * e.due_h)
+    return e.start_cost * starts + (e.unmet_cost or 0.0) * missing - e.value * beyond
 
 
-def slots_needed(problem: Problem, e: Entry, level: int, starts: int) -> int:
-    """On-slots of one copy that do its due work at a level after so many starts."""
+def work_of(problem: Problem, e: Entry, on: Ints, level: int) -> float:
+    """Work done at one level in these slots, losses taken off."""
+    _, resumed = starts_of(e, on)
+    return problem.step_h * float(e.speed[level]) * float(on.sum()) - e.loss_h * resumed
+
+
+def slots_needed(problem: Problem, e: Entry, level: int, work_h: float, starts: int = 1) -> int:
+    """On-slots of one copy that do some work at a level after so many starts; at least one."""
     lost = e.loss_h * max(0, starts - (1 if e.state == "queued" else 0))
-    return int(np.ceil((e.due_h + lost) / (problem.step_h * float(e.speed[level])) - 1e-9))
+    return max(1, int(np.ceil((work_h + lost) / (problem.step_h * float(e.speed[level])) - 1e-9)))
 
 
-def _places(problem: Problem, e: Entry, fits: Floats, cost: Floats, level: int) -> list[Ints]:
+def _places(problem: Problem, e: Entry, room: Floats, cost: Floats, level: int) -> Iterator[Ints]:
     """Candidate on-slots: one block (copies side by side where several fit), or the cheapest slots."""
-    if e.count > 1:
-        return _copies(problem, e, fits, cost, level)
-    free = fits >= 1
-    if e.state == "running":
-        keep = _continued(problem, e, free, level)
-        if e.must_stay:
-            return [] if keep is None else [keep]
-    else:
-        keep = None
-    found = [] if keep is None else [keep]
-    length = max(1, slots_needed(problem, e, level, 1))
-    block = _block(problem, e, free, cost, length)
-    if block is not None and (e.state != "running" or e.preemptible):
-        found.append(block)
-    if e.preemptible and e.min_run == 1 and e.min_pause == 1 and e.max_pauses is None and e.pinned is None:
-        found.extend(_scattered(problem, e, free, cost, level))
-    return [on for on in found if _lawful(e, on)]
+    optional = e.value > 0 and e.work_h > e.due_h
+    # work beyond what is due has a value: between none and all of it a few lengths are tried
+    for work in np.linspace(e.due_h, e.work_h, 4).tolist() if optional else [e.due_h]:
+        if work <= 0 and not e.must_start:
+            continue
+        if e.count > 1:
+            yield from _copies(problem, e, room, cost, level, work)
+            continue
+        free = room >= 1
+        found: list[Ints | None] = []
+        if e.on_before and not e.pinned:
+            found.append(_from_start(problem, e, free, slots_needed(problem, e, level, work, 0)))
+        if not e.must_stay:
+            found.append(_block(problem, e, free, cost, slots_needed(problem, e, level, work)))
+            if e.preemptible:
+                found.append(_scattered(problem, e, free, cost, level, work))
+        for on in found:
+            if on is not None and lawful(e, on, work_of(problem, e, on, level)):
+                yield on
 
 
-def _lawful(e: Entry, on: Ints) -> bool:
-    """Whether a running job's stop in slot 0 is allowed by the rules of its pauses."""
-    if e.state != "running" or on[0]:
-        return True
-    first = int(np.argmax(on > 0)) if on.any() else len(on)
-    return first >= e.min_pause
-
-
-def _continued(problem: Problem, e: Entry, free: Flags, level: int) -> Ints | None:
-    """The running job goes on from slot 0 until its due work is done."""
-    length = max(1, int(np.ceil(e.due_h / (problem.step_h * float(e.speed[level])) - 1e-9)))
-    length = min(length, e.last)
-    if not free[:length].all():
+def _from_start(problem: Problem, e: Entry, free: Flags, length: int) -> Ints | None:
+    """The running job goes on from slot 0 until its work is done or its window ends."""
+    length = min(max(length, e.min_run - e.ran), e.last)
+    if not free[:length].all() and not (e.must_stay and free[0]):
         return None
+    if not free[:length].all():
+        length = int(np.argmin(free[:length]))
     on = np.zeros(problem.slots, dtype=np.int64)
     on[:length] = 1
     return on
 
 
 def _block(problem: Problem, e: Entry, free: Flags, cost: Floats, length: int) -> Ints | None:
-    """Cheapest block of neighbouring free slots; the horizon or the deadline may cut it short."""
+    """Cheapest block of neighbouring free slots; shorter than wanted where the window is."""
     length = min(length, e.last - e.first)
     if length <= 0:
         return None
     taken = np.concatenate([[0], np.cumsum(~free)])
     total = np.concatenate([[0.0], np.cumsum(cost)])
-    starts = np.arange(e.first, e.last - length + 1) if e.pinned is None else np.array([e.pinned])
-    starts = starts[(starts >= e.first) & (starts + length <= e.last)]
+    if e.pinned is None:
+        starts = np.arange(e.first, e.last - length + 1)
+    else:
+        starts, length = np.array([e.pinned]), min(length, e.last - e.pinned)
     starts = starts[taken[starts + length] == taken[starts]]
     if len(starts) == 0:
         return None
@@ -203,44 +305,41 @@ def _block(problem: Problem, e: Entry, free: Flags, cost: Floats, length: int) -
     return on
 
 
-def _scattered(problem: Problem, e: Entry, free: Flags, cost: Floats, level: int) -> list[Ints]:
-    """The cheapest free slots, as many as the work and the losses between them ask for."""
-    order = [int(t) for t in np.argsort(cost, kind="stable") if free[t]]
+def _scattered(problem: Problem, e: Entry, free: Flags, cost: Floats, level: int, work_h: float) -> Ints | None:
+    """The cheapest free slots, as many as the work and the losses between them ask for.
+
+    A pause shorter than the minimum, or one that saves less than its restart costs, is filled.
+    """
+    if e.pinned is not None:
+        return None
+    order = np.argsort(np.where(free, cost, np.inf), kind="stable")[: int(free.sum())]
     gain = problem.step_h * float(e.speed[level])
-    need = max(1, slots_needed(problem, e, level, 1))
-    for _ in range(12):
+    need = slots_needed(problem, e, level, work_h)
+    for _ in range(8):
         if need > len(order):
-            return []
+            return None
         on = np.zeros(problem.slots, dtype=np.int64)
         on[order[:need]] = 1
-        rises = np.diff(on, prepend=e.on_before)
-        lost = e.loss_h * max(0, int((rises > 0).sum()) - e.free_starts)
-        missing = e.due_h + lost - gain * need
+        missing = work_h - work_of(problem, e, on, level)
         if missing <= 1e-9:
-            return [on]
-        need += int(np.ceil(missing / gain - 1e-9))
-    return []
+            return on
+        need += max(1, int(np.ceil(missing / gain - 1e-9)))
+    return None
 
 
-def _copies(problem: Problem, e: Entry, fits: Floats, cost: Floats, level: int) -> list[Ints]:
+def _copies(problem: Problem, e: Entry, room: Floats, cost: Floats, level: int, work_h: float) -> Iterator[Ints]:
     """Copies one after the other, each in its cheapest block; those that find none stay undone."""
-    left = fits.copy()
+    left = room.copy()
     on = np.zeros(problem.slots, dtype=np.int64)
-    length = max(1, slots_needed(problem, e, level, 1))
+    length = slots_needed(problem, e, level, work_h, 0 if e.on_before else 1)
     for _ in range(e.count):
-        if e.state == "running":
-            until = min(length, e.last)
-            place = np.zeros(problem.slots, dtype=np.int64)
-            place[:until] = 1
-            if (left[:until] < 1).any():
-                break
-        else:
-            found = _block(problem, e, left >= 1, cost, length)
-            if found is None:
-                break
-            place = found
+        free = left >= 1
+        place = _from_start(problem, e, free, length) if e.on_before else _block(problem, e, free, cost, length)
+        if place is None:
+            break
         on, left = on + place, left - place
-    return [on] if on.any() else []
+    if on.any():
+        yield on
 
 
 def supported_it(problem: Problem, supply: Floats) -> Floats:
@@ -248,13 +347,15 @@ def supported_it(problem: Problem, supply: Floats) -> Floats:
     low, high = np.zeros(problem.slots), np.maximum(supply - problem.base, 0.0) * problem.efficiency
     if problem.cooling is not None and problem.cooling.capacity is not None:
         high = np.minimum(high, problem.cooling.capacity * problem.efficiency)
-    drawn: Callable[[Floats], Floats] = lambda it: (  # noqa: E731
-        it / problem.efficiency + problem.cooling_power(it / problem.efficiency) + problem.base
-    )
-    if (drawn(high) <= supply + 1e-12).all():
-        return high
     for _ in range(50):
+        heat = high / problem.efficiency
+        if (heat + problem.cooling_power(heat) + problem.base <= supply + 1e-12).all():
+            return high
         middle = (low + high) / 2
-        ok = drawn(middle) <= supply
-        low, high = np.where(ok, middle, low), np.where(ok, high, middle)
+        heat = middle / problem.efficiency
+        fits = heat + problem.cooling_power(heat) + problem.base <= supply
+        low = np.where(fits, middle, low)
+        # a slot that carries all of its upper end keeps it
+        whole = high / problem.efficiency
+        high = np.where(fits | (whole + problem.cooling_power(whole) + problem.base <= supply), high, middle)
     return low

@@ -80,6 +80,11 @@ class Entry:
         return not self.preemptible or self.max_pauses == 0 or max(1, self.ran) < self.min_run
 
     @property
+    def must_start(self) -> bool:
+        """An entry that has to run somewhere: it may not stop, or an operator pinned its start."""
+        return self.must_stay or (self.pinned is not None and self.work_h > 0)
+
+    @property
     def free_starts(self) -> int:
         """Starts that lose nothing: the first of each queued copy."""
         return self.count if self.state == "queued" else 0

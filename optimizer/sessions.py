@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Mapping
 
 import numpy as np
@@ -25,11 +26,44 @@ def runs_of(on: Ints) -> list[tuple[int, int]]:
     return [(int(a), int(b)) for a, b in edges.reshape(-1, 2)]
 
 
+def short_sessions(e: Entry, on: Ints) -> list[tuple[int, int]]:
+    """Sessions shorter than the minimum run that the end of the horizon does not cut."""
+    if e.min_run <= 1:
+        return []
+    return [
+        (start, end)
+        for start, end in runs_of(on)
+        if end < len(on) and end - start + (e.ran if start == 0 and e.on_before else 0) < e.min_run
+    ]
+
+
 def ends_early(e: Entry, on: Ints) -> bool:
     """Whether the last session is shorter than the minimum run, which only a job that ends in it may be."""
+    return bool(short_sessions(e, on))
+
+
+def lawful(e: Entry, on: Ints, done_h: float) -> bool:
+    """Whether the sessions of one gang keep its rules, given the work that they do (losses taken off)."""
+    if e.held:
+        return not on.any()
+    if e.count > 1:
+        return True
     sessions = runs_of(on)
-    if not sessions or e.min_run <= 1:
+    continued = bool(e.on_before and len(on) and on[0])
+    short = short_sessions(e, on)
+    if any(session != sessions[-1] for session in short) or (short and done_h < e.work_h - 1e-9):
         return False
-    start, end = sessions[-1]
-    before = e.ran if start == 0 and e.on_before else 0
-    return end < len(on) and end - start + before < e.min_run
+    if e.must_stay and not continued:
+        return False
+    if e.pinned is not None and (sessions[0][0] != e.pinned if sessions else e.work_h > 0):
+        return False
+    if not e.preemptible and len(sessions) > (0 if e.on_before and not continued else 1):
+        return False
+    paused_at_once = bool(e.on_before) and not continued and e.work_h > 0
+    gaps = [b[0] - a[1] for a, b in itertools.pairwise(sessions)]
+    if paused_at_once and sessions:
+        gaps.append(sessions[0][0])
+    if any(gap < e.min_pause for gap in gaps):
+        return False
+    pauses = max(len(gaps), int(paused_at_once))
+    return e.max_pauses is None or pauses <= e.max_pauses

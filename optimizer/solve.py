@@ -6,7 +6,10 @@ once; incumbents are reported while HiGHS runs.
 
 from __future__ import annotations
 
+import ctypes
 import math
+import os
+import sys
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -85,6 +88,22 @@ class Outcome:
         return np.array([self.duals[row[id(c)]] if id(c) in row else 0.0 for c in constraints])
 
 
+def quiet_highs() -> highspy.Highs:
+    """A HiGHS instance; its constructor's banner goes nowhere, since standard output is ours to promise."""
+    sys.stdout.flush()
+    kept, nowhere = os.dup(1), os.open(os.devnull, os.O_WRONLY)
+    try:
+        os.dup2(nowhere, 1)
+        highs = highspy.Highs()
+        highs.silent()
+        ctypes.CDLL(None).fflush(None)
+    finally:
+        os.dup2(kept, 1)
+        os.close(kept)
+        os.close(nowhere)
+    return highs
+
+
 def solve(
     model: pyo.ConcreteModel,
     options: Options,
@@ -101,8 +120,7 @@ def solve(
         on_incumbent: called with (objective, bound, values, compiled) for every better solution.
     """
     compiled = Compiled(model)
-    highs = highspy.Highs()
-    highs.silent()
+    highs = quiet_highs()
     highs.passModel(compiled.lp)
     settings: dict[str, Any] = {
         "threads": options.threads,
@@ -128,7 +146,23 @@ def solve(
 
         highs.cbMipImprovingSolution.subscribe(improving)
     highs.run()
-    return _outcome(highs, compiled)
+    outcome = _outcome(highs, compiled)
+    if start and not _true(outcome):
+        # HiGHS 1.16 may report an optimum and hand back the start solution; without presolve it does not
+        highs.setOptionValue("presolve", "off")
+        highs.clearSolver()
+        highs.run()
+        outcome = _outcome(highs, compiled)
+    return outcome
+
+
+def _true(outcome: Outcome) -> bool:
+    """Whether the values handed back cost what the solver says."""
+    if outcome.values is None or outcome.objective is None:
+        return True
+    lp = outcome.compiled.lp
+    cost = float(np.array(lp.col_cost_) @ outcome.values) + lp.offset_
+    return abs(cost - outcome.objective) <= 1e-6 * max(1.0, abs(cost))
 
 
 def _outcome(highs: highspy.Highs, compiled: Compiled) -> Outcome:

@@ -15,10 +15,8 @@ from optimizer.problem import Entry, Problem
 from optimizer.sessions import Pattern, ends_early, starts_of
 
 
-def add(
-    model: pyo.ConcreteModel, problem: Problem, ledger: Ledger, *, exact: bool, pattern: Pattern | None = None
-) -> None:
-    """Add ``jobs``; with ``pattern`` the on-slots are given and only levels are left to choose.
+def add(model: pyo.ConcreteModel, problem: Problem, ledger: Ledger, *, exact: bool, pattern: Pattern) -> None:
+    """Add ``jobs``; the on-slots of entries in ``pattern`` are given and only their levels are left to choose.
 
     ``exact`` holds each copy on its curve and each count of starts to its true value, for the days
     on which drawing power for nothing would pay.
@@ -29,15 +27,19 @@ def add(
     block.slots = {e.id: _open_slots(e, pattern) for e in entries}
     at = [(i, t) for i, slots in block.slots.items() for t in slots]
     done: dict[str, Sum] = {e.id: Sum() for e in entries}
-    if pattern is None:
-        block.on = pyo.Var(at, domain=pyo.NonNegativeIntegers, bounds=lambda _, i, t: (0, by_id[i].count))
-        _sessions(block, entries, ledger, done, exact=exact)
-        _minimum_runs(block, problem, [e for e in entries if e.min_run > 1 and e.may_run])
-        _pauses(block, entries)
-        _orders(block, entries)
-    else:
-        block.on = pyo.Var(at, bounds=lambda _, i, t: (int(pattern[i][t]),) * 2)
-        for e in entries:
+    free = [e for e in entries if e.id not in pattern]
+    block.on = pyo.Var(at, domain=pyo.NonNegativeIntegers, bounds=lambda _, i, t: (0, by_id[i].count))
+    _sessions(block, free, ledger, done, exact=exact)
+    _minimum_runs(block, problem, [e for e in free if e.min_run > 1 and e.may_run])
+    _pauses(block, free)
+    _orders(block, free)
+    for e in entries:
+        if e.id in pattern:
+            for t in block.slots[e.id]:
+                on = block.on[e.id, t]
+                on.domain = pyo.Reals
+                on.setlb(int(pattern[e.id][t]))
+                on.setub(int(pattern[e.id][t]))
             starts, resumed = starts_of(e, pattern[e.id])
             done[e.id].constant -= e.loss_h * resumed
             ledger.cost["starts"].constant += e.start_cost * starts
@@ -46,8 +48,8 @@ def add(
     _ends(block, problem, entries, done, pattern)
 
 
-def _open_slots(e: Entry, pattern: Pattern | None) -> list[int]:
-    if pattern is None:
+def _open_slots(e: Entry, pattern: Pattern) -> list[int]:
+    if e.id not in pattern:
         return list(range(e.first, e.last))
     return [int(t) for t in pattern[e.id].nonzero()[0]]
 
@@ -241,18 +243,15 @@ def _minimum_runs(block: pyo.Block, problem: Problem, entries: list[Entry]) -> N
                 block.off_after_end.add(on_now + ended <= 1)
 
 
-def _ends(
-    block: pyo.Block, problem: Problem, entries: list[Entry], done: dict[str, Sum], pattern: Pattern | None
-) -> None:
+def _ends(block: pyo.Block, problem: Problem, entries: list[Entry], done: dict[str, Sum], pattern: Pattern) -> None:
     """A job that is said to have ended has all its work done."""
     ending = [e for e in entries if e.min_run > 1 and e.may_run and not done[e.id].empty]
-    if pattern is not None:
-        ending = [e for e in ending if ends_early(e, pattern[e.id])]
+    ending = [e for e in ending if e.id not in pattern or ends_early(e, pattern[e.id])]
     by_id = {e.id: e for e in ending}
 
     def work_done(b: pyo.Block, i: str) -> Any:
         e = by_id[i]
-        if pattern is not None:
+        if i in pattern:
             return done[i].expression() >= e.work_h
         if e.first + 1 > min(e.last, problem.slots - 1):
             return pyo.Constraint.Skip

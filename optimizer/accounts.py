@@ -1,0 +1,55 @@
+"""Hours and money of a plan, counted from what it does: the objective's terms by name."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from optimizer.ledger import TERMS
+from optimizer.problem import Entry, Problem
+from optimizer.schedule import Energy, Schedule
+from optimizer.sessions import starts_of
+
+TRIFLE_H = 1e-6
+"""Hours below which work is not called unmet or late: what a solver's tolerance leaves over a day."""
+
+
+@dataclass(frozen=True)
+class Hours:
+    """Work done (losses taken off), late and left undone, over all copies, in hours at speed 1.0."""
+
+    done: float
+    late: float
+    unmet: float
+
+
+def hours_of(problem: Problem, schedule: Schedule) -> dict[str, Hours]:
+    """Hours of every entry."""
+    return {e.id: _hours(problem, e, schedule) for e in problem.entries}
+
+
+def _hours(problem: Problem, e: Entry, schedule: Schedule) -> Hours:
+    speed = schedule.speed(e.id) * problem.step_h
+    _, resumed = starts_of(e, schedule.pattern[e.id])
+    done = float(speed.sum()) - e.loss_h * resumed
+    unmet = max(0.0, e.count * e.due_h - done)
+    return Hours(done, float(speed[max(0, e.deadline) :].sum()), unmet if unmet > TRIFLE_H else 0.0)
+
+
+def terms_of(problem: Problem, schedule: Schedule, energy: Energy, hours: dict[str, Hours]) -> dict[str, float]:
+    """Every term of the objective by name; they sum to the plan's cost."""
+    h = problem.step_h
+    terms = dict.fromkeys(TERMS, 0.0)
+    terms["import"] = h * float(problem.import_price @ energy.import_)
+    terms["export"] = -h * float(problem.export_price @ energy.export)
+    above = max(0.0, float(energy.import_.max()) - problem.peak_so_far)
+    terms["demand_charge"] = problem.demand_rate * above
+    terms["carbon"] = h * float(problem.carbon_cost @ energy.import_)
+    terms["wear"] = h * sum(b.wear_cost * float(energy.discharge[b.name].sum()) for b in problem.batteries)
+    for e in problem.entries:
+        starts, _ = starts_of(e, schedule.pattern[e.id])
+        mine = hours[e.id]
+        terms["starts"] += e.start_cost * starts
+        terms["late"] += (e.late_cost or 0.0) * mine.late
+        terms["unmet"] += (e.unmet_cost or 0.0) * mine.unmet
+        terms["work_value"] -= e.value * max(0.0, min(mine.done, e.count * e.work_h) - e.count * e.due_h)
+    return {name: value + 0.0 for name, value in terms.items()}

@@ -1,0 +1,75 @@
+"""The whole model in HiGHS: exact, and the method of choice while it is small or its jobs have one level."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+import numpy as np
+import pyomo.environ as pyo
+
+from optimizer.build import build
+from optimizer.diagnose import diagnose
+from optimizer.dispatch import redispatch
+from optimizer.extract import Rung, infeasible_plan
+from optimizer.finds import Best, Clock, Find, Request
+from optimizer.problem import Floats, Ints, Problem
+from optimizer.solve import Compiled, Options, Outcome, solve
+
+MOST_COLUMNS = 60_000
+MOST_LEVEL_COLUMNS = 8_000
+"""Free levels are what chokes a general MILP: a hundred such jobs have no plan after a minute."""
+
+
+def suits_milp(problem: Problem) -> bool:
+    """Whether the general solver is worth its time on this problem."""
+    windows = [(e.last - e.first, len(e.power)) for e in problem.entries if e.may_run]
+    levels = sum(slots * count for slots, count in windows if count > 1)
+    return levels <= MOST_LEVEL_COLUMNS and sum(2 * slots for slots, _ in windows) + levels <= MOST_COLUMNS
+
+
+def milp(problem: Problem, request: Request, clock: Clock, best: Best, tell: Callable[[Find], None]) -> Iterator[Find]:
+    """Solve the whole model: relaxed first where that suffices, exact where burning energy may pay."""
+    exact_jobs = False
+    while clock.left > 0.2:
+        outcome, model = _solve(problem, request, clock, best, tell, exact_jobs=exact_jobs)
+        if outcome.status == "infeasible":
+            if best.plan is None:
+                sentences = diagnose(problem, Options(gap=0.01, time_limit_s=max(2.0, clock.left)))
+                yield Find(plan=infeasible_plan(problem, sentences, clock.elapsed))
+                return
+            raise RuntimeError("the solver calls infeasible what has a plan: the model and the dispatch disagree")
+        best.prove(outcome.bound)
+        if outcome.values is not None:
+            pattern = pattern_of(problem, model, outcome)
+            redone = redispatch(problem, pattern, Options(gap=request.gap, time_limit_s=max(2.0, clock.left)))
+            rung: Rung = "MILP" if outcome.status == "optimal" else "INCUMBENT"
+            taken = redone is not None and best.offer(redone, pattern, rung)
+            yield best.find(rung if taken or rung == "MILP" else None)
+        if best.proven or exact_jobs or outcome.status != "optimal" or not problem.burning_may_pay:
+            return
+        exact_jobs = True
+
+
+def _solve(
+    problem: Problem, request: Request, clock: Clock, best: Best, tell: Callable[[Find], None], *, exact_jobs: bool
+) -> tuple[Outcome, pyo.ConcreteModel]:
+    model, _ = build(problem, exact=problem.burning_may_pay, exact_jobs=exact_jobs)
+    start = None
+    if best.pattern is not None:
+        start = {id(v): float(best.pattern[i][t]) for (i, t), v in model.jobs.on.items()}
+
+    def incumbent(objective: float, bound: float, values: Floats, compiled: Compiled) -> None:
+        del objective, values, compiled
+        if np.isfinite(bound):
+            tell(Find(bound=float(bound)))
+
+    options = Options(request.gap, max(0.2, clock.left * 0.95 - 0.2), request.threads)
+    return solve(model, options, start=start, on_incumbent=incumbent), model
+
+
+def pattern_of(problem: Problem, model: pyo.ConcreteModel, outcome: Outcome) -> dict[str, Ints]:
+    """On-slots of every entry in a solution of the whole model."""
+    pattern = {e.id: np.zeros(problem.slots, dtype=np.int64) for e in problem.entries}
+    for (i, t), variable in model.jobs.on.items():
+        pattern[i][t] = round(outcome.value(variable))
+    return pattern

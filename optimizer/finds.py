@@ -1,0 +1,89 @@
+"""What a solve finds on its way: requests, finds, and the best plan with the best bound so far."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+
+from optimizer.dispatch import Redispatched
+from optimizer.document import Plan
+from optimizer.extract import Rung, extract, with_bound
+from optimizer.problem import Problem
+from optimizer.sessions import Pattern
+
+
+@dataclass(frozen=True)
+class Request:
+    """How hard to try."""
+
+    gap: float
+    time_limit_s: float
+    threads: int = 1
+
+
+@dataclass(frozen=True)
+class Find:
+    """Something found: a plan, a better bound, or both."""
+
+    plan: Plan | None = None
+    bound: float | None = None
+
+
+class Clock:
+    """Seconds since the solve began, and those that are left."""
+
+    def __init__(self, limit_s: float) -> None:
+        self.begun, self.limit_s = time.monotonic(), limit_s
+
+    @property
+    def elapsed(self) -> float:
+        """Seconds since the beginning."""
+        return time.monotonic() - self.begun
+
+    @property
+    def left(self) -> float:
+        """Seconds until the limit; negative after it."""
+        return self.limit_s - self.elapsed
+
+    def at(self, share: float) -> float:
+        """Instant of the monotonic clock at a share of the limit."""
+        return self.begun + share * self.limit_s
+
+
+class Best:
+    """The cheapest plan so far, its on-slots, and the best proven bound."""
+
+    def __init__(self, problem: Problem, gap: float, clock: Clock) -> None:
+        self.problem, self.gap, self.clock = problem, gap, clock
+        self.plan: Plan | None = None
+        self.pattern: Pattern | None = None
+        self.bound: float | None = None
+
+    @property
+    def proven(self) -> bool:
+        """Whether the plan is as good as was asked."""
+        return self.plan is not None and self.plan.status == "optimal"
+
+    def offer(self, found: Redispatched, pattern: Pattern, rung: Rung) -> bool:
+        """Take a plan if it is cheaper than the best; whether it was."""
+        if self.plan is not None and self.plan.objective is not None and found.cost >= self.plan.objective:
+            return False
+        self.plan = extract(self.problem, found.schedule, found.energy, rung, self.clock.elapsed)
+        self.pattern = pattern
+        return True
+
+    def prove(self, bound: float | None) -> None:
+        """Take a bound if it is better than the best."""
+        if bound is not None and (self.bound is None or bound > self.bound):
+            self.bound = bound
+
+    def find(self, rung: Rung | None = None) -> Find:
+        """The best plan with what is proven about it, under ``rung`` if its last step earned another."""
+        if self.plan is None:
+            return Find(bound=self.bound)
+        self.plan = with_bound(self.plan, self.bound, self.gap)
+        change: dict[str, object] = {"solve_seconds": self.clock.elapsed}
+        if rung is not None:
+            change["rung"] = rung
+        self.plan = self.plan.model_copy(update=change)
+        return Find(self.plan, self.bound)

@@ -1,0 +1,69 @@
+"""What every entry does in every slot, and the energy side that goes with it: a plan in the problem's unit."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from optimizer.problem import Entry, Floats, Problem
+from optimizer.sessions import Pattern
+
+Group = tuple[int, float, float]
+"""Copies that run alike in a slot: how many, power of one, speed of one."""
+
+
+@dataclass(frozen=True)
+class Schedule:
+    """What every entry does in every slot: groups of copies, each on the entry's curve."""
+
+    pattern: Pattern
+    groups: dict[str, list[list[Group]]]
+
+    def power(self, entry_id: str) -> Floats:
+        """Power of all copies of an entry, per slot."""
+        return np.array([sum(n * power for n, power, _ in slot) for slot in self.groups[entry_id]])
+
+    def speed(self, entry_id: str) -> Floats:
+        """Speed summed over the copies of an entry, per slot."""
+        return np.array([sum(n * speed for n, _, speed in slot) for slot in self.groups[entry_id]])
+
+
+@dataclass(frozen=True)
+class Energy:
+    """The energy side of a plan, per slot, in the problem's unit; state of charge at the end of slots."""
+
+    it: Floats
+    heat: Floats
+    cooling: Floats
+    pv: Floats
+    wind: Floats
+    import_: Floats
+    export: Floats
+    charge: dict[str, Floats] = field(default_factory=dict)
+    discharge: dict[str, Floats] = field(default_factory=dict)
+    soc: dict[str, Floats] = field(default_factory=dict)
+
+
+def curve_speed(e: Entry, power: float) -> float:
+    """Speed on an entry's curve at a power of one copy."""
+    return float(np.interp(power, e.power, e.speed))
+
+
+def least_power(e: Entry, speed: float) -> float:
+    """Smallest power of one copy that yields a speed, on the rising part of its curve."""
+    top = int(np.argmax(e.speed)) + 1
+    return float(np.interp(speed, e.speed[:top], e.power[:top]))
+
+
+def it_power(problem: Problem, schedule: Schedule) -> Floats:
+    """IT power per slot: running jobs and the idle draw of GPUs that are available and unused."""
+    total = np.zeros(problem.slots)
+    used = np.zeros((len(problem.pools), problem.slots))
+    for e in problem.entries:
+        total += schedule.power(e.id)
+        if e.pool is not None:
+            used[e.pool] += e.gpus * schedule.pattern[e.id]
+    for k, pool in enumerate(problem.pools):
+        total += pool.idle * (pool.gpus - used[k])
+    return total
