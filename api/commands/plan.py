@@ -83,8 +83,9 @@ def _stored(folder: Path, site: Site) -> tuple[Any, list[Any]]:
     """Plans and jobs of a service that has run in a folder; nothing where none has."""
     from api.clock import ShiftedClock
     from api.plan_store import PlanStore
-    from api.store.engine import HEAD, open_engine, revision
+    from api.store.engine import open_engine, revision
     from api.store.jobs import JobStore
+    from api.store.peek import HEAD
 
     if not (folder / "state.db").is_file():
         return None, []

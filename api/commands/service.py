@@ -69,10 +69,8 @@ def run(
 ) -> None:
     """Serve a site: web, planner and collector, until Ctrl-C."""
     from api import logs
-    from api.store.keys import KeyStore
-    from api.store.migrate import upgrade
-    from api.supervisor import CannotServe, Supervisor, listen, lock_data_dir
-    from api.wiring import clock_of, engine_of
+    from api.store.peek import is_ready
+    from api.supervisor import Supervisor, listen, lock_data_dir
 
     use_packaged_time_zones()
     logs.configure("supervisor")
@@ -82,18 +80,8 @@ def run(
         ).shown_at(moment_option(now), datetime.now(UTC))
         read_site(settings.site_path)
         lock_data_dir(settings)
-        engine = engine_of(settings)
-        upgrade(engine)
-        keys = KeyStore(engine, clock_of(settings))
-        first = None
         listener = listen(host, port)
-        if not keys.any_valid():
-            if not settings.is_loopback:
-                raise CannotServe(
-                    f"{host} can be reached by others, and there is no key yet; make one first with "
-                    f"'chergui key new --data-dir {settings.data_dir}', or listen on 127.0.0.1"
-                )
-            first = keys.new("admin", "first", _who())
+        first = None if is_ready(settings.state_path) else _first_key(settings)
         settings.memo_path.write_text(settings.to_json(), encoding="utf-8")
     except (CherguiError, ValueError) as error:
         raise _fail(error) from None
@@ -105,6 +93,30 @@ def run(
         typer.echo("\n".join(lines))
 
     raise typer.Exit(Supervisor(settings, listener).run(ready))
+
+
+def _first_key(settings: Settings) -> str | None:
+    """Bring the state database to the newest shape, and make a key where none is valid.
+
+    Raises:
+        CannotServe: others can reach the service, and there is no key that was made on purpose.
+    """
+    from api.store.keys import KeyStore
+    from api.store.migrate import upgrade
+    from api.supervisor import CannotServe
+    from api.wiring import clock_of, engine_of
+
+    engine = engine_of(settings)
+    upgrade(engine)
+    keys = KeyStore(engine, clock_of(settings))
+    if keys.any_valid():
+        return None
+    if not settings.is_loopback:
+        raise CannotServe(
+            f"{settings.host} can be reached by others, and there is no key yet; make one first with "
+            f"'chergui key new --data-dir {settings.data_dir}', or listen on 127.0.0.1"
+        )
+    return keys.new("admin", "first", _who())
 
 
 def _who() -> str:

@@ -13,9 +13,6 @@ from sqlalchemy.exc import DatabaseError, OperationalError
 
 from models.errors import CherguiError
 
-HEAD = "0001"
-"""Newest migration; a test holds it against api/migrations."""
-
 
 class StateUnavailable(CherguiError):
     """The state database cannot be used now; ``reason`` says why and what to do."""

@@ -8,7 +8,8 @@ from pathlib import Path
 
 from sqlalchemy import Engine
 
-from api.store.engine import HEAD, StateUnavailable, revision
+from api.store.engine import StateUnavailable, revision
+from api.store.peek import HEAD
 
 
 def upgrade(engine: Engine) -> bool:

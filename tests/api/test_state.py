@@ -24,10 +24,11 @@ import api
 from api.clock import ShiftedClock
 from api.plan_store import PlanStore
 from api.store.audit import first_broken
-from api.store.engine import HEAD, StateUnavailable, open_engine, reading, revision, writing
+from api.store.engine import StateUnavailable, open_engine, reading, revision, writing
 from api.store.jobs import JobStore, Progress
 from api.store.keys import KeyStore, well_formed
 from api.store.migrate import upgrade
+from api.store.peek import HEAD, is_ready
 from api.store.tables import metadata
 from models.errors import NotFound
 from models.jobs import TrainingJob
@@ -70,6 +71,11 @@ def test_migrations_lead_to_the_tables_that_the_code_knows(engine: Engine) -> No
     config.set_main_option("script_location", str(Path(api.__file__).parent / "migrations"))
     assert ScriptDirectory.from_config(config).get_current_head() == HEAD == revision(engine)
     assert upgrade(engine) is False
+    path = Path(engine.url.database or "")
+    assert not is_ready(path), "no key yet"
+    KeyStore(engine, FixedClock()).new("read", "", "test")
+    assert is_ready(path)
+    assert not is_ready(path.with_name("missing.db"))
 
 
 def test_a_database_of_a_newer_version_is_left_alone(engine: Engine) -> None:

@@ -13,6 +13,11 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from typer.testing import CliRunner, Result
+
+from api.cli import app
+from ingest.site_file import sample_path
+
 
 class Answer(NamedTuple):
     """Status, headers in lower case, body."""
@@ -108,6 +113,22 @@ def alive(pid: int) -> bool:
     except OSError:
         return False
     return state != "Z"
+
+
+def small_site(folder: Path) -> Path:
+    """The sample ``local`` with fewer made-up jobs and little time to plan them, as a file in ``folder``."""
+    text = sample_path("local").read_text(encoding="utf-8")
+    for before, after in (("jobs_per_day = 20", "jobs_per_day = 6"), ("gap = 0.01", "gap = 0.01\ntime_limit_s = 2.0")):
+        assert text.count(before) == 1
+        text = text.replace(before, after)
+    path = folder / "small.toml"
+    path.write_text(text, encoding="utf-8")
+    return path
+
+
+def chergui_here(*arguments: str) -> Result:
+    """Run a command of ours in this process, which is faster."""
+    return CliRunner().invoke(app, list(arguments))
 
 
 def chergui(*arguments: str) -> subprocess.CompletedProcess[str]:

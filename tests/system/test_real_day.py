@@ -11,17 +11,17 @@ from pathlib import Path
 import pytest
 
 from models.horizon import rfc3339
-from tests.support.running_service import alive, chergui, running
+from tests.support.running_service import alive, chergui, running, small_site
 
 pytestmark = pytest.mark.timeout(280)
 CAPS = "/api/v1/caps/pools/hall"
 
 
 def test_a_day_is_planned_served_granted_and_lapses(tmp_path: Path) -> None:
-    with running(tmp_path / "data") as service:
+    with running(tmp_path / "data", site=str(small_site(tmp_path))) as service:
         first = service.plan()
         assert first["plan"]["status"] in ("optimal", "feasible")
-        assert len(first["problem"]["jobs"]) > 10
+        assert len(first["problem"]["jobs"]) > 3
         assert {row["synthetic"] for row in first["sources"] if row["series"] == "pv_available_mw"} == {True}
 
         job = {
@@ -86,8 +86,8 @@ def test_a_day_is_planned_served_granted_and_lapses(tmp_path: Path) -> None:
 
 
 def test_a_killed_service_serves_its_last_plan_at_once_and_leaves_no_orphans(tmp_path: Path) -> None:
-    folder = tmp_path / "data"
-    with running(folder) as service:
+    folder, site = tmp_path / "data", str(small_site(tmp_path))
+    with running(folder, site=site) as service:
         plan = service.plan()
         key = service.key
         children = [service.child(name) for name in ("web", "planner", "collector")]
@@ -97,7 +97,7 @@ def test_a_killed_service_serves_its_last_plan_at_once_and_leaves_no_orphans(tmp
         while any(map(alive, children)) and time.monotonic() < deadline:
             time.sleep(0.1)
         assert not any(map(alive, children))
-    with running(folder) as service:
+    with running(folder, site=site) as service:
         assert service.key is None, "the first key is shown once"
         held = service.ask("GET", "/api/v1/plans/current", key=key)
         assert (held.status, held.json()["plan_id"]) == (200, plan["plan_id"])
