@@ -1,0 +1,71 @@
+"""No row family without a golden row: a problem that uses everything is built in every way there is."""
+
+from __future__ import annotations
+
+import importlib.util
+from pathlib import Path
+
+import numpy as np
+import pytest
+from golden_rows import Golden
+from small_day import THREE_LEVELS, TWO_LEVELS, at, battery, day, job, pool, rows
+
+from optimizer import parts
+
+HERE = Path(__file__).parent
+EVERYTHING = day(
+    job("run", levels=TWO_LEVELS, pool="hall", gpus=4, due_h=1.0, work_value_per_h=2.0, unmet_cost_per_h=50.0)
+    | {"state": "running", "ran_slots": 1, "preemptible": True, "restart_loss_h": 0.25, "start_cost": 1.0}
+    | {"min_run_slots": 3, "min_pause_slots": 2, "max_pauses": 1, "deadline": at(3), "late_cost_per_h": 1.0},
+    job("pin", 1.0, pinned_start=at(1), levels=THREE_LEVELS),
+    job("many", 1.0, count=2, pool="hall", gpus=1, restart_loss_h=0.1, preemptible=True),
+    job("stay", 1.0, state="running", levels=TWO_LEVELS),
+    grid={"export_limit_mw": 2.0, "import_ramp_mw_per_slot": 3.0, "demand_charge_per_mw": 5.0},
+    series={"export_price_per_mwh": [35.0, 5.0, 5.0, 5.0], "base_load_mw": [1.0, 1.0, 1.0, -1.0]}
+    | {"pv_available_mw": [0.0, 1.0, 1.0, 0.0], "wind_available_mw": [1.0] * 4},
+    batteries=[battery(soc_end_min_mwh=1.0)],
+    cooling={"tangents": [{"slope": 0.2, "intercept_mw": 0.0}], "capacity_heat_mw": 5.0},
+    pools=[pool(idle_w_per_gpu=1000.0)],
+    feeds=[{"name": "ups", "pools": ["hall"], "limit_mw": 4.0}],
+)
+PATTERN = {"run": np.array([1, 1, 0, 0])}
+WAYS = (
+    {},
+    {"exact": True},
+    {"elastic": True},
+    {"exact": True, "elastic": True},
+    {"priced": True},
+    {"pattern": PATTERN},
+    {"it_power": np.ones(4)},
+)
+
+
+def golden_rows() -> list[Golden]:
+    found: list[Golden] = []
+    for path in sorted(HERE.glob("test_*.py")):
+        if path == Path(__file__):
+            continue
+        spec = importlib.util.spec_from_file_location(f"golden_{path.stem}", path)
+        assert spec is not None
+        assert spec.loader is not None
+        module = importlib.util.module_from_spec(spec)
+        spec.loader.exec_module(module)
+        found.extend(getattr(module, "GOLDEN", []))
+    return found
+
+
+def families() -> set[str]:
+    return {name.split("[")[0] for way in WAYS for name in rows(EVERYTHING, **way)}
+
+
+def test_every_row_family_has_a_golden_row() -> None:
+    assert families() - {golden.family for golden in golden_rows()} == set()
+
+
+def test_the_problem_that_uses_everything_has_every_family_that_was_written_down() -> None:
+    assert {golden.family for golden in golden_rows()} - families() == set()
+
+
+@pytest.mark.parametrize("part", sorted(path.stem for path in Path(parts.__path__[0]).glob("[a-z]*.py")))
+def test_every_part_has_its_tests(part: str) -> None:
+    assert (HERE / f"test_{part}.py").is_file()
