@@ -154,8 +154,8 @@ class PlanStore:
         charts = edition.get("charts") or {}
         with writing(self._engine) as connection:
             version = self._raise_version(connection, now, plan_id)
-            full = {"plan_id": plan_id, "plan_version": {"epoch": version.epoch, "seq": version.seq}, **edition}
-            full["created_at"] = rfc3339(now)
+            given = {"plan_id": plan_id, "plan_version": {"epoch": version.epoch, "seq": version.seq}}
+            full = {**given, **edition, **given, "created_at": rfc3339(now)}
             connection.execute(
                 plans.insert().values(
                     plan_id=plan_id,

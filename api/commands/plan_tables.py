@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -17,14 +17,17 @@ from models.horizon import Horizon, parse_rfc3339
 from models.site import Site
 
 _MOST_GAP_SAID = 0.5
+_FILE_WIDTH = 140  # a file or a pipe has no edge to wrap at
 
 
 def show(edition: Edition, site: Site, console: Console | None = None) -> None:
     """Print an edition."""
     console = console or Console()
+    if not console.is_terminal:
+        console.width = max(console.width, _FILE_WIDTH)
     plan, horizon, zone = edition["plan"], horizon_of(edition), site.zone
     head = (
-        f"{site.title or site.name}: {_clock(horizon.start, zone)} to {_clock(horizon.end, zone)}, "
+        f"{site.title or site.name}: {_day(horizon.start, zone)} to {_day(horizon.end, zone)}, "
         f"{horizon.slots} slots of {horizon.step // timedelta(minutes=1)} min ({site.timezone})"
     )
     console.print(Text(head, style="bold"))
@@ -44,8 +47,22 @@ def show(edition: Edition, site: Site, console: Console | None = None) -> None:
         console.print(Text(line))
 
 
-def _clock(moment: Any, zone: ZoneInfo) -> str:
+def _day(moment: datetime, zone: ZoneInfo) -> str:
     return f"{moment.astimezone(zone):%a %d %b %H:%M}"
+
+
+def _clock(moment: datetime, zone: ZoneInfo) -> str:
+    """Weekday and time: a plan of a few days needs no date in every cell."""
+    return f"{moment.astimezone(zone):%a %H:%M}"
+
+
+def _span(first: datetime, last: datetime, zone: ZoneInfo) -> str:
+    same = first.astimezone(zone).date() == last.astimezone(zone).date()
+    return (
+        f"{_clock(first, zone)}–{last.astimezone(zone):%H:%M}"
+        if same
+        else f"{_clock(first, zone)}–{_clock(last, zone)}"
+    )
 
 
 def _hours(edition: Edition, horizon: Horizon, zone: ZoneInfo) -> Table:
@@ -70,7 +87,7 @@ def _hours(edition: Edition, horizon: Horizon, zone: ZoneInfo) -> Table:
     shown = [column for column in columns if column[1] is not None and any(abs(v) > 1e-9 for v in column[1])]
     digits = 2 if max(series["it_mw"], default=0.0) >= 1 else 4
     table = Table(title="Hours (means; battery positive when discharging; SoC at the end)")
-    table.add_column("from")
+    table.add_column("from", no_wrap=True)
     for name, _, _ in shown:
         table.add_column(name, justify="right")
     first = 0
@@ -102,13 +119,16 @@ def _sum(by_name: dict[str, list[float]], slots: int) -> list[float] | None:
 def _jobs(edition: Edition, zone: ZoneInfo) -> Table:
     table = Table(title="Jobs")
     for name in ("job", "pool", "GPUs", "window", "runs", "cap W", "work h", "late h", "unmet h"):
-        table.add_column(name, justify="right" if name in ("GPUs", "cap W", "work h", "late h", "unmet h") else "left")
+        right = name in ("GPUs", "cap W", "work h", "late h", "unmet h")
+        table.add_column(
+            name, justify="right" if right else "left", no_wrap=name in ("window", "runs"), overflow="fold"
+        )
     plans = {job["id"]: job for job in edition["plan"]["jobs"]}
     for job in edition["problem"]["jobs"]:
         planned = plans.get(job["id"])
         runs = planned["runs"] if planned else []
-        window = _clock(parse_rfc3339(job["release"]), zone)
-        window += f" – {_clock(parse_rfc3339(job['deadline']), zone)}" if job["deadline"] else " –"
+        release, deadline = parse_rfc3339(job["release"]), job["deadline"]
+        window = _span(release, parse_rfc3339(deadline), zone) if deadline else f"{_clock(release, zone)}–"
         caps = [run["limit_w"] for run in runs if run["limit_w"] is not None]
         table.add_row(
             Text(job["id"]),
@@ -126,14 +146,14 @@ def _jobs(edition: Edition, zone: ZoneInfo) -> Table:
 
 def _sessions(runs: list[dict[str, Any]], zone: ZoneInfo) -> str:
     """Touching runs as one."""
-    spans: list[list[Any]] = []
+    spans: list[list[datetime]] = []
     for run in sorted(runs, key=lambda run: parse_rfc3339(run["start"])):
         begin, end = parse_rfc3339(run["start"]), parse_rfc3339(run["end"])
         if spans and spans[-1][1] == begin:
             spans[-1][1] = end
         else:
             spans.append([begin, end])
-    return ", ".join(f"{_clock(a, zone)} – {b.astimezone(zone):%H:%M}" for a, b in spans)
+    return "\n".join(_span(first, last, zone) for first, last in spans)
 
 
 def _money(edition: Edition, currency: str) -> Table:

@@ -107,7 +107,9 @@ def test_every_change_raises_the_version_and_nothing_else_does(engine: Engine) -
     store = PlanStore(engine, "local", FixedClock())
     assert store.now().version == Version(1, 0)
     assert store.current() is None
-    first = store.publish(edition(1), {"soc": 3}, answers=4)
+    first = store.publish(
+        {**edition(1), "plan_id": "mine", "plan_version": {"epoch": 9, "seq": 9}}, {"soc": 3}, answers=4
+    )
     assert (first["plan_version"], store.wanted()) == ({"epoch": 1, "seq": 1}, (0, 4))
     assert store.memory() == {"soc": 3}
     assert store.set_mode("hall", Mode.AUTO, 5.0, "test") == Version(1, 2)

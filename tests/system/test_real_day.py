@@ -10,7 +10,15 @@ from pathlib import Path
 
 import pytest
 
+from api.clock import ShiftedClock
+from api.gathering import first_memory, horizon_at
+from api.plan_store import PlanStore
+from api.settings import Settings
+from api.store.migrate import upgrade
+from api.wiring import engine_of
+from ingest.site_file import read_site
 from models.horizon import rfc3339
+from tests.support.made_edition import made_edition
 from tests.support.running_service import alive, chergui, running, small_site
 
 pytestmark = pytest.mark.timeout(280)
@@ -86,10 +94,12 @@ def test_a_day_is_planned_served_granted_and_lapses(tmp_path: Path) -> None:
 
 
 def test_a_killed_service_serves_its_last_plan_at_once_and_leaves_no_orphans(tmp_path: Path) -> None:
-    folder, site = tmp_path / "data", str(small_site(tmp_path))
-    with running(folder, site=site) as service:
-        plan = service.plan()
+    folder, site = tmp_path / "data", small_site(tmp_path)
+    published = _published(folder, site)
+    with running(folder, site=str(site)) as service:
         key = service.key
+        assert service.get("/api/v1/plans/current").json()["plan_id"] == published
+        service.wait_for(lambda: (folder / "run" / "collector.pid").exists(), 5, "the last child")
         children = [service.child(name) for name in ("web", "planner", "collector")]
         os.kill(service.process.pid, signal.SIGKILL)
         service.process.wait()
@@ -97,19 +107,29 @@ def test_a_killed_service_serves_its_last_plan_at_once_and_leaves_no_orphans(tmp
         while any(map(alive, children)) and time.monotonic() < deadline:
             time.sleep(0.1)
         assert not any(map(alive, children))
-    with running(folder, site=site) as service:
+    with running(folder, site=str(site)) as service:
         assert service.key is None, "the first key is shown once"
         held = service.ask("GET", "/api/v1/plans/current", key=key)
-        assert (held.status, held.json()["plan_id"]) == (200, plan["plan_id"])
+        assert (held.status, held.json()["plan_id"]) == (200, published)
         web, planner = service.child("web"), service.child("planner")
         os.kill(web, signal.SIGKILL)
-        again = service.wait_for(
+        assert service.wait_for(
             lambda: service.ask("GET", "/livez").status == 200 and service.child("web") != web, 20, "the web process"
         )
-        assert again
         assert alive(planner)
         begun = time.monotonic()
         service.process.send_signal(signal.SIGTERM)
         assert service.process.wait(15) == 0
         assert time.monotonic() - begun < 12
         assert not alive(planner)
+
+
+def _published(folder: Path, site: Path) -> str:
+    """A plan in the state database of a service that has not run yet."""
+    settings = Settings(site, folder)
+    settings.run_dir.mkdir(parents=True)
+    engine = engine_of(settings)
+    upgrade(engine)
+    made = made_edition(horizon_at(read_site(site), datetime.now(UTC)).start, jobs=2)
+    memory = first_memory(read_site(site), datetime.now(UTC)).to_json()
+    return str(PlanStore(engine, "local", ShiftedClock()).publish(made | {"site": "local"}, memory)["plan_id"])
