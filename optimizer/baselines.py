@@ -11,12 +11,11 @@ import time
 
 import numpy as np
 
-from optimizer.dispatch import dispatch_energy
+from optimizer.dispatch import at_levels
 from optimizer.document import Plan, ReceivedProblem
 from optimizer.extract import extract
 from optimizer.greedy import Board, slots_needed, supported_it, work_of
 from optimizer.problem import Entry, Flags, Floats, Ints, Problem, compile_problem
-from optimizer.schedule import Group, Schedule, curve_speed, it_power
 from optimizer.sessions import lawful
 from optimizer.solve import Options
 from optimizer.verify import verify
@@ -31,15 +30,15 @@ def first_come_first_served(received: ReceivedProblem) -> Plan | None:
     """
     begun = time.monotonic()
     problem = compile_problem(received)
-    supply = problem.import_limit + problem.pv + problem.wind
-    schedule = _placed(problem, supported_it(problem, supply))
-    it = it_power(problem, schedule)
+    pattern = _placed(problem, supported_it(problem, problem.import_limit + problem.pv + problem.wind))
+    levels = {e.id: int(np.argmax(e.speed)) for e in problem.entries}
     options = Options(gap=1e-6, time_limit_s=10.0)
-    energy = dispatch_energy(problem, it, options, battery_idle=True) or dispatch_energy(problem, it, options)
-    if energy is None:
-        return None
-    plan = extract(problem, schedule, energy, "GREEDY", time.monotonic() - begun)
-    return None if verify(received, plan) else plan
+    for idle in (True, False):
+        found = at_levels(problem, pattern, levels, options, battery_idle=idle)
+        if found is not None:
+            plan = extract(problem, found.schedule, found.energy, "GREEDY", time.monotonic() - begun)
+            return None if verify(received, plan) else plan
+    return None
 
 
 def saving(baseline: Plan, plan: Plan) -> tuple[float, float]:
@@ -55,7 +54,7 @@ def saving(baseline: Plan, plan: Plan) -> tuple[float, float]:
     return saved, saved / abs(baseline.objective) if baseline.objective else 0.0
 
 
-def _placed(problem: Problem, it_limit: Floats) -> Schedule:
+def _placed(problem: Problem, it_limit: Floats) -> dict[str, Ints]:
     board = Board(problem, it_limit)
     pattern: dict[str, Ints] = {e.id: np.zeros(problem.slots, dtype=np.int64) for e in problem.entries}
     by_release = sorted(problem.entries, key=lambda e: (e.state != "running", e.pinned or e.first, e.deadline, e.id))
@@ -64,11 +63,7 @@ def _placed(problem: Problem, it_limit: Floats) -> Schedule:
             top = int(np.argmax(e.speed))
             pattern[e.id] = _earliest(problem, e, board, top)
             board.take(e, pattern[e.id], e.power[top] * pattern[e.id])
-    groups: dict[str, list[list[Group]]] = {}
-    for e in problem.entries:
-        power = float(e.power[int(np.argmax(e.speed))])
-        groups[e.id] = [[(int(n), power, curve_speed(e, power))] if n else [] for n in pattern[e.id]]
-    return Schedule(pattern, groups)
+    return pattern
 
 
 def _earliest(problem: Problem, e: Entry, board: Board, level: int) -> Ints:

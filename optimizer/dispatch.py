@@ -7,6 +7,7 @@ alone, so that what is published balances to the last digit.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -22,15 +23,11 @@ from optimizer.solve import Options, Outcome, solve
 
 @dataclass(frozen=True)
 class Redispatched:
-    """Levels and energy for given on-slots, what they cost, and the price of IT power in each slot.
-
-    ``prices`` is None where integers stand in the way of prices.
-    """
+    """Levels and energy for given on-slots, and what they cost."""
 
     schedule: Schedule
     energy: Energy
     cost: float
-    prices: Floats | None
 
 
 MENDED = 1e-7
@@ -56,18 +53,41 @@ def redispatch(problem: Problem, pattern: Pattern, options: Options) -> Redispat
         energy = dispatch_energy(problem, it_power(problem, schedule), options)
         if energy is None:
             continue
-        hours = hours_of(problem, schedule)
-        if not all(lawful(e, pattern[e.id], hours[e.id].done) for e in problem.entries):
+        found = _judged(problem, schedule, energy)
+        if found is None:
             continue
-        cost = sum(terms_of(problem, schedule, energy, hours).values())
-        prices = best.prices if best is not None else None
-        if outcome.duals is not None:
-            prices = -outcome.price(model.gpus.it_power[t] for t in range(problem.slots))
-        if best is None or cost < best.cost:
-            best = Redispatched(schedule, energy, cost, prices)
-        if cost <= outcome.objective + MENDED * max(1.0, abs(cost)):
+        if best is None or found.cost < best.cost:
+            best = found
+        if found.cost <= outcome.objective + MENDED * max(1.0, abs(found.cost)):
             break
     return best
+
+
+def at_levels(
+    problem: Problem, pattern: Pattern, levels: Mapping[str, int], options: Options, *, battery_idle: bool = False
+) -> Redispatched | None:
+    """Energy for on-slots at one constant level an entry; None where it cannot be supplied or breaks a rule."""
+    groups: dict[str, list[list[Group]]] = {}
+    for e in problem.entries:
+        power, speed = float(e.power[levels[e.id]]), float(e.speed[levels[e.id]])
+        groups[e.id] = [[(int(n), power, speed)] if n else [] for n in pattern[e.id]]
+    schedule = Schedule(pattern, groups)
+    if any(_owes_too_much(problem, e, pattern[e.id]) for e in problem.entries):
+        return None
+    energy = dispatch_energy(problem, it_power(problem, schedule), options, battery_idle=battery_idle)
+    return None if energy is None else _judged(problem, schedule, energy)
+
+
+def _judged(problem: Problem, schedule: Schedule, energy: Energy) -> Redispatched | None:
+    """The plan with its cost; None where a session or a wish breaks a rule that has no price."""
+    hours = hours_of(problem, schedule)
+    for e in problem.entries:
+        mine = hours[e.id]
+        overrun = mine.done > e.most_work_h(problem.step_h) + TRIFLE_H
+        undone = mine.unmet > 0 and e.unmet_cost is None
+        if overrun or undone or not lawful(e, schedule.pattern[e.id], mine.done):
+            return None
+    return Redispatched(schedule, energy, sum(terms_of(problem, schedule, energy, hours).values()))
 
 
 def _owes_too_much(problem: Problem, e: Entry, on: Ints) -> bool:

@@ -10,7 +10,7 @@ import ctypes
 import math
 import os
 import sys
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -73,19 +73,12 @@ class Outcome:
     bound: float | None
     values: Floats | None
     compiled: Compiled
-    duals: Floats | None = None
 
     def value(self, variable: Any) -> float:
         """Value of a variable of the model; one that no row and no cost names has none and counts as its bound."""
         assert self.values is not None
         k = self.compiled.column.get(id(variable))
         return float(variable.lb or 0.0) if k is None else float(self.values[k])
-
-    def price(self, constraints: Iterable[Any]) -> Floats:
-        """Dual values of constraints, in their order (only after a solve without integers)."""
-        assert self.duals is not None
-        row = {id(c): k for k, c in enumerate(self.compiled.rows)}
-        return np.array([self.duals[row[id(c)]] if id(c) in row else 0.0 for c in constraints])
 
 
 def quiet_highs() -> highspy.Highs:
@@ -178,13 +171,10 @@ def _outcome(highs: highspy.Highs, compiled: Compiled) -> Outcome:
     if not found or status in (words.kUnbounded, words.kUnboundedOrInfeasible):
         bound = float(info.mip_dual_bound) if mixed and math.isfinite(info.mip_dual_bound) else None
         return Outcome("nothing", None, bound, None, compiled)
-    solution = highs.getSolution()
-    values = np.array(solution.col_value)
+    values = np.array(highs.getSolution().col_value)
     objective = float(info.objective_function_value)
     if mixed:
         bound = float(info.mip_dual_bound) if math.isfinite(info.mip_dual_bound) else None
-        duals = None
     else:
         bound = objective if status == words.kOptimal else None
-        duals = np.array(solution.row_dual) if status == words.kOptimal else None
-    return Outcome("optimal" if status == words.kOptimal else "feasible", objective, bound, values, compiled, duals)
+    return Outcome("optimal" if status == words.kOptimal else "feasible", objective, bound, values, compiled)

@@ -87,11 +87,11 @@ def _workload(curves: tuple[CapCurve, ...], draw: float) -> Workload:
 def _gangs(pool: GpuPool, run_h: Values, wanted: float, rng: np.random.Generator) -> Whole:
     """Gangs whose GPU-hours come nearest to ``wanted``.
 
-    Six of ten are under 5 % of the pool; the tail of the others, up to a third of the pool, is bent until the
+    Six of ten are under 5 % of the pool; the tail of the others, up to a sixth of the pool, is bent until the
     sum fits.
     """
     sizes = [pool.gpus_per_node]
-    while sizes[-1] * 2 <= pool.gpus // 3:
+    while sizes[-1] * 2 <= pool.gpus // 6:
         sizes.append(sizes[-1] * 2)
     choice = np.array([min(size, pool.gpus) for size in sizes])
     small = choice[choice < _SMALL * pool.gpus]

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from optimizer.direct import suits_milp
-from optimizer.dispatch import Redispatched, redispatch
+from optimizer.dispatch import Redispatched, at_levels, redispatch
 from optimizer.finds import Best, Clock, Find, Request
 from optimizer.greedy import FINES, Lister, SlotPrices, supported_it
 from optimizer.large.improve import improve
@@ -16,8 +16,10 @@ from optimizer.problem import Floats, Ints, Problem
 from optimizer.sessions import Pattern
 from optimizer.solve import Options
 
-FIRST_PLAN_ROUND = 8
-"""Rounds of pricing before the first plan: prices are rough, but a plan is there."""
+FIRST_PLAN_ROUND = 2
+"""Rounds of pricing before the first plan: prices are rough and levels constant, but a plan is there."""
+
+FIRST_FINES = (1.0,)
 
 PRICING_SHARE, SHORT_SHARE = 0.35, 0.15
 """Shares of the time limit for pricing: before a search, and before HiGHS takes the whole model."""
@@ -33,10 +35,8 @@ def search(problem: Problem, request: Request, clock: Clock, best: Best) -> Iter
     last: Round | None = None
     for number, last in enumerate(rounds(problem, clock.at(SHORT_SHARE if small else PRICING_SHARE))):
         best.prove(last.bound)
-        if number == FIRST_PLAN_ROUND:
-            for _ in _listed(problem, _prices(last), _supply(problem, last.battery), options, best):
-                yield best.find()
-                break
+        if number == FIRST_PLAN_ROUND and _first_plan(problem, last, options, best):
+            yield best.find()
     if last is None:
         prices, battery = _plain_prices(problem), np.zeros(problem.slots)
     else:
@@ -64,6 +64,15 @@ def safe(problem: Problem, request: Request, best: Best) -> Iterator[Find]:
     redone = redispatch(problem, pattern, Options(gap=1e-6, time_limit_s=max(2.0, request.time_limit_s / 2)))
     if redone is not None and best.offer(redone, pattern, "SAFE"):
         yield best.find()
+
+
+def _first_plan(problem: Problem, last: Round, options: Options, best: Best) -> bool:
+    """One quick list at the levels that it chose, without asking for better ones; whether it can be supplied."""
+    lister = Lister(problem, _prices(last), supported_it(problem, _supply(problem, last.battery)))
+    pattern = lister.run(FIRST_FINES)
+    levels = {e.id: lister.placed[e.id].level if e.id in lister.placed else 0 for e in problem.entries}
+    found = at_levels(problem, pattern, levels, options)
+    return found is not None and best.offer(found, pattern, "GREEDY")
 
 
 def _listed(
