@@ -1,0 +1,116 @@
+"""A round of planning: one bad job costs the others nothing, and a plan is never dearer than the yardstick."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from api import planner
+from api.gathering import first_memory, horizon_at
+from api.planner import Outcome, Task, cycle
+from ingest.site_file import read_site, sample_path
+from models.errors import InvalidInput
+from models.horizon import rfc3339
+from models.jobs import TrainingJob
+from models.site import Site
+from optimizer.refusals import check_problem
+from optimizer.verify import verify
+
+NOW = datetime(2026, 11, 25, 6, 5, tzinfo=UTC)
+
+
+@pytest.fixture(scope="module")
+def site() -> Site:
+    """The sample with a day of six hours, which is solved at once."""
+    found = read_site(sample_path("local"))
+    planning = found.planning.model_copy(update={"horizon_h": 6.0, "step_minutes": 30, "time_limit_s": 5.0})
+    return found.model_copy(update={"planning": planning})
+
+
+def job(name: str, **changes: Any) -> TrainingJob:
+    body = {"id": name, "pool": "hall", "gpus": 32, "work_h": 1.0, "release": rfc3339(NOW), **changes}
+    return TrainingJob.model_validate(body)
+
+
+def planned(site: Site, *jobs: TrainingJob) -> Outcome:
+    return cycle(Task(site, jobs, first_memory(site, horizon_at(site, NOW).start)), NOW)
+
+
+def ids(outcome: Outcome) -> set[str]:
+    return {row["id"] for row in outcome.edition["plan"]["jobs"]}
+
+
+def test_an_edition_holds_what_was_known_and_passes_the_referee(site: Site) -> None:
+    outcome = planned(site, job("a"), job("b", source="synthetic", priority="high"))
+    edition = outcome.edition
+    received = check_problem(edition["problem"])
+    for name in ("plan", "baseline"):
+        assert verify(received, planner.Plan.model_validate(edition[name])) == []
+    assert edition["valid_from"] == "2026-11-25T06:00:00Z"
+    assert edition["valid_until"] == "2026-11-25T12:00:00Z"
+    saving = edition["saving"]
+    assert saving["saving"] == pytest.approx(saving["baseline_cost"] - saving["cost"])
+    assert saving["saving"] >= -1e-6 * abs(saving["baseline_cost"])
+    assert saving["method"] == "first-come-first-served"
+    assert edition["job_labels"]["b"] == {"priority": "high", "workload": "pretrain", "synthetic": True}
+    told = {row["series"]: row for row in edition["sources"]}
+    assert told["pv_available_mw"]["synthetic"]
+    assert "wind_available_mw" not in told, "the site has none"
+    assert "assumed" in told["import_price_per_mwh"]["source"]
+    slots = edition["problem"]["horizon"]["slots"]
+    for band in edition["bands"]["pv_available_mw"].values():
+        assert len(band) == slots
+    assert {len(values) for values in edition["temperatures"].values()} == {slots}
+    assert edition["limits"]["hall_air_allowable_c"] >= edition["limits"]["hall_air_recommended_c"]
+    assert outcome.set_aside == {}
+
+
+def test_a_job_that_its_checks_refuse_is_set_aside_with_the_reason(site: Site) -> None:
+    outcome = planned(site, job("good"), job("lost", pool="elsewhere"), job("huge", gpus=97))
+    assert ids(outcome) == {"good"}
+    assert set(outcome.set_aside) == {"lost", "huge"}
+    assert "elsewhere" in outcome.set_aside["lost"]
+    assert {row["id"] for row in outcome.edition["set_aside"]} == {"lost", "huge"}
+
+
+def test_more_running_than_there_are_gpus_costs_the_last_said_only(site: Site) -> None:
+    jobs = [job(name, gpus=48, state="running", preemptible=True) for name in ("a", "b", "c")]
+    outcome = planned(site, *jobs)
+    assert ids(outcome) == {"a", "b"}
+    assert set(outcome.set_aside) == {"c"}
+
+
+def test_orders_that_contradict_each_other_are_set_aside_and_the_day_is_planned(site: Site) -> None:
+    at = rfc3339(NOW.replace(minute=0) + timedelta(hours=1))
+    both = [job(name, gpus=96, pinned_start=at) for name in ("first", "second")]
+    outcome = planned(site, job("good"), *both)
+    assert outcome.edition["plan"]["status"] != "infeasible"
+    assert ids(outcome) == {"good"}
+    assert set(outcome.set_aside) == {"first", "second"}
+
+
+def test_a_day_refused_for_no_job_is_refused(site: Site) -> None:
+    wrong = first_memory(site, horizon_at(site, NOW).start)
+    bad = planner.Memory(wrong.as_of, wrong.soc_mwh, -1.0)
+    with pytest.raises(InvalidInput, match="peak_so_far_mw"):
+        cycle(Task(site, [job("a")], bad), NOW)
+
+
+def test_the_yardstick_is_published_where_the_solve_ended_above_it(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    real = planner.plan
+
+    def poor(problem: Any, **kept: Any) -> Any:
+        found = real(problem, **kept)
+        shelf.append(found)
+        dear = planner.baselines.first_come_first_served(problem)
+        assert dear is not None
+        monkeypatch.setattr(planner.baselines, "first_come_first_served", lambda _: found)
+        return dear.model_copy(update={"bound": found.bound, "gap": 0.5})
+
+    shelf: list[Any] = []
+    monkeypatch.setattr(planner, "plan", poor)
+    edition = planned(site, job("a", gpus=64), job("b", gpus=64)).edition
+    assert edition["plan"]["objective"] == pytest.approx(shelf[0].objective)
+    assert edition["saving"]["saving"] == 0.0
