@@ -68,9 +68,12 @@ class Shell:
                 safe = [(k.encode(), v.encode()) for k, v in _SAFE.items() if k.encode() not in there]
                 message["headers"] = [*message["headers"], *safe]
                 route = scope.get("route")
-                self._metrics.request(getattr(route, "path", "none"), scope["method"], message["status"])
+                self._metrics.request(getattr(route, "path", "none"), asked, message["status"])
             await send(message)
 
+        asked = scope["method"]
+        if asked == "HEAD":  # as GET (RFC 9110 9.3.2); the server, whose scope is another, leaves the body out
+            scope = {**scope, "method": "GET"}
         host = next((value.decode("latin-1") for name, value in scope["headers"] if name == b"host"), "")
         if not host_allowed(host, self._names):
             told = f"the host {host[:100]!r} is not one of ours; allow it with --allow-host"

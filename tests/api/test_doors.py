@@ -322,6 +322,13 @@ def test_health_tells_alive_ready_and_fresh_apart(house: House, edition: dict[st
     assert re.fullmatch(r"\d{4}\.\d+", version["tzdata"])
 
 
+def test_head_is_answered_as_get(house: House) -> None:
+    for path in ("/", "/livez", "/version"):
+        head, get = house.client.head(path), house.client.get(path)
+        assert (head.status_code, head.headers["content-type"]) == (get.status_code, get.headers["content-type"])
+    assert house.client.head("/api/v1/jobs").status_code == 401
+
+
 def test_answers_carry_safe_headers(house: House) -> None:
     for path in ("/", "/livez", "/api/v1/jobs", "/nothing"):
         headers = house.client.get(path).headers
