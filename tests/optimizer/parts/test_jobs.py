@@ -73,7 +73,8 @@ GOLDEN = [
     Golden(
         "jobs.finish_due[q]",
         OTHERS,
-        "0.5 level[q,0,0] + 0.7 level[q,0,1] + level[q,0,2] + 0.5 level[q,2,0] + 0.7 level[q,2,1] + level[q,2,2] >= 2.5",
+        "0.5 level[q,0,0] + 0.7 level[q,0,1] + level[q,0,2]"
+        " + 0.5 level[q,2,0] + 0.7 level[q,2,1] + level[q,2,2] >= 2.5",
         TOLD,
     ),
     Golden(
