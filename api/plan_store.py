@@ -166,7 +166,7 @@ class PlanStore:
                     valid_from=full["valid_from"],
                     valid_until=full["valid_until"],
                     document=_packed({key: value for key, value in full.items() if key != "charts"}),
-                    charts=_packed(charts),
+                    charts=_packed(charts) if charts else None,
                     memory=_packed(memory),
                 )
             )

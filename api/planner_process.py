@@ -30,6 +30,10 @@ _LOOK_S = 0.3
 _SIGN_S = 0.5
 _RETRY_S = 20.0
 _OVERDUE = timedelta(seconds=120)
+_FIRST_SHARE = 0.4
+"""Of the time limit, for the solve of a site's first plan: it is waited for, and start-up and drawing take the rest."""
+_GOOD_GAP = 0.05
+"""A first plan with a wider gap, or none, is followed by another round at once."""
 _log = logs.get("planner")
 
 
@@ -55,7 +59,9 @@ class Desk:
         gathered = gather(self._site, self._plans, self._jobs.open(), horizon.start)
         self._jobs.follow(gathered.changed)
         base = self._settings.site_path.parent
-        outcome = cycle(Task(self._site, [as_it_stands(k) for k in gathered.jobs], gathered.memory, base), now)
+        limit_s = self._site.planning.time_limit_s * (_FIRST_SHARE if self._plans.now().plan_id is None else 1.0)
+        task = Task(self._site, [as_it_stands(k) for k in gathered.jobs], gathered.memory, base, limit_s)
+        outcome = cycle(task, now)
         if outcome.set_aside:
             _log.warning("jobs_set_aside", jobs=dict(outcome.set_aside))
             blamed = [k for k in gathered.jobs if k.job.id in outcome.set_aside]
@@ -133,7 +139,7 @@ class Loop:
     def once(self) -> None:
         """One round; a failure is logged and counted, and the last plan stays in force."""
         started, begun = self._clock.now(), time.monotonic()
-        slot = self._slot()
+        slot, first = self._slot(), self._plans.now().plan_id is None
         self._heart.busy_for(self._budget_s)
         try:
             edition = self._desk.round()
@@ -142,8 +148,9 @@ class Loop:
             _log.exception("cycle_failed")
             told = Cycle(started, time.monotonic() - begun, "failed", reason=f"{type(error).__name__}: {error}"[:2000])
         else:
-            self._planned_for = slot
             plan = edition["plan"]
+            hasty = first and plan["status"] != "infeasible" and (plan["gap"] is None or plan["gap"] > _GOOD_GAP)
+            self._planned_for = None if hasty else slot
             told = Cycle(started, time.monotonic() - begun, "published", plan["rung"], plan["gap"])
             _log.info(
                 "published",
