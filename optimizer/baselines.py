@@ -14,9 +14,8 @@ import numpy as np
 from optimizer.dispatch import at_levels
 from optimizer.document import Plan, ReceivedProblem
 from optimizer.extract import extract
-from optimizer.greedy import Board, slots_needed, supported_it, work_of
-from optimizer.problem import Entry, Flags, Floats, Ints, Problem, compile_problem
-from optimizer.sessions import lawful
+from optimizer.greedy import supported_it
+from optimizer.problem import compile_problem
 from optimizer.solve import Options
 from optimizer.verify import verify
 
@@ -30,8 +29,9 @@ def first_come_first_served(received: ReceivedProblem) -> Plan | None:
     """
     begun = time.monotonic()
     problem = compile_problem(received)
-    pattern = _placed(problem, supported_it(problem, problem.import_limit + problem.pv + problem.wind))
     levels = {e.id: int(np.argmax(e.speed)) for e in problem.entries}
+    limit = supported_it(problem, problem.import_limit + problem.pv + problem.wind)
+    pattern = in_order_of_release(problem, limit, levels)
     options = Options(gap=1e-6, time_limit_s=10.0)
     for idle in (True, False):
         found = at_levels(problem, pattern, levels, options, battery_idle=idle)
@@ -52,52 +52,3 @@ def saving(baseline: Plan, plan: Plan) -> tuple[float, float]:
     if abs(saved) <= 1e-9 * max(1.0, abs(baseline.objective)):
         return 0.0, 0.0
     return saved, saved / abs(baseline.objective) if baseline.objective else 0.0
-
-
-def _placed(problem: Problem, it_limit: Floats) -> dict[str, Ints]:
-    board = Board(problem, it_limit)
-    pattern: dict[str, Ints] = {e.id: np.zeros(problem.slots, dtype=np.int64) for e in problem.entries}
-    by_release = sorted(problem.entries, key=lambda e: (e.state != "running", e.pinned or e.first, e.deadline, e.id))
-    for e in by_release:
-        if e.may_run and (e.due_h > 0 or e.must_start):
-            top = int(np.argmax(e.speed))
-            pattern[e.id] = _earliest(problem, e, board, top)
-            board.take(e, pattern[e.id], e.power[top] * pattern[e.id])
-    return pattern
-
-
-def _earliest(problem: Problem, e: Entry, board: Board, level: int) -> Ints:
-    """Each copy in one block from the earliest slot that takes it whole; what finds no place stays undone.
-
-    Where no place holds the whole block, the earliest that the horizon or the deadline cuts is taken,
-    as a scheduler without foresight would.
-    """
-    left = board.room(e, e.power)[level]
-    on = np.zeros(problem.slots, dtype=np.int64)
-    length = slots_needed(problem, e, level, e.due_h, 0 if e.on_before else 1)
-    for _ in range(e.count):
-        free = left >= 1
-        start = _first_start(problem, e, free, length, level)
-        if start is None and e.must_stay:
-            start = 0
-        if start is None:
-            break
-        end = min(start + length, e.last)
-        on[start:end] += 1
-        left[start:end] -= 1
-    return on
-
-
-def _first_start(problem: Problem, e: Entry, free: Flags, length: int, level: int) -> int | None:
-    taken = np.concatenate([[0], np.cumsum(~free)])
-    first = e.first if e.pinned is None else e.pinned
-    last = first + 1 if e.pinned is not None or e.on_before else e.last
-    for start in range(first, last):
-        end = min(start + length, e.last)
-        if end <= start or taken[end] != taken[start]:
-            continue
-        on = np.zeros(problem.slots, dtype=np.int64)
-        on[start:end] = 1
-        if lawful(e, on, work_of(problem, e, on, level)):
-            return start
-    return None

@@ -7,6 +7,7 @@ need); the last sweeps may not. Levels are constant here; :mod:`optimizer.dispat
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -117,11 +118,21 @@ class Lister:
         self.order = sorted((e for e in problem.entries if e.may_run), key=_order)
         self.dearest = float(max(prices.power.max(initial=0.0), 1e-9))
 
-    def run(self, fines: tuple[float, ...] = FINES) -> Pattern:
-        """All sweeps; on-slots of every entry, within what the board holds."""
+    def run(self, fines: tuple[float, ...], deadline: float) -> Pattern | None:
+        """All sweeps; on-slots of every entry, within what the board holds.
+
+        As many sweeps that overbook are left out as the monotonic clock asks for; None where it passes
+        ``deadline`` before the last ones are through.
+        """
         for fine in fines:
+            begun = time.monotonic()
             self.sweep(self.order, fine)
+            now = time.monotonic()
+            if now + (HARD_SWEEPS + 1) * (now - begun) > deadline:
+                break
         for _ in range(HARD_SWEEPS):
+            if time.monotonic() > deadline:
+                return None
             self.sweep(self.order, None)
         self.make_room()
         return self.pattern()
@@ -211,14 +222,29 @@ def cheapest_place(problem: Problem, e: Entry, board: Board, prices: SlotPrices,
     if fine is not None:
         cost = cost + fine * board.overbooked(e, e.power)
     best: tuple[float, Placed | None] = (undone, None)
-    for level in range(len(e.power)):
-        if e.speed[level] <= 0:
-            continue
+    for level, least in _promising(problem, e, cost):
+        if least >= best[0]:
+            break
         for on in _places(problem, e, room[level], cost[level], level):
             total = float(on @ cost[level]) + _missed_cost(problem, e, on, level)
             if total < best[0]:
                 best = total, Placed(on, level)
     return best[1]
+
+
+def _promising(problem: Problem, e: Entry, cost: Floats) -> list[tuple[int, float]]:
+    """Levels with the least that due work can cost at each (its cheapest slots, wherever they lie), cheapest first.
+
+    Work beyond what is due can only lower that by its value.
+    """
+    gain = e.value * e.count * max(0.0, e.work_h - e.due_h)
+    rising = np.sort(cost[:, e.first : e.last], axis=1).cumsum(axis=1)
+    found = []
+    for level in np.flatnonzero(e.speed > 0).tolist():
+        slots = min(slots_needed(problem, e, level, e.due_h, 0), rising.shape[1]) if e.due_h > 0 else 0
+        least = float(rising[level, slots - 1]) * e.count if slots else 0.0
+        found.append((level, min(0.0, float(rising[level].min())) * e.count - gain if gain else least))
+    return sorted(found, key=lambda item: item[1])
 
 
 def _window(problem: Problem, e: Entry) -> Floats:

@@ -15,7 +15,9 @@ Pattern = Mapping[str, Ints]
 
 def starts_of(e: Entry, on: Ints) -> tuple[int, int]:
     """Starts inside the horizon, and how many of them resume earlier work and lose some."""
-    rises = np.diff(on, prepend=e.on_before)
+    rises = on.copy()
+    rises[1:] -= on[:-1]
+    rises[0] -= e.on_before
     starts = int(rises[rises > 0].sum())
     return starts, max(0, starts - e.free_starts)
 

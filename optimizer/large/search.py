@@ -9,17 +9,20 @@ import numpy as np
 from optimizer.direct import suits_milp
 from optimizer.dispatch import Redispatched, at_levels, redispatch
 from optimizer.finds import Best, Clock, Find, Request
+from optimizer.first_come import in_order_of_release
 from optimizer.greedy import FINES, Lister, SlotPrices, supported_it
 from optimizer.large.improve import improve
 from optimizer.large.prices import Round, rounds
 from optimizer.problem import Floats, Ints, Problem
-from optimizer.sessions import Pattern
 from optimizer.solve import Options
 
-FIRST_PLAN_ROUND = 2
-"""Rounds of pricing before the first plan: prices are rough and levels constant, but a plan is there."""
+QUICK_ROUND = 2
+"""Rounds of pricing before a quick list at rough prices and constant levels."""
 
-FIRST_FINES = (1.0,)
+QUICK_FINES = (1.0,)
+QUICK_SHARE = 0.3
+QUICK_JOBS = 300
+"""More jobs than this wait for good prices before they are listed: listing them is what takes the time."""
 
 PRICING_SHARE, SHORT_SHARE = 0.35, 0.15
 """Shares of the time limit for pricing: before a search, and before HiGHS takes the whole model."""
@@ -30,18 +33,20 @@ MARGINS = (1.0, 0.9, 0.75)
 
 def search(problem: Problem, request: Request, clock: Clock, best: Best) -> Iterator[Find]:
     """Plans with a proven gap; all the time where HiGHS has no chance, a short while where it has."""
+    if _first_come(problem, best):
+        yield best.find()
     small = suits_milp(problem)
     options = Options(gap=1e-6, time_limit_s=max(2.0, request.time_limit_s / 2), threads=request.threads)
     last: Round | None = None
     for number, last in enumerate(rounds(problem, clock.at(SHORT_SHARE if small else PRICING_SHARE))):
         best.prove(last.bound)
-        if number == FIRST_PLAN_ROUND and _first_plan(problem, last, options, best):
+        if number == QUICK_ROUND and len(problem.entries) <= QUICK_JOBS and _quick(problem, last, options, best):
             yield best.find()
     if last is None:
         prices, battery = _plain_prices(problem), np.zeros(problem.slots)
     else:
         prices, battery = _prices(last), last.battery
-    for lister, found in _listed(problem, prices, _supply(problem, battery), options, best):
+    for lister, found in _listed(problem, prices, _supply(problem, battery), options, best, clock.at(0.8)):
         yield best.find()
         if not small and not best.proven:
             for better, pattern in improve(problem, lister, found, prices, options, clock.at(0.93)):
@@ -66,24 +71,40 @@ def safe(problem: Problem, request: Request, best: Best) -> Iterator[Find]:
         yield best.find()
 
 
-def _first_plan(problem: Problem, last: Round, options: Options, best: Best) -> bool:
+def _first_come(problem: Problem, best: Best) -> bool:
+    """A plan within the first second: jobs by release, each at the level that needs least energy; whether it holds."""
+    frugal = {
+        e.id: int(np.argmin(np.where(e.speed > 0, e.power / np.maximum(e.speed, 1e-9), np.inf)))
+        for e in problem.entries
+    }
+    limit = supported_it(problem, problem.import_limit + problem.pv + problem.wind)
+    pattern = in_order_of_release(problem, limit, frugal)
+    found = at_levels(problem, pattern, frugal, Options(gap=1e-6, time_limit_s=5.0))
+    return found is not None and best.offer(found, pattern, "GREEDY")
+
+
+def _quick(problem: Problem, last: Round, options: Options, best: Best) -> bool:
     """One quick list at the levels that it chose, without asking for better ones; whether it can be supplied."""
     lister = Lister(problem, _prices(last), supported_it(problem, _supply(problem, last.battery)))
-    pattern = lister.run(FIRST_FINES)
+    pattern = lister.run(QUICK_FINES, best.clock.at(QUICK_SHARE))
+    if pattern is None:
+        return False
     levels = {e.id: lister.placed[e.id].level if e.id in lister.placed else 0 for e in problem.entries}
     found = at_levels(problem, pattern, levels, options)
     return found is not None and best.offer(found, pattern, "GREEDY")
 
 
 def _listed(
-    problem: Problem, prices: SlotPrices, supply: Floats, options: Options, best: Best
+    problem: Problem, prices: SlotPrices, supply: Floats, options: Options, best: Best, deadline: float
 ) -> Iterator[tuple[Lister, Redispatched]]:
     """List-scheduled plans that can be dispatched, at most one for each way of overbooking."""
     plain = problem.import_limit + problem.pv + problem.wind
     supplies = [supply, *(np.minimum(supply, share * plain) for share in MARGINS)]
     for limit in supplies:
         lister = Lister(problem, prices, supported_it(problem, limit))
-        pattern: Pattern = lister.run(FINES)
+        pattern = lister.run(FINES, deadline)
+        if pattern is None:
+            return
         found = redispatch(problem, pattern, options)
         if found is not None:
             best.offer(found, pattern, "GREEDY")
