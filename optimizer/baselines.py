@@ -14,6 +14,7 @@ import numpy as np
 from optimizer.dispatch import at_levels
 from optimizer.document import Plan, ReceivedProblem
 from optimizer.extract import extract
+from optimizer.first_come import in_order_of_release
 from optimizer.greedy import supported_it
 from optimizer.problem import compile_problem
 from optimizer.solve import Options
