@@ -32,7 +32,10 @@ def _earliest(problem: Problem, e: Entry, board: Board, level: int) -> Ints:
     """
     left = board.room(e, e.power)[level]
     on = np.zeros(problem.slots, dtype=np.int64)
-    length = slots_needed(problem, e, level, e.due_h, 0 if e.on_before else 1)
+    starts = 0 if e.on_before else 1
+    # a run that the work does not end lasts its minimum, whatever is due
+    shortest = min(e.min_run - e.ran * e.on_before, slots_needed(problem, e, level, e.work_h, starts))
+    length = max(shortest, slots_needed(problem, e, level, e.due_h, starts))
     for _ in range(e.count):
         free = left >= 1
         start = _first_start(problem, e, free, length, level)
