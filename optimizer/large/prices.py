@@ -37,7 +37,11 @@ class Round:
     power_price: Floats
     gpu_price: Floats
     battery: Floats
-    closed: bool
+
+    @property
+    def spread(self) -> float:
+        """Relative distance of the master's value and the bound: how far the prices are from their best."""
+        return (self.relaxed - self.bound) / max(1.0, abs(self.relaxed))
 
 
 def rounds(problem: Problem, deadline: float) -> Iterator[Round]:
@@ -68,9 +72,9 @@ def rounds(problem: Problem, deadline: float) -> Iterator[Round]:
         if bound > best_bound:
             best, best_bound = at, bound
         master.add(priced)
-        closed = relaxed - best_bound <= CLOSED * max(1.0, abs(relaxed))
-        yield _round(problem, master, best_bound, relaxed, best, columns, closed)
-        if closed or time.monotonic() > deadline:
+        found = _round(problem, master, best_bound, relaxed, best, columns)
+        yield found
+        if found.spread <= CLOSED or time.monotonic() > deadline:
             return
 
 
@@ -84,9 +88,7 @@ def _first_rows(problem: Problem, master: Master) -> Floats:
     return rows
 
 
-def _round(
-    problem: Problem, master: Master, bound: float, relaxed: float, best: Prices, columns: Floats, closed: bool
-) -> Round:
+def _round(problem: Problem, master: Master, bound: float, relaxed: float, best: Prices, columns: Floats) -> Round:
     power = np.zeros((len(problem.pools) + 1, problem.slots))
     gpus = np.zeros((len(problem.pools), problem.slots))
     for k in range(len(problem.pools)):
@@ -98,4 +100,4 @@ def _round(
         for t in range(problem.slots):
             battery[t] += columns[column[id(cells.discharge[b.name, t])]]
             battery[t] -= columns[column[id(cells.charge[b.name, t])]]
-    return Round(bound, relaxed, power, gpus, battery, closed)
+    return Round(bound, relaxed, power, gpus, battery)

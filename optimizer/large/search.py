@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 
 import numpy as np
@@ -24,8 +25,11 @@ QUICK_SHARE = 0.3
 QUICK_JOBS = 300
 """More jobs than this wait for good prices before they are listed: listing them is what takes the time."""
 
-PRICING_SHARE, SHORT_SHARE = 0.35, 0.15
-"""Shares of the time limit for pricing: before a search, and before HiGHS takes the whole model."""
+LISTING_SHARE, PRICING_SHARE, SHORT_SHARE = 0.35, 0.7, 0.15
+"""Shares of the time limit: latest start of the first listing, end of all pricing, and its end where HiGHS follows."""
+
+NEARLY_CLOSED = 0.005
+"""Relative distance of master and bound at which prices are good enough to list at."""
 
 MARGINS = (1.0, 0.9, 0.75)
 """Shares of the supply that are tried in turn where ramps or batteries leave no dispatch."""
@@ -37,24 +41,42 @@ def search(problem: Problem, request: Request, clock: Clock, best: Best) -> Iter
         yield best.find()
     small = suits_milp(problem)
     options = Options(gap=1e-6, time_limit_s=max(2.0, request.time_limit_s / 2), threads=request.threads)
+    pricing = rounds(problem, clock.at(SHORT_SHARE if small else PRICING_SHARE))
     last: Round | None = None
-    for number, last in enumerate(rounds(problem, clock.at(SHORT_SHARE if small else PRICING_SHARE))):
+    for number, last in enumerate(pricing):
         best.prove(last.bound)
         if number == QUICK_ROUND and len(problem.entries) <= QUICK_JOBS and _quick(problem, last, options, best):
             yield best.find()
+        if last.spread <= NEARLY_CLOSED or time.monotonic() > clock.at(LISTING_SHARE):
+            break
+    yield from _better_plans(problem, last, options, best, small=small)
+    if small or best.proven or last is None:
+        return
+    if last.spread > NEARLY_CLOSED:
+        # the listing came before its prices were good: finish them, then list once more
+        for last in pricing:
+            best.prove(last.bound)
+            if last.spread <= NEARLY_CLOSED:
+                break
+        yield from _better_plans(problem, last, options, best, small=small)
+
+
+def _better_plans(problem: Problem, last: Round | None, options: Options, best: Best, *, small: bool) -> Iterator[Find]:
+    """List at the prices so far and, where HiGHS is not to come, search on from there while the prices are good."""
+    clock = best.clock
     if last is None:
         prices, battery = _plain_prices(problem), np.zeros(problem.slots)
     else:
         prices, battery = _prices(last), last.battery
     for lister, found in _listed(problem, prices, _supply(problem, battery), options, best, clock.at(0.8)):
         yield best.find()
-        if not small and not best.proven:
-            for better, pattern in improve(problem, lister, found, prices, options, clock.at(0.93)):
-                best.offer(better, pattern, "GREEDY")
+        if small or best.proven or (last is not None and last.spread > NEARLY_CLOSED and clock.left > 0):
+            return
+        for better, pattern in improve(problem, lister, found, prices, options, clock.at(0.93)):
+            if best.offer(better, pattern, "GREEDY"):
                 yield best.find()
-                if best.proven:
-                    return
-        return
+            if best.proven:
+                return
 
 
 def safe(problem: Problem, request: Request, best: Best) -> Iterator[Find]:
