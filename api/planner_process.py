@@ -48,7 +48,7 @@ class Desk:
         self._clock = clock
 
     def round(self) -> Edition:
-        """Gather, plan, draw, publish; returns the edition in force."""
+        """Gather, plan, publish; returns the edition in force."""
         from api.planner import Task, cycle
 
         now = self._clock.now()
@@ -66,17 +66,21 @@ class Desk:
             _log.warning("jobs_set_aside", jobs=dict(outcome.set_aside))
             blamed = [k for k in gathered.jobs if k.job.id in outcome.set_aside]
             self._jobs.follow({k.job.id: (k, k.progress, "set_aside", outcome.set_aside[k.job.id]) for k in blamed})
-        edition = {**outcome.edition, "charts": drawn(outcome.edition)}
-        return self._plans.publish(edition, gathered.memory.to_json(), wanted)
+        return self._plans.publish(outcome.edition, gathered.memory.to_json(), wanted)
+
+    def draw(self, edition: Edition) -> None:
+        """Charts of a published plan; without them the page has its tables, and a plan is still a plan."""
+        charts = drawn(edition)
+        if charts:
+            self._plans.keep_drawings(edition["plan_id"], charts)
 
 
 def drawn(edition: Edition) -> dict[str, Any]:
     """Charts of an edition; none where drawing fails, because a plan without pictures is still a plan."""
     from api.pages.render import charts
 
-    stand_in = {"plan_id": "", "plan_version": {"epoch": 0, "seq": 0}}
     try:
-        return charts({**stand_in, **edition})
+        return charts(edition)
     except Exception:
         _log.exception("charts_not_drawn")
         return {}
@@ -140,6 +144,7 @@ class Loop:
         """One round; a failure is logged and counted, and the last plan stays in force."""
         started, begun = self._clock.now(), time.monotonic()
         slot, first = self._slot(), self._plans.now().plan_id is None
+        edition = None
         self._heart.busy_for(self._budget_s)
         try:
             edition = self._desk.round()
@@ -160,9 +165,10 @@ class Loop:
                 objective=plan["objective"],
                 seconds=round(told.seconds, 2),
             )
-        finally:
-            self._heart.at_rest()
         self._plans.note_cycle(told)
+        if edition is not None:
+            self._desk.draw(edition)
+        self._heart.at_rest()
 
 
 def main() -> None:

@@ -112,13 +112,15 @@ def plan(
     begun = time.monotonic()
     best = _Best(problem, gap)
     request = {"problem": problem.raw, "gap": gap, "time_limit_s": limit, "threads": threads}
-    last_words = ""
+    last_words, bound = "", None
     with _child(request) as child:
         for message in _finds(child, begun + START_UP_S + limit):
             if message["plan"] is not None:
                 best.offer(parse_plan(message["plan"]))
+            if message["bound"] is not None:
+                bound = message["bound"] if bound is None else max(bound, message["bound"])
             if on_progress is not None:
-                on_progress(_progress(best.plan, message["bound"], time.monotonic() - begun))
+                on_progress(_progress(best.plan, bound, time.monotonic() - begun))
         last_words = _ended(child)
     if best.plan is None:
         if best.refused:
@@ -134,7 +136,7 @@ def plan(
 def _progress(best: Plan | None, bound: float | None, elapsed_s: float) -> Progress:
     if best is None or best.objective is None:
         return Progress(elapsed_s, bound=bound)
-    proven = best.bound if best.bound is not None else bound
+    proven = max((b for b in (best.bound, bound) if b is not None), default=None)
     gap = None if proven is None else max(0.0, best.objective - proven) / max(1.0, abs(best.objective))
     return Progress(elapsed_s, best.rung, best.objective, proven, gap)
 
@@ -151,7 +153,7 @@ def _child(request: dict[str, Any]) -> Iterator[subprocess.Popen[bytes]]:
     root = str(Path(__file__).resolve().parents[1])
     paths = [root, *filter(None, [os.environ.get("PYTHONPATH")])]
     process = subprocess.Popen(
-        [sys.executable, "-m", "optimizer.worker"],
+        [sys.executable, "-P", "-m", "optimizer.worker"],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
