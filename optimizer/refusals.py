@@ -200,7 +200,7 @@ def _counts(problem: Problem) -> Iterator[Fault]:
                 yield Fault(pointer("jobs", k, field), "needs_count_1", message)
     pools: Sequence[Any] = problem.pools
     for k, pool in enumerate(pools):
-        most = max(pool.gpus) if isinstance(pool.gpus, list) else pool.gpus
+        most = max([0, *pool.gpus] if isinstance(pool.gpus, list) else [0, pool.gpus])  # wrong ones are told above
         running = [job for job in problem.jobs if job.state == "running" and job.pool == pool.name]
         used_gpus = sum(job.gpus * job.count for job in running)
         if used_gpus > most:
