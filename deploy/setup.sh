@@ -27,7 +27,7 @@ echo "chergui: setting up .venv from requirements/$which.lock with $tool ..."
 $install --require-hashes --only-binary :all: $locks
 $install --no-deps --no-build-isolation --no-index -e .
 # The interactive charts' script is made once from what vl-convert carries; the server's SVG needs none.
-if [ -f api/pages/bundle.py ]; then .venv/bin/python -m api.pages.bundle; fi
+if [ -f api/pages/bundle.py ]; then .venv/bin/python -c "from api.pages import bundle; bundle.build()"; fi
 touch .venv/runtime.stamp
 [ "$which" = runtime ] || touch ".venv/$which.stamp"
 echo "chergui: .venv is ready after $(($(date +%s) - began)) s"

@@ -116,7 +116,7 @@ def _end_of_line(text: str, start: int) -> int:
 
 def _end_of_quoted_line(text: str, start: int, end: int) -> int:
     keys = _KEYS.match(text, start)
-    assert keys is not None  # noqa: S101  the pattern matches the empty text, too
+    assert keys is not None
     if keys[1]:
         return end  # a comment
     at = keys.end()  # quotes in measurement and tags are ordinary characters
@@ -199,7 +199,7 @@ def _value(line: str, at: int, key: str) -> tuple[Value, int]:
             raise _Bad(at, "string", f"the string of field {key!r} is not closed; end it with a quote")
         return _UNESCAPE_STRING.sub(r"\1", match[1]), match.end()
     bare = _BARE.match(line, at)
-    assert bare is not None  # noqa: S101  the pattern matches the empty text, too
+    assert bare is not None
     word, end = bare[0], bare.end()
     if _FLOAT.fullmatch(word):
         number = float(word)
