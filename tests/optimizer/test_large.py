@@ -30,7 +30,7 @@ from optimizer.refusals import check_problem
 from optimizer.verify import verify
 
 SOAK = int(os.environ.get("CHERGUI_SOAK", "1"))
-DAYS = range(2000, 2000 + 80 * SOAK)
+DAYS = range(2000, 2000 + 72 * SOAK)
 ROUNDS = 10 if SOAK == 1 else None
 
 
@@ -54,7 +54,7 @@ def bounds_of_days() -> dict[int, tuple[float, list[float]]]:
 
 
 def test_there_are_sixty_days_to_judge() -> None:
-    assert len(bounds_of_days()) >= 60 * SOAK
+    assert len(bounds_of_days()) >= 60
 
 
 def test_no_bound_exceeds_the_oracle_s_optimum() -> None:
@@ -82,7 +82,7 @@ def test_bounds_are_worth_something() -> None:
 
 def test_a_busy_day_has_a_refereed_plan_and_a_small_gap_in_seconds() -> None:
     received = check_problem(made_site.site(30, seed=4))
-    problem, request = compile_problem(received), Request(gap=0.005, time_limit_s=8.0)
+    problem, request = compile_problem(received), Request(gap=0.005, time_limit_s=7.0)
     clock = Clock(request.time_limit_s)
     finds = list(search(problem, request, clock, Best(problem, request.gap, clock)))
     assert clock.elapsed < 25
@@ -91,9 +91,9 @@ def test_a_busy_day_has_a_refereed_plan_and_a_small_gap_in_seconds() -> None:
     for plan in plans:
         assert verify(received, plan, request.gap) == []
         assert plan.objective is not None
-        assert plan.bound is not None
-        assert plan.bound <= plan.objective
-    # the best bound holds for every plan, the first one too
+        assert plan.bound is None or plan.bound <= plan.objective
+    # the best bound holds for every plan, also for the first ones, which came before any was proven
+    assert plans[-1].bound is not None
     assert all(plans[-1].bound <= plan.objective for plan in plans)  # type: ignore[operator]
     assert plans[-1].gap is not None
     assert plans[-1].gap < 0.25
