@@ -58,6 +58,7 @@ def spec(view: dict[str, Any], words: Words) -> dict[str, Any] | None:
     text = {"type": "text", "fontSize": 10, "color": frame.INK}
     return {
         "$schema": frame.SCHEMA,
+        "padding": {"left": 24, "right": 5, "top": 5, "bottom": 5},  # for a wider face than the one measured with
         "width": 560,
         "height": {"step": 14 if len(names) > 1 else 26},
         "data": {"values": rows},

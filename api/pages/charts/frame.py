@@ -12,6 +12,9 @@ from api.pages.words import Words
 WIDTH = 1100
 LEFT = 132  # room of every left axis, so that all time axes of the page stand in line
 SCHEMA = "https://vega.github.io/schema/vega-lite/v6.json"
+# Faces of equal widths on every system. The renderer carries the first in memory; any other it maps from disk again
+# for each text that it measures, which took nine tenths of the drawing of a day with 100 jobs.
+FONT = "Liberation Sans, Arial, Helvetica, sans-serif"
 
 # Okabe and Ito's colours (Color Universal Design, 2008), which stay apart for colour-blind eyes
 BLUE, SKY, GREEN, YELLOW = "#0072B2", "#56B4E9", "#009E73", "#F0E442"
@@ -28,7 +31,7 @@ def config(words: Words) -> dict[str, Any]:
     """Calm looks: no frame, thin grid, one font; aria texts come from the page, not from each mark."""
     return {
         "background": None,
-        "font": "DejaVu Sans, Verdana, sans-serif",
+        "font": FONT,
         "aria": False,
         "view": {"stroke": None},
         "mark": {"aria": False},
@@ -50,8 +53,9 @@ def config(words: Words) -> dict[str, Any]:
             "labelFontSize": 11,
             "symbolType": "square",
             "symbolStrokeWidth": 0,
-            "columnPadding": 14,
+            "columnPadding": 24,  # a wider face, where none of ours is installed, still keeps entries apart
             "labelLimit": 260,
+            "layout": {"margin": 24},
         },
         "locale": {"number": words.vega_locale()},
     }

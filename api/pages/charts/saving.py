@@ -35,6 +35,7 @@ def spec(view: dict[str, Any], words: Words) -> dict[str, Any] | None:
     text = {"type": "text", "fontSize": 11, "color": frame.INK}
     return {
         "$schema": frame.SCHEMA,
+        "padding": {"left": 24, "right": 5, "top": 5, "bottom": 5},  # for a wider face than the one measured with
         "width": 380,
         "height": {"step": 34},
         "data": {"values": rows},
