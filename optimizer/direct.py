@@ -16,7 +16,7 @@ from optimizer.problem import Floats, Ints, Problem
 from optimizer.solve import Compiled, Options, Outcome, solve
 
 MOST_COLUMNS = 60_000
-MOST_LEVEL_COLUMNS = 8_000
+MOST_LEVEL_COLUMNS = 5_000
 """Free levels are what chokes a general MILP: a hundred such jobs have no plan after a minute."""
 
 

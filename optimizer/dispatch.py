@@ -16,7 +16,7 @@ import pyomo.environ as pyo
 from optimizer.accounts import TRIFLE_H, hours_of, terms_of
 from optimizer.build import build
 from optimizer.problem import Entry, Floats, Ints, Problem
-from optimizer.schedule import Energy, Group, Schedule, curve_speed, it_power, least_power
+from optimizer.schedule import Energy, Group, Schedule, curve_speed, fits_pools, it_power, least_power
 from optimizer.sessions import Pattern, lawful, starts_of
 from optimizer.solve import Options, Outcome, solve
 
@@ -79,7 +79,9 @@ def at_levels(
 
 
 def _judged(problem: Problem, schedule: Schedule, energy: Energy) -> Redispatched | None:
-    """The plan with its cost; None where a session or a wish breaks a rule that has no price."""
+    """The plan with its cost; None where a pool, a session or a wish breaks a rule that has no price."""
+    if not fits_pools(problem, schedule):
+        return None
     hours = hours_of(problem, schedule)
     for e in problem.entries:
         mine = hours[e.id]

@@ -16,13 +16,15 @@ import selectors
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
-from models.errors import CherguiError, NoPlanInTime
+from models.errors import CherguiError, InvalidInput, NoPlanInTime
+from models.strict_json import loads
 from optimizer.document import Plan, ReceivedProblem, parse_plan
 from optimizer.verify import Violation, verify
 
@@ -112,13 +114,19 @@ def plan(
     begun = time.monotonic()
     best = _Best(problem, gap)
     request = {"problem": problem.raw, "gap": gap, "time_limit_s": limit, "threads": threads}
-    last_words, bound = "", None
+    last_words, bound, garbled = "", None, None
     with _child(request) as child:
-        for message in _finds(child, begun + START_UP_S + limit):
-            if message["plan"] is not None:
-                best.offer(parse_plan(message["plan"]))
-            if message["bound"] is not None:
-                bound = message["bound"] if bound is None else max(bound, message["bound"])
+        for line in _lines(child, begun + START_UP_S + limit):
+            try:
+                found, proven = _heard(line)
+            except SolverFault as fault:
+                log.error("%s", fault)
+                garbled = garbled or fault
+                continue
+            if found is not None:
+                best.offer(found)
+            if proven is not None:
+                bound = proven if bound is None else max(bound, proven)
             if on_progress is not None:
                 on_progress(_progress(best.plan, bound, time.monotonic() - begun))
         last_words = _ended(child)
@@ -127,10 +135,26 @@ def plan(
             raise SolverFault(f"the referee refused every plan; first: {best.refused[0].sentence}")
         if last_words:
             raise SolverFault(last_words)
+        if garbled is not None:
+            raise garbled
         raise NoPlanInTime(limit, best.tried or ["list scheduling", "MILP"])
     if last_words:
         log.error("the solver's process failed after a plan was found: %s", last_words)
     return best.plan
+
+
+def _heard(line: bytes) -> tuple[Plan | None, float | None]:
+    """A find of the child: a plan, a bound, or both.
+
+    Raises:
+        SolverFault: the line is no such message.
+    """
+    try:
+        message = loads(line, "the child's message")
+        said, bound = message["plan"], message["bound"]
+        return None if said is None else parse_plan(said), None if bound is None else float(bound)
+    except (InvalidInput, TypeError, KeyError, ValueError) as error:
+        raise SolverFault(f"it said {line[:80]!r}, which is no find") from error
 
 
 def _progress(best: Plan | None, bound: float | None, elapsed_s: float) -> Progress:
@@ -163,9 +187,8 @@ def _child(request: dict[str, Any]) -> Iterator[subprocess.Popen[bytes]]:
     )
     try:
         assert process.stdin is not None
-        with contextlib.suppress(BrokenPipeError):
-            process.stdin.write(json.dumps(request).encode())
-            process.stdin.close()
+        # beside us, because a child that does not read would hold us here beyond any deadline
+        threading.Thread(target=_ask, args=(process.stdin, json.dumps(request).encode()), daemon=True).start()
         yield process
     finally:
         if process.poll() is None:
@@ -176,8 +199,13 @@ def _child(request: dict[str, Any]) -> Iterator[subprocess.Popen[bytes]]:
                 pipe.close()
 
 
-def _finds(child: subprocess.Popen[bytes], deadline: float) -> Iterator[dict[str, Any]]:
-    """Messages of the child as they come; SIGTERM after the deadline and its grace, SIGKILL after another."""
+def _ask(pipe: IO[bytes], request: bytes) -> None:
+    with contextlib.suppress(BrokenPipeError), pipe:
+        pipe.write(request)
+
+
+def _lines(child: subprocess.Popen[bytes], deadline: float) -> Iterator[bytes]:
+    """Lines of the child as they come; SIGTERM after the deadline and its grace, SIGKILL after another."""
     assert child.stdout is not None
     assert child.stderr is not None
     words: list[bytes] = []
@@ -186,7 +214,7 @@ def _finds(child: subprocess.Popen[bytes], deadline: float) -> Iterator[dict[str
     with selectors.DefaultSelector() as pipes:
         pipes.register(child.stdout, selectors.EVENT_READ, "finds")
         pipes.register(child.stderr, selectors.EVENT_READ, "words")
-        while pipes.get_map():
+        while pipes.get_map() or child.poll() is None:
             for key, _ in pipes.select(timeout=0.2):
                 data = os.read(key.fd, 1 << 16)
                 if not data:
@@ -195,7 +223,7 @@ def _finds(child: subprocess.Popen[bytes], deadline: float) -> Iterator[dict[str
                     words.append(data)
                 else:
                     *lines, rest = (rest + data).split(b"\n")
-                    yield from (json.loads(line) for line in lines)
+                    yield from lines
             while steps and time.monotonic() > steps[0][0]:
                 child.send_signal(steps.pop(0)[1])
     child.last_words = b"".join(words)[-2000:]  # type: ignore[attr-defined]

@@ -56,6 +56,21 @@ def least_power(e: Entry, speed: float) -> float:
     return float(np.interp(speed, e.speed[:top], e.power[:top]))
 
 
+def fits_pools(problem: Problem, schedule: Schedule) -> bool:
+    """Whether GPUs in use and the power of every feed stay within their limits."""
+    used = np.zeros((len(problem.pools), problem.slots))
+    drawn = np.zeros_like(used)
+    for e in problem.entries:
+        if e.pool is not None:
+            used[e.pool] += e.gpus * schedule.pattern[e.id]
+            drawn[e.pool] += schedule.power(e.id)
+    for k, pool in enumerate(problem.pools):
+        if (used[k] > pool.gpus).any():
+            return False
+        drawn[k] += pool.idle * (pool.gpus - used[k])
+    return all((drawn[list(f.pools)].sum(axis=0) <= f.limit * (1 + 1e-6) + 1e-9).all() for f in problem.feeds)
+
+
 def it_power(problem: Problem, schedule: Schedule) -> Floats:
     """IT power per slot: running jobs and the idle draw of GPUs that are available and unused."""
     total = np.zeros(problem.slots)

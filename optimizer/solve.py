@@ -97,6 +97,39 @@ def quiet_highs() -> highspy.Highs:
     return highs
 
 
+class GrowingLp:
+    """A compiled model without its integers, to which mixing rows and columns are added between solves."""
+
+    def __init__(self, compiled: Compiled, mixing_rows: int, threads: int = 1) -> None:
+        """Add ``mixing_rows`` empty rows that read "= 1"; their numbers follow the model's own."""
+        self.first_mixing_row = compiled.lp.num_row_
+        self._columns = compiled.lp.num_col_
+        compiled.lp.integrality_ = []
+        self._highs = quiet_highs()
+        self._highs.setOptionValue("threads", threads)
+        # new columns leave the last basis primal feasible
+        self._highs.setOptionValue("simplex_strategy", 4)
+        self._highs.passModel(compiled.lp)
+        for _ in range(mixing_rows):
+            self._highs.addRow(1.0, 1.0, 0, np.zeros(0, dtype=np.int32), np.zeros(0))
+
+    def add_column(self, cost: float, entries: Mapping[int, float]) -> None:
+        """Add a column of at least 0 with a cost and its entries by row."""
+        rows = sorted(entries)
+        values = np.array([entries[row] for row in rows])
+        self._highs.addCol(cost, 0.0, highspy.kHighsInf, len(rows), np.array(rows, dtype=np.int32), values)
+
+    def solve(self) -> tuple[float, Floats, Floats] | None:
+        """Optimum, prices of the model's own rows, values of its own columns; None where HiGHS gives up."""
+        self._highs.run()
+        if self._highs.getModelStatus() != highspy.HighsModelStatus.kOptimal:
+            return None
+        solution = self._highs.getSolution()
+        prices = np.array(solution.row_dual)[: self.first_mixing_row]
+        values = np.array(solution.col_value)[: self._columns]
+        return float(self._highs.getInfo().objective_function_value), prices, values
+
+
 def solve(
     model: pyo.ConcreteModel,
     options: Options,

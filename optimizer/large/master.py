@@ -8,14 +8,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import highspy
 import numpy as np
 from scipy.sparse import csc_matrix  # type: ignore[import-untyped]
 
 from optimizer.build import build
 from optimizer.large.pricing import Crowd, Priced
 from optimizer.problem import Floats, Ints, Problem
-from optimizer.solve import Compiled, quiet_highs
+from optimizer.solve import Compiled, GrowingLp
 
 MOST_GROUPS = 64
 
@@ -44,27 +43,21 @@ class Master:
         self.gpu_rows = np.array([[rows[id(block.gpus_of_columns[k, t])] for t in slots] for k in pools])
         self.load_rows = np.array([rows[id(block.load_of_columns[t])] for t in slots])
         lp = self.compiled.lp
-        lp.integrality_ = []
         shape = (lp.num_row_, lp.num_col_)
         matrix = self.compiled.lp.a_matrix_
         self.matrix = csc_matrix((np.array(matrix.value_), np.array(matrix.index_), np.array(matrix.start_)), shape)
         self.cost, self.offset = np.array(lp.col_cost_), float(lp.offset_)
         self.lower, self.upper = np.array(lp.col_lower_), np.array(lp.col_upper_)
         self.row_lower, self.row_upper = np.array(lp.row_lower_), np.array(lp.row_upper_)
-        self.highs = quiet_highs()
-        self.highs.setOptionValue("threads", 1)
-        # new columns leave the last basis primal feasible
-        self.highs.setOptionValue("simplex_strategy", 4)
-        self.highs.passModel(lp)
-        infinity = highspy.kHighsInf
-        self.first_group_row = lp.num_row_
-        for _ in range(self.groups.max(initial=-1) + 1):
-            self.highs.addRow(1.0, 1.0, 0, np.zeros(0, dtype=np.int32), np.zeros(0))
+        self.count = int(self.groups.max(initial=-1)) + 1
+        self.growing = GrowingLp(self.compiled, self.count)
         # a group may stay idle: at the price of its work left undone, or at one that no schedule has
         idle = crowd.idle_cost(float(np.abs(problem.import_price + problem.carbon_cost).max()))
-        for g in range(self.groups.max(initial=-1) + 1):
-            row = np.array([self.first_group_row + g], dtype=np.int32)
-            self.highs.addCol(float(idle[self.groups == g].sum()), 0.0, infinity, 1, row, np.ones(1))
+        for g in range(self.count):
+            self.growing.add_column(float(idle[self.groups == g].sum()), {self._mixing_row(g): 1.0})
+
+    def _mixing_row(self, group: int) -> int:
+        return self.growing.first_mixing_row + group
 
     def _bound_everything(self) -> None:
         """Give every variable a bound that no plan exceeds, so that any prices prove something."""
@@ -88,7 +81,7 @@ class Master:
         """Add one column a group: the sum of its jobs' schedules."""
         problem, crowd = self.problem, self.crowd
         pools = len(problem.pools)
-        for g in range(self.groups.max(initial=-1) + 1):
+        for g in range(self.count):
             mine = np.flatnonzero(self.groups == g)
             values: dict[int, float] = {}
             for k in (*range(pools), None):
@@ -101,20 +94,16 @@ class Master:
                 if k is not None:
                     gpus = (priced.on[here] * crowd.gpus[here, None]).sum(axis=0)
                     values.update(zip(self.gpu_rows[k][gpus > 0].tolist(), (-gpus[gpus > 0]).tolist(), strict=True))
-            values[self.first_group_row + g] = 1.0
-            index = np.array(sorted(values), dtype=np.int32)
-            cost = float(priced.cost[mine].sum())
-            self.highs.addCol(cost, 0.0, highspy.kHighsInf, len(index), index, np.array([values[i] for i in index]))
+            values[self._mixing_row(g)] = 1.0
+            self.growing.add_column(float(priced.cost[mine].sum()), values)
 
     def solve(self) -> tuple[float, Prices, Floats] | None:
         """Optimum of the restricted master, its prices, and its energy columns; None where HiGHS gives up."""
-        self.highs.run()
-        if self.highs.getModelStatus() != highspy.HighsModelStatus.kOptimal:
+        solved = self.growing.solve()
+        if solved is None:
             return None
-        solution = self.highs.getSolution()
-        rows = np.array(solution.row_dual)[: self.first_group_row]
-        columns = np.array(solution.col_value)[: len(self.cost)]
-        return float(self.highs.getInfo().objective_function_value), self.prices(rows), columns
+        objective, rows, columns = solved
+        return objective, self.prices(rows), columns
 
     def prices(self, rows: Floats) -> Prices:
         """What row prices mean for every job: power and GPUs, ``[job, slot]``."""

@@ -80,7 +80,7 @@ def rounds(problem: Problem, deadline: float) -> Iterator[Round]:
 
 def _first_rows(problem: Problem, master: Master) -> Floats:
     """Row prices before anything is known: import at its price, wherever power is drawn."""
-    rows = np.zeros(master.first_group_row)
+    rows = np.zeros(master.growing.first_mixing_row)
     buy = problem.step_h * np.maximum(problem.import_price + problem.carbon_cost, 0.0) / problem.efficiency
     for k in range(len(problem.pools)):
         rows[master.power_rows[k]] = buy

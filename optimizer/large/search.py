@@ -25,7 +25,7 @@ QUICK_SHARE = 0.3
 QUICK_JOBS = 300
 """More jobs than this wait for good prices before they are listed: listing them is what takes the time."""
 
-LISTING_SHARE, PRICING_SHARE, SHORT_SHARE = 0.35, 0.7, 0.15
+LISTING_SHARE, PRICING_SHARE, SHORT_SHARE = 0.35, 0.7, 0.25
 """Shares of the time limit: latest start of the first listing, end of all pricing, and its end where HiGHS follows."""
 
 NEARLY_CLOSED = 0.005

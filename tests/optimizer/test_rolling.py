@@ -122,10 +122,6 @@ def test_a_child_that_lies_is_a_fault(child: Callable[..., Plan], good: dict[str
 # ---- something good was found before
 
 
-# strict: these marks fall with the mend
-AWAITS_MEND = pytest.mark.xfail(strict=True, reason="optimizer.rolling trusts its child to speak, read and end well")
-AWAITING = {"closes its mouth and hangs", "raves", "says something else", "says bytes that are no text"}
-
 AFTERWARDS = {
     "is killed": "os.kill(os.getpid(), signal.SIGKILL)",
     "crashes": "raise RuntimeError('the wheel came off')",
@@ -141,9 +137,7 @@ AFTERWARDS = {
 }
 
 
-@pytest.mark.parametrize(
-    "fate", [pytest.param(fate, marks=AWAITS_MEND if fate in AWAITING else ()) for fate in AFTERWARDS]
-)
+@pytest.mark.parametrize("fate", AFTERWARDS)
 def test_an_earlier_good_plan_is_kept(child: Callable[..., Plan], good: dict[str, Any], fate: str) -> None:
     seen: list[Progress] = []
     begun = time.monotonic()
@@ -169,7 +163,6 @@ NOT_A_PLAN = {
 }
 
 
-@AWAITS_MEND
 @pytest.mark.parametrize("words", NOT_A_PLAN)
 def test_a_child_that_says_no_plan_is_a_fault_of_ours(
     child: Callable[..., Plan], good: dict[str, Any], words: str
@@ -179,7 +172,6 @@ def test_a_child_that_says_no_plan_is_a_fault_of_ours(
         child(f"PLAN = json.loads({json.dumps(good)!r})\n{NOT_A_PLAN[words]}")
 
 
-@AWAITS_MEND
 @pytest.mark.parametrize("words", NOT_A_PLAN)
 def test_an_earlier_good_plan_outlives_what_is_no_plan(
     child: Callable[..., Plan], good: dict[str, Any], words: str
@@ -203,7 +195,6 @@ def test_a_fault_after_a_plan_is_logged(
     assert "the wheel came off" in caplog.text
 
 
-@AWAITS_MEND
 def test_a_child_that_does_not_read_a_large_request_is_ended(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     script = tmp_path / "child"
     script.write_text(f"#!{PYTHON} -SE\nimport time\ntime.sleep(5)\n")
