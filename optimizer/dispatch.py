@@ -15,6 +15,7 @@ import pyomo.environ as pyo
 
 from optimizer.accounts import TRIFLE_H, hours_of, terms_of
 from optimizer.build import build
+from optimizer.calm import DEARER, prefer_calm
 from optimizer.problem import Entry, Floats, Ints, Problem
 from optimizer.schedule import Energy, Group, Schedule, curve_speed, fits_pools, it_power, least_power
 from optimizer.sessions import Pattern, lawful, starts_of
@@ -29,6 +30,9 @@ class Redispatched:
     energy: Energy
     cost: float
 
+
+ONE_WAY = 1e-7
+"""Power below which two opposite flows are a solver's last digits."""
 
 MENDED = 1e-7
 """Relative cost above the relaxed optimum within which a mended plan counts as that optimum."""
@@ -127,16 +131,30 @@ def _groups(
     return slots
 
 
-def dispatch_energy(problem: Problem, it: Floats, options: Options, *, battery_idle: bool = False) -> Energy | None:
+def calmed(problem: Problem, found: Redispatched, options: Options) -> Redispatched:
+    """The same plan with calmer set-points at the same cost, where there are any."""
+    energy = dispatch_energy(problem, it_power(problem, found.schedule), options, calm=True)
+    judged = None if energy is None else _judged(problem, found.schedule, energy)
+    if judged is None or judged.cost > found.cost + 2 * DEARER * max(1.0, abs(found.cost)):
+        return found
+    return judged
+
+
+def dispatch_energy(
+    problem: Problem, it: Floats, options: Options, *, battery_idle: bool = False, calm: bool = False
+) -> Energy | None:
     """Cheapest energy for a given IT power; None where limits leave none.
 
-    ``battery_idle`` keeps every battery at its state of charge (the yardstick's rule).
+    ``battery_idle`` keeps every battery at its state of charge (the yardstick's rule). ``calm`` looks among
+    the cheapest for the one that moves least.
     """
-    ways = [True] if problem.burning_may_pay else [False, True]
-    for exact in ways:
-        energy = _dispatch_once(problem, it, options, exact=exact, battery_idle=battery_idle)
-        # one battery may feed another's losses where energy is worth nothing; then directions are needed after all
-        if energy is None or _within_grid(problem, energy):
+    for exact in (False, True):
+        once = _dispatch_once(problem, it, options, exact=exact, battery_idle=battery_idle, calm=calm)
+        if once is None:
+            return None
+        energy, one_way = once
+        # what runs both ways at once is netted; that is free where burning never pays and the grid takes the rest
+        if exact or one_way or (not problem.burning_may_pay and _within_grid(problem, energy)):
             return energy
     return None
 
@@ -146,7 +164,10 @@ def _within_grid(problem: Problem, energy: Energy) -> bool:
     return bool(over.max() <= 1e-6)
 
 
-def _dispatch_once(problem: Problem, it: Floats, options: Options, *, exact: bool, battery_idle: bool) -> Energy | None:
+def _dispatch_once(
+    problem: Problem, it: Floats, options: Options, *, exact: bool, battery_idle: bool, calm: bool
+) -> tuple[Energy, bool] | None:
+    """Energy, and whether no battery and no meter ran both ways at once before netting."""
     heat = it / problem.efficiency
     cooling = problem.cooling_power(heat)
     model, _ = build(problem, exact=exact, it_power=it)
@@ -158,8 +179,13 @@ def _dispatch_once(problem: Problem, it: Floats, options: Options, *, exact: boo
         for variable in (*model.battery.charge.values(), *model.battery.discharge.values()):
             variable.setub(0.0)
     outcome = solve(model, options)
-    if outcome.values is None:
+    if outcome.values is None or outcome.objective is None:
         return None
+    if calm:
+        prefer_calm(model, problem, outcome.objective)
+        outcome = solve(model, options)
+        if outcome.values is None:
+            return None
     slots = range(problem.slots)
 
     def read(variables: pyo.Var, limit: Floats) -> Floats:
@@ -168,11 +194,13 @@ def _dispatch_once(problem: Problem, it: Floats, options: Options, *, exact: boo
         return held
 
     charge, discharge, soc = {}, {}, {}
+    both_ways = 0.0
     net_charge = np.zeros(problem.slots)
     for b in problem.batteries:
         cells = model.battery
         into = np.array([outcome.value(cells.charge[b.name, t]) for t in slots])
         out = np.array([outcome.value(cells.discharge[b.name, t]) for t in slots])
+        both_ways = max(both_ways, float(np.minimum(into, out).max()))
         stored = np.clip(into, 0, b.power) * b.charge_efficiency - np.clip(out, 0, b.power) / b.discharge_efficiency
         charge[b.name] = np.maximum(stored, 0.0) / b.charge_efficiency
         discharge[b.name] = np.maximum(-stored, 0.0) * b.discharge_efficiency
@@ -180,7 +208,9 @@ def _dispatch_once(problem: Problem, it: Floats, options: Options, *, exact: boo
         net_charge += charge[b.name] - discharge[b.name]
 
     pv, wind = read(model.supply.pv_used, problem.pv), read(model.supply.wind_used, problem.wind)
-    net = read(model.grid.import_, problem.import_limit) - read(model.grid.export, problem.export_limit)
+    bought, sold = read(model.grid.import_, problem.import_limit), read(model.grid.export, problem.export_limit)
+    both_ways = max(both_ways, float(np.minimum(bought, sold).max()))
+    net = bought - sold
     # what netting freed, and the solver's last digits: less import first, then less sun and wind; never more burnt
     excess = pv + wind + net - (heat + cooling + problem.base + net_charge)
     cut = np.clip(excess, 0.0, np.maximum(net, 0.0))
@@ -194,4 +224,5 @@ def _dispatch_once(problem: Problem, it: Floats, options: Options, *, exact: boo
         series += more
         excess += more
     net = net - excess
-    return Energy(it, heat, cooling, pv, wind, np.maximum(net, 0.0), np.maximum(-net, 0.0), charge, discharge, soc)
+    energy = Energy(it, heat, cooling, pv, wind, np.maximum(net, 0.0), np.maximum(-net, 0.0), charge, discharge, soc)
+    return energy, both_ways <= ONE_WAY

@@ -5,11 +5,15 @@ from __future__ import annotations
 import time
 from dataclasses import dataclass
 
-from optimizer.dispatch import Redispatched
+from optimizer.dispatch import Redispatched, calmed
 from optimizer.document import Plan
 from optimizer.extract import Rung, extract, with_bound
 from optimizer.problem import Problem
 from optimizer.sessions import Pattern
+from optimizer.solve import Options
+
+CALM_S = 2.0
+"""Seconds that a plan's set-points may take to be calmed."""
 
 
 @dataclass(frozen=True)
@@ -58,6 +62,7 @@ class Best:
         self.plan: Plan | None = None
         self.pattern: Pattern | None = None
         self.bound: float | None = None
+        self._found: Redispatched | None = None
 
     @property
     def proven(self) -> bool:
@@ -68,6 +73,7 @@ class Best:
         """Take a plan if it is cheaper than the best; whether it was."""
         if self.plan is not None and self.plan.objective is not None and found.cost >= self.plan.objective:
             return False
+        self._found = found
         self.plan = extract(self.problem, found.schedule, found.energy, rung, self.clock.elapsed)
         self.pattern = pattern
         return True
@@ -76,6 +82,17 @@ class Best:
         """Take a bound if it is better than the best."""
         if bound is not None and (self.bound is None or bound > self.bound):
             self.bound = bound
+
+    def calm(self) -> bool:
+        """Give the best plan calmer set-points at the same cost; whether there were any."""
+        if self.plan is None or self._found is None:
+            return False
+        found = calmed(self.problem, self._found, Options(gap=1e-9, time_limit_s=CALM_S))
+        if found is self._found:
+            return False
+        self._found = found
+        self.plan = extract(self.problem, found.schedule, found.energy, self.plan.rung, self.clock.elapsed)
+        return True
 
     def find(self, rung: Rung | None = None) -> Find:
         """The best plan with what is proven about it, under ``rung`` if its last step earned another."""

@@ -38,6 +38,8 @@ def work(problem: Problem, request: Request, tell: Callable[[Find], None] = lamb
         yield from safe(problem, request, best)
     if not best.proven and (suits_milp(problem) or best.plan is None):
         yield from milp(problem, request, clock, best, tell)
+    if best.calm():
+        yield best.find()
 
 
 def main() -> None:
