@@ -56,6 +56,12 @@ def _clock(moment: datetime, zone: ZoneInfo) -> str:
     return f"{moment.astimezone(zone):%a %H:%M}"
 
 
+def _range(caps: Sequence[float]) -> str:
+    """Lowest and highest cap in whole watts; one number where they are the same."""
+    shown = dict.fromkeys(f"{cap:.0f}" for cap in (min(caps, default=0.0), max(caps, default=0.0)))
+    return "–".join(shown) if caps else ""
+
+
 def _span(first: datetime, last: datetime, zone: ZoneInfo) -> str:
     same = first.astimezone(zone).date() == last.astimezone(zone).date()
     return (
@@ -136,7 +142,7 @@ def _jobs(edition: Edition, zone: ZoneInfo) -> Table:
             f"{job['gpus'] * job.get('count', 1):,}",
             window,
             _sessions(runs, zone) or "does not run",
-            f"{min(caps):.0f}–{max(caps):.0f}" if caps else "",
+            _range(caps),
             f"{planned['work_done_h']:.2f}" if planned else "",
             f"{planned['late_h']:.2f}" if planned and planned["late_h"] > 1e-6 else "",
             f"{planned['unmet_h']:.2f}" if planned and planned["unmet_h"] > 1e-6 else "",
