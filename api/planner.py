@@ -1,7 +1,7 @@
 """One round of planning, from facts to an edition: a plain function of its inputs and an instant.
 
 Gather weather, forecast, compose the problem, solve, judge, compare with first come, first served. Nothing is read
-from or written to a store here; :mod:`api.planner_process` does that, and ``chergui plan`` does without.
+from or written to a store here; :mod:`api.desk` does that, and ``chergui plan`` does without.
 """
 
 from __future__ import annotations

@@ -27,7 +27,7 @@ from ingest.stores.embedded import EmbeddedStore
 from models.site import Site
 
 if TYPE_CHECKING:
-    from api.planner_process import Desk
+    from api.desk import Desk
     from ingest.collector import Collector
 
 
@@ -68,7 +68,7 @@ def doors_for(settings: Settings, engine: Engine | None = None) -> Doors:
 
 def desk_for(settings: Settings) -> tuple[Desk, PlanStore, Site, Clock]:
     """What the planner process works with."""
-    from api.planner_process import Desk  # heavy
+    from api.desk import Desk  # heavy
 
     engine = engine_of(settings)
     clock = clock_of(settings)

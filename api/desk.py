@@ -1,0 +1,67 @@
+"""The planner's desk: one round from what is known to a published plan, and its drawings afterwards. Heavy."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from api import logs
+from api.following import as_it_stands
+from api.gathering import gather, horizon_at, made_up_jobs, wants_made_up_jobs
+from api.plan_store import Edition, PlanStore
+from api.settings import Settings
+from api.store.jobs import JobStore
+from ingest.ports import Clock
+from models.site import Site
+
+_FIRST_SHARE = 0.4
+"""Of the time limit, for the solve of a site's first plan: it is waited for, and start-up and drawing take the rest."""
+_log = logs.get("planner")
+
+
+class Desk:
+    """The planner's desk: stores, site and clock, and the round between them."""
+
+    def __init__(self, settings: Settings, site: Site, plans: PlanStore, jobs: JobStore, clock: Clock) -> None:
+        self._settings = settings
+        self._site = site
+        self._plans = plans
+        self._jobs = jobs
+        self._clock = clock
+
+    def round(self) -> Edition:
+        """Gather, plan, publish; returns the edition in force."""
+        from api.planner import Task, cycle
+
+        now = self._clock.now()
+        wanted, _ = self._plans.wanted()
+        horizon = horizon_at(self._site, now)
+        if wants_made_up_jobs(self._site):
+            self._jobs.add_new(made_up_jobs(self._site, horizon))
+        gathered = gather(self._site, self._plans, self._jobs.open(), horizon.start)
+        self._jobs.follow(gathered.changed)
+        base = self._settings.site_path.parent
+        limit_s = self._site.planning.time_limit_s * (_FIRST_SHARE if self._plans.now().plan_id is None else 1.0)
+        task = Task(self._site, [as_it_stands(k) for k in gathered.jobs], gathered.memory, base, limit_s)
+        outcome = cycle(task, now)
+        if outcome.set_aside:
+            _log.warning("jobs_set_aside", jobs=dict(outcome.set_aside))
+            blamed = [k for k in gathered.jobs if k.job.id in outcome.set_aside]
+            self._jobs.follow({k.job.id: (k, k.progress, "set_aside", outcome.set_aside[k.job.id]) for k in blamed})
+        return self._plans.publish(outcome.edition, gathered.memory.to_json(), wanted)
+
+    def draw(self, edition: Edition) -> None:
+        """Charts of a published plan; without them the page has its tables, and a plan is still a plan."""
+        charts = drawn(edition)
+        if charts:
+            self._plans.keep_drawings(edition["plan_id"], charts)
+
+
+def drawn(edition: Edition) -> dict[str, Any]:
+    """Charts of an edition; none where drawing fails, because a plan without pictures is still a plan."""
+    from api.pages.render import charts
+
+    try:
+        return charts(edition)
+    except Exception:
+        _log.exception("charts_not_drawn")
+        return {}
