@@ -1,4 +1,4 @@
-"""The planner's desk: one round from what is known to a published plan, and its drawings afterwards. Heavy."""
+"""The planner's desk: one round from what is known to a published plan with its drawings. Heavy."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class Desk:
         self._clock = clock
 
     def round(self) -> Edition:
-        """Gather, plan, publish; returns the edition in force."""
+        """Gather, plan, draw, publish; returns the edition in force."""
         from api.planner import Task, cycle
 
         now = self._clock.now()
@@ -47,13 +47,8 @@ class Desk:
             _log.warning("jobs_set_aside", jobs=dict(outcome.set_aside))
             blamed = [k for k in gathered.jobs if k.job.id in outcome.set_aside]
             self._jobs.follow({k.job.id: (k, k.progress, "set_aside", outcome.set_aside[k.job.id]) for k in blamed})
-        return self._plans.publish(outcome.edition, gathered.memory.to_json(), wanted)
-
-    def draw(self, edition: Edition) -> None:
-        """Charts of a published plan; without them the page has its tables, and a plan is still a plan."""
-        charts = drawn(edition)
-        if charts:
-            self._plans.keep_drawings(edition["plan_id"], charts)
+        edition = {**outcome.edition, "charts": drawn(outcome.edition)}
+        return self._plans.publish(edition, gathered.memory.to_json(), wanted)
 
 
 def drawn(edition: Edition) -> dict[str, Any]:

@@ -117,9 +117,6 @@ class PlanStore:
             raise NotFound("plan", plan_id)
         edition: Edition = _unpacked(row.document)
         edition["charts"] = _unpacked(row.drawn) if row.drawn is not None else {}
-        if charts and row.drawn is None:
-            # it may be drawn at any moment now
-            return edition
         with self._mutex:
             self._parsed[wanted] = edition
             while len(self._parsed) > _KEPT_PARSED:
@@ -145,11 +142,6 @@ class PlanStore:
         return None if blob is None else _unpacked(blob)
 
     # ---- changes
-
-    def keep_drawings(self, plan_id: str, charts: dict[str, Any]) -> None:
-        """Keep a published plan's charts beside it; the plan itself never changes."""
-        with writing(self._engine) as connection:
-            connection.execute(plans.update().where(plans.c.plan_id == plan_id).values(charts=_packed(charts)))
 
     def publish(self, edition: Edition, memory: dict[str, Any], answers: int = 0) -> Edition:
         """Put a checked plan in force for all pools at once.

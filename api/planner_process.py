@@ -90,7 +90,6 @@ class Loop:
         """One round; a failure is logged and counted, and the last plan stays in force."""
         started, begun = self._clock.now(), time.monotonic()
         slot, first = self._slot(), self._plans.now().plan_id is None
-        edition = None
         self._heart.busy_for(self._budget_s)
         try:
             edition = self._desk.round()
@@ -112,8 +111,6 @@ class Loop:
                 seconds=round(told.seconds, 2),
             )
         self._plans.note_cycle(told)
-        if edition is not None:
-            self._desk.draw(edition)
         self._heart.at_rest()
 
 

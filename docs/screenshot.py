@@ -63,7 +63,6 @@ def wait_for_plan(address: str, service: subprocess.Popen[bytes], limit_s: float
                 day = answer.json()
                 seen.add(day["plan_id"])
                 if len(seen) > 1 or (day["gap"] is not None and day["gap"] <= GOOD_GAP):
-                    time.sleep(5)  # its charts are drawn after it is published
                     return
         except httpx.TransportError:
             pass  # it does not listen yet
