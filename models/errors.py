@@ -19,7 +19,7 @@ class Fault:
     message: str
 
     def __str__(self) -> str:
-        return f"{self.pointer or '/'}: {self.message}"
+        return f"{self.pointer or 'whole document'}: {self.message}"
 
 
 class CherguiError(Exception):

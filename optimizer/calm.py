@@ -8,6 +8,7 @@ that set-points do not flap.
 from __future__ import annotations
 
 import pyomo.environ as pyo
+from pyomo.core.expr.numvalue import is_potentially_variable
 
 from optimizer.problem import Problem
 
@@ -37,7 +38,7 @@ def prefer_calm(model: pyo.ConcreteModel, problem: Problem, cost: float) -> None
     block.move_up = pyo.Constraint(at, rule=lambda b, k, t: b.move[k, t] >= power(k, t) - power(k, t - 1))
     block.move_down = pyo.Constraint(at, rule=lambda b, k, t: b.move[k, t] >= power(k, t - 1) - power(k, t))
     money = model.objective.total
-    if not isinstance(money.expr, int | float):
+    if is_potentially_variable(money.expr):
         block.cost_kept = pyo.Constraint(expr=money.expr <= cost + DEARER * max(1.0, abs(cost)))
     money.deactivate()
     block.movement = pyo.Objective(expr=pyo.quicksum(block.move[i] for i in at), sense=pyo.minimize)

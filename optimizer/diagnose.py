@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 
+import numpy as np
 import pyomo.environ as pyo
 
 from models.horizon import rfc3339
@@ -37,11 +38,11 @@ def diagnose(problem: Problem, options: Options) -> list[str]:
         amount, give = max(gave, key=lambda item: item[0])
         sentence = give.sentence.format(amount=amount)
         if give.slot is not None:
-            more = f" and {len(gave) - 1} more slots" if len(gave) > 1 else ""
+            more = "" if len(gave) == 1 else f" and {len(gave) - 1} more slot" + ("s" if len(gave) > 2 else "")
             sentence = f"at {rfc3339(problem.horizon.at(give.slot))}{more}: {sentence}"
         if kind == "job":
-            full = _full_limits(problem, by_id[name], outcome, model)
-            sentence += f"; fully used in its window: {', '.join(full)}" if full else ""
+            limits = _limits_in_its_way(problem, by_id[name], outcome, model)
+            sentence += f"; in its way: {', '.join(limits)}" if limits else ""
         sentences.append(sentence)
     return sentences or [_sessions(problem)]
 
@@ -55,24 +56,41 @@ def _sessions(problem: Problem) -> str:
     )
 
 
-def _full_limits(problem: Problem, e: Entry, outcome: Outcome, model: pyo.ConcreteModel) -> list[str]:
-    mw = problem.unit_mw
-    full: dict[str, None] = {}
+def _limits_in_its_way(problem: Problem, e: Entry, outcome: Outcome, model: pyo.ConcreteModel) -> list[str]:
+    """Limits that leave no room for one more copy in some slot of its window, and the jobs that share them."""
+    mw, need = problem.unit_mw, float(e.power.min())
+    supply = problem.import_limit + problem.pv + problem.wind + sum(b.power for b in problem.batteries)
+    found: dict[str, None] = {}
     for t in range(e.first, e.last):
-        if outcome.value(model.grid.import_[t]) >= problem.import_limit[t] - TRIFLE:
-            full.setdefault(f"import limit {problem.import_limit[t] * mw:g} MW")
+        it = outcome.value(model.gpus.it[t])
+        mine = outcome.value(model.jobs.on[e.id, t]) * need
+        heat = np.full(problem.slots, (it - mine + need) / problem.efficiency)
+        if heat[t] + problem.cooling_power(heat)[t] + problem.base[t] > supply[t] + TRIFLE:
+            found.setdefault(f"import limit {problem.import_limit[t] * mw:g} MW")
+        if problem.cooling is not None and problem.cooling.capacity is not None:
+            capacity = problem.cooling.capacity[t]
+            if heat[t] > capacity + TRIFLE:
+                found.setdefault(f"cooling capacity {capacity * mw:g} MW of heat")
+        if e.pool is None:
+            continue
         for feed in problem.feeds:
             if e.pool in feed.pools:
                 drawn = sum(outcome.value(model.gpus.pool_power[problem.pools[k].name, t]) for k in feed.pools)
-                if drawn >= feed.limit[t] - TRIFLE:
-                    full.setdefault(f"feed {feed.name} {feed.limit[t] * mw:g} MW")
-        if problem.cooling is not None and problem.cooling.capacity is not None:
-            heat = outcome.value(model.gpus.it[t]) / problem.efficiency
-            if heat >= problem.cooling.capacity[t] - TRIFLE:
-                full.setdefault(f"cooling capacity {problem.cooling.capacity[t] * mw:g} MW of heat")
-    if e.pool is not None:
-        used = sum(other.pool == e.pool for other in problem.entries)
+                if drawn - mine + need > feed.limit[t] + TRIFLE:
+                    found.setdefault(f"feed {feed.name} {feed.limit[t] * mw:g} MW")
         pool = problem.pools[e.pool]
-        if used > 1:
-            full.setdefault(f"pool {pool.name} {int(pool.gpus.max())} GPUs")
-    return list(full)
+        used = sum(
+            o.gpus * outcome.value(model.jobs.on[o.id, t])
+            for o in problem.entries
+            if o.pool == e.pool and o.id != e.id and (o.id, t) in model.jobs.on
+        )
+        if used + e.gpus > pool.gpus[t] + TRIFLE:
+            found.setdefault(f"pool {pool.name} with {int(pool.gpus[t])} GPUs")
+    others = [
+        o.id
+        for o in problem.entries
+        if o.id != e.id and o.unmet_cost is None and o.due_h > 0 and o.first < e.last and e.first < o.last
+    ]
+    if found and others:
+        found.setdefault(f"beside {', '.join(others[:3])}" + (" and more" if len(others) > 3 else ""))
+    return list(found)

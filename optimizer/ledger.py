@@ -54,7 +54,8 @@ class Give:
     """One hard row's slack in the diagnosing model: whose it is and how a sentence about it reads.
 
     ``sentence`` is a template with ``{amount}``, the amount already in the unit that a person reads:
-    ``scale`` times the variable's value.
+    ``scale`` times the variable's value. Work of a job that must be done gives first (``weight`` 1), because
+    a job is what an operator can move; limits give only where no job is to blame.
     """
 
     key: tuple[str, str]
@@ -62,6 +63,7 @@ class Give:
     scale: float
     slot: int | None
     sentence: str
+    weight: float = 1e4
 
 
 @dataclass

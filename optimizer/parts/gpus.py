@@ -82,7 +82,7 @@ def add(model: pyo.ConcreteModel, problem: Problem, ledger: Ledger) -> None:
                 problem.unit_mw,
                 t,
                 f"feed {name} is {{amount:.6g}} MW over its limit of {feeds[name].limit[t] * problem.unit_mw:g} MW; "
-                "raise the limit or free a job that must run",
+                "raise the limit, lower idle_w_per_gpu or free a job that must run",
             )
             for name, t in fed
         )

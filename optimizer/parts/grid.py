@@ -52,6 +52,7 @@ def add(model: pyo.ConcreteModel, problem: Problem, ledger: Ledger, *, exact: bo
                     t,
                     "the net import changes {amount:.6g} MW more than import_ramp_mw_per_slot "
                     f"{problem.ramp * problem.unit_mw:g} allows; raise it or soften the loads",
+                    weight=5e3,
                 )
                 for t in inner
             )

@@ -214,10 +214,10 @@ def _work(block: pyo.Block, problem: Problem, entries: list[Entry], ledger: Ledg
             ledger.cost["unmet"].add(e.unmet_cost, block.unmet[i])
         else:
             sentence = (
-                f"job {i} must do {e.count * e.due_h:g} h and falls {{amount:.6g}} h short; move its deadline, "
-                "lower due_h or give unmet_cost_per_h"
+                f"job {i} must do {e.count * e.due_h:g} h and falls {{amount:.6g}} h short; give it "
+                "more time (release, deadline), lower due_h or give unmet_cost_per_h"
             )
-            ledger.give([Give(("job", i), block.unmet[i], 1.0, None, sentence)])
+            ledger.give([Give(("job", i), block.unmet[i], 1.0, None, sentence, weight=1.0)])
 
 
 def _minimum_runs(block: pyo.Block, problem: Problem, entries: list[Entry]) -> None:

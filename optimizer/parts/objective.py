@@ -14,7 +14,7 @@ def add(model: pyo.ConcreteModel, ledger: Ledger) -> None:
     total = Sum()
     if ledger.elastic:
         for give in ledger.gives:
-            total.add(1.0, give.variable)
+            total.add(give.weight, give.variable)
     else:
         for name in TERMS:
             total.plus(ledger.cost[name])

@@ -58,9 +58,11 @@ def test_the_diagnosing_model_counts_slack_and_no_money() -> None:
     money, constant = cost(ALL, elastic=True)
     assert constant == 0
     # what has a price is no slack: only b must be done
-    slack = {"jobs.unmet[b]", "battery.short_of_end[store]"}
-    slack |= {f"balance.{name}[{t}]" for name in ("missing", "surplus") for t in range(4)}
-    assert money == dict.fromkeys(slack, 1.0)
+    limits = {"battery.short_of_end[store]"} | {
+        f"balance.{name}[{t}]" for name in ("missing", "surplus") for t in range(4)
+    }
+    # a job's work gives first, a limit only where no job is to blame
+    assert money == {"jobs.unmet[b]": 1.0, **dict.fromkeys(limits, 1e4)}
 
 
 def test_hours_scale_energy_and_not_peaks() -> None:
