@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import Any
 
 from bench import real_inputs
+from bench.serve_day import serve
 from ingest.site_file import find_site, read_site
 from ingest.sources.typical_year import read_tmy3
 from ingest.sources.weather import weather_for
@@ -120,6 +121,7 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--time-limit", type=float, default=60.0, help="seconds for the solver (default: 60)")
     parser.add_argument("--gap", type=float, default=0.01, help="relative gap asked (default: 0.01)")
     parser.add_argument("--out", type=Path, help="folder for problem.json, plan.json and baseline.json")
+    parser.add_argument("--serve", type=int, metavar="PORT", help="plan as the service does and show it on this port")
     args = parser.parse_args(argv)
     use_packaged_time_zones()
     try:
@@ -131,6 +133,9 @@ def main(argv: list[str] | None = None) -> int:
     print("Inputs of this day")
     for line in day.inputs:
         print(f"  {line}")
+    if args.serve is not None:
+        serve(day.site, args.site, day.jobs, day.horizon.start, args.time_limit, args.serve)
+        return 0
     return solve_and_tell(day, args.gap, args.time_limit, args.out)
 
 
