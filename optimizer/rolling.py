@@ -30,8 +30,8 @@ from optimizer.verify import Violation, verify
 
 log = logging.getLogger("chergui.optimizer")
 
-START_UP_S = 5.0
-"""Time that a cold child may need to import its libraries, on top of the time limit."""
+START_UP_S = 15.0
+"""Time that a child may need to import its libraries on a cold and busy machine, on top of the time limit."""
 
 GRACE_S = 3.0
 """From the end of the time limit to SIGTERM, and from there to SIGKILL."""
