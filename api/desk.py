@@ -13,7 +13,7 @@ from api.store.jobs import JobStore
 from ingest.ports import Clock
 from models.site import Site
 
-_FIRST_SHARE = 0.4
+_FIRST_SHARE = 0.75
 """Of the time limit, for the solve of a site's first plan: it is waited for, and start-up and drawing take the rest."""
 _log = logs.get("planner")
 

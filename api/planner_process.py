@@ -7,6 +7,7 @@ a short lease, but only while the round keeps its time: a planner that hangs fal
 
 from __future__ import annotations
 
+import importlib
 import signal
 import sys
 import threading
@@ -134,6 +135,8 @@ def main() -> None:
     heart = Heart(sign_of(settings, "planner"), stop)
     threading.Thread(target=heart.beat, name="sign of life", daemon=True).start()
     loop = Loop(desk, plans, site, clock, heart)
+    for heavy in ("api.planner", "api.pages.render"):
+        importlib.import_module(heavy)  # before the clock of the first round runs
     loop.once()
     bundle_charts(settings)  # after the first plan, which people wait for
     loop.run(stop)
