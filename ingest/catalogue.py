@@ -17,7 +17,8 @@ from typing import Literal
 class Metric:
     """One metric. ``tags`` are those that identify a series; the site's name is always one of them.
 
-    ``kind`` "counter" only rises until it is reset; "switch" is 0 or 1, so that its mean is a share.
+    ``kind`` "counter" only rises until it is reset; "switch" is 0 or 1, so that its mean is a share; "code" is a
+    whole number that says what a thing does (an enumeration or a bit mask). Switches and codes are stored as integers.
     """
 
     name: str
@@ -26,7 +27,7 @@ class Metric:
     low: float
     high: float
     about: str
-    kind: Literal["gauge", "counter", "switch"] = "gauge"
+    kind: Literal["gauge", "counter", "switch", "code"] = "gauge"
     usual: tuple[float, float] | None = None
 
 
@@ -47,6 +48,14 @@ def _gpu_switch(field: str, about: str) -> Metric:
     return Metric(f"gpu.{field}", "1", _GPU, 0, 1, about, kind="switch")
 
 
+def _asset(name: str, unit: str, low: float, high: float, about: str) -> Metric:
+    return Metric(name, unit, _ASSET, low, high, about)
+
+
+def _code(name: str, about: str) -> Metric:
+    return Metric(name, "1", _ASSET, 0, 65_535, about, kind="code")
+
+
 _BOARD_W = (20.0, 3_000.0)
 _ALL = (
     _gpu("power_w", "W", 0, 5_000, "drawn now (instantaneous where the driver says so)", _BOARD_W),
@@ -60,15 +69,19 @@ _ALL = (
     _gpu("limit_min_w", "W", 0, 5_000, "least limit that the driver takes", _BOARD_W),
     _gpu("limit_max_w", "W", 0, 5_000, "greatest limit that the driver takes", _BOARD_W),
     _gpu("temperature_c", "degC", -20, 120, "of the GPU die"),
+    _gpu("memory_temperature_c", "degC", -20, 130, "of the GPU's memory"),
+    _gpu("memory_used_mib", "MiB", 0, 2**20, "of the GPU's memory"),
     _gpu("clock_sm_mhz", "MHz", 0, 5_000, "of the streaming multiprocessors"),
     _gpu("clock_memory_mhz", "MHz", 0, 20_000, "of the memory"),
     _gpu("utilization_ratio", "1", 0, 1, "share of the last sample period with a kernel running"),
-    _gpu("throttle_bits", "1", 0, 2**32, "reasons why clocks are low, as the driver's bit mask"),
+    Metric("gpu.throttle_bits", "1", _GPU, 0, 2**32, "reasons why clocks are low, the driver's bit mask", kind="code"),
     _gpu_switch("throttle_power_cap", "slowed by the software power limit"),
     _gpu_switch("throttle_power_brake", "slowed by an external power brake"),
     _gpu_switch("throttle_thermal", "slowed by temperature"),
     _gpu_switch("mig_enabled", "split into instances; power stays that of the whole GPU"),
     _gpu_switch("reachable", "1: answers; 0: the driver lost it"),
+    Metric("node.power_w", "W", ("site", "node"), 0, 50_000, "of a whole node, by its own meter"),
+    Metric("node.inlet_c", "degC", ("site", "node"), -20, 60, "air at the node's inlet"),
     Metric("pool.power_mw", "MW", _POOL, 0, _MAX_MW, "of a GPU pool, hosts included"),
     Metric("site.import_mw", "MW", _SITE, 0, _MAX_MW, "drawn from the grid"),
     Metric("site.export_mw", "MW", _SITE, 0, _MAX_MW, "given to the grid"),
@@ -80,6 +93,44 @@ _ALL = (
     Metric("battery.charge_mw", "MW", _ASSET, 0, _MAX_MW, "into the battery, AC side"),
     Metric("battery.discharge_mw", "MW", _ASSET, 0, _MAX_MW, "out of the battery, AC side"),
     Metric("battery.soc_mwh", "MWh", _ASSET, 0, 50_000, "stored"),
+    _asset("battery.power_mw", "MW", -_MAX_MW, _MAX_MW, "at the battery's own terminals, charging positive"),
+    _asset("battery.soc_ratio", "1", 0, 1, "stored, of what it can hold"),
+    _asset("battery.health_ratio", "1", 0, 1.05, "life left, by the battery's own estimate"),
+    _code("battery.charge_code", "SunSpec 802 ChaSt: 1 off, 2 empty, 3 discharging, 4 charging, 5 full, 6 holding"),
+    _asset("meter.power_mw", "MW", -_MAX_MW, _MAX_MW, "through a meter, import or consumption positive"),
+    Metric("meter.import_mwh", "MWh", _ASSET, 0, 1e9, "counted one way", kind="counter"),
+    Metric("meter.export_mwh", "MWh", _ASSET, 0, 1e9, "counted the other way", kind="counter"),
+    _asset("meter.frequency_hz", "Hz", 40, 70, "of the mains"),
+    _asset("pdu.power_mw", "MW", 0, 10, "through a PDU or a rack's feed"),
+    Metric("pdu.energy_mwh", "MWh", _ASSET, 0, 1e7, "through a PDU", kind="counter"),
+    _asset("chiller.supply_c", "degC", -30, 60, "liquid that leaves the chiller"),
+    _asset("chiller.return_c", "degC", -30, 80, "liquid that comes back to the chiller"),
+    _asset("chiller.setpoint_c", "degC", -30, 60, "wanted at the outlet"),
+    _asset("chiller.ambient_c", "degC", -60, 60, "outdoor air as the chiller measures it"),
+    _asset("chiller.power_mw", "MW", 0, 100, "electric"),
+    _asset("chiller.load_ratio", "1", 0, 1.2, "of its capacity"),
+    _asset("chiller.flow_m3_h", "m3/h", 0, 50_000, "through the chiller"),
+    Metric("chiller.running", "1", _ASSET, 0, 1, "1: compressors may run", kind="switch"),
+    _asset("crah.supply_c", "degC", -10, 60, "air to the hall"),
+    _asset("crah.return_c", "degC", -10, 80, "air from the hall"),
+    _asset("crah.setpoint_c", "degC", -10, 60, "wanted of the supply air"),
+    _asset("crah.relative_humidity_pct", "%", 0, 100, "of the return air"),
+    _asset("crah.fan_ratio", "1", 0, 1, "speed, of the highest"),
+    _asset("crah.power_mw", "MW", 0, 5, "electric"),
+    _asset("cdu.supply_c", "degC", -10, 80, "liquid to the racks"),
+    _asset("cdu.return_c", "degC", -10, 95, "liquid from the racks"),
+    _asset("cdu.primary_supply_c", "degC", -10, 80, "facility water that comes in"),
+    _asset("cdu.primary_return_c", "degC", -10, 95, "facility water that goes back"),
+    _asset("cdu.flow_l_min", "l/min", 0, 100_000, "to the racks"),
+    _asset("cdu.pressure_kpa", "kPa", 0, 5_000, "difference over the racks"),
+    _asset("cdu.heat_mw", "MW", 0, 50, "taken from the racks"),
+    _asset("inverter.power_mw", "MW", -10, 500, "AC, production positive"),
+    _asset("inverter.dc_power_mw", "MW", -10, 500, "from the panels"),
+    Metric("inverter.energy_mwh", "MWh", _ASSET, 0, 1e8, "AC energy since it was built", kind="counter"),
+    _asset("inverter.cabinet_c", "degC", -40, 120, "inside the cabinet"),
+    _code("inverter.state_code", "SunSpec St: 1 off, 2 sleeping, 3 starting, 4 MPPT, 5 throttled, 7 fault, 8 standby"),
+    Metric("source.reachable", "1", ("site", "source", "target"), 0, 1, "1: a target answered", kind="switch"),
+    Metric("source.fetch_s", "s", ("site", "source", "target"), 0, 3_600, "how long the answer took"),
     Metric("plan.import_mw", "MW", _SITE, 0, _MAX_MW, "planned"),
     Metric("plan.export_mw", "MW", _SITE, 0, _MAX_MW, "planned"),
     Metric("plan.pv_used_mw", "MW", _SITE, 0, _MAX_MW, "planned"),
@@ -94,3 +145,14 @@ def unit_of(metric: str) -> str:
     """Unit of a metric; empty where it is none of ours."""
     known = METRICS.get(metric)
     return known.unit if known else ""
+
+
+def as_stored(metric: str, value: float) -> float | int:
+    """``value`` in the type that ``metric`` is kept in: whole numbers for our switches and codes, else a float.
+
+    A fraction where a whole number belongs stays as it is; the store will refuse it by name.
+    """
+    known = METRICS.get(metric)
+    if known is None or known.kind not in ("switch", "code"):
+        return float(value)
+    return int(value) if float(value).is_integer() else float(value)

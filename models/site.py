@@ -37,6 +37,7 @@ from models.jobs import PRIORITIES, Priority
 from models.site_rules import cross_faults
 from models.supply import Battery, Feed, Grid, Solar, Wind
 from models.tariff import Tariff
+from models.telemetry import Telemetry
 
 
 class Phase(Checked):
@@ -226,6 +227,7 @@ class Site(Checked):
     base_load: BaseLoad = BaseLoad()
     wishes: Wishes
     weather: WeatherSource = WeatherSource()
+    telemetry: Telemetry = Telemetry()
     planning: Planning = Planning()
     synthetic: SyntheticJobs = SyntheticJobs()
     gpu_models: tuple[GpuModel, ...] = Field(

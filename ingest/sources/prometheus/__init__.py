@@ -1,0 +1,1 @@
+"""Exporters' pages and Prometheus' HTTP API; see README.md for fields and units."""
