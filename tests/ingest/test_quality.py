@@ -116,7 +116,8 @@ def test_refusals_point_into_the_batch_that_was_handed_in():
 
 
 def test_the_catalogue_is_consistent():
-    suffixes = {"W": "_w", "J": "_j", "MW": "_mw", "MWh": "_mwh", "degC": "_c", "MHz": "_mhz"}
+    suffixes = {"W": "_w", "J": "_j", "MW": "_mw", "MWh": "_mwh", "degC": "_c", "MHz": "_mhz", "MiB": "_mib", "s": "_s"}
+    suffixes |= {"Hz": "_hz", "m3/h": "_m3_h", "l/min": "_l_min", "kPa": "_kpa", "%": "_pct"}
     for name, metric in METRICS.items():
         assert name == metric.name
         assert metric.low < metric.high
