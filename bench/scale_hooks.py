@@ -1,0 +1,103 @@
+"""Where the measuring meets what is measured: first plan, re-plan, re-dispatch, the whole model in HiGHS.
+
+A means that is not built raises :class:`NotBuilt`, and its row says so.
+"""
+
+from __future__ import annotations
+
+import statistics
+import time
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from optimizer.build import build
+from optimizer.dispatch import redispatch
+from optimizer.document import Plan, ReceivedProblem
+from optimizer.problem import Problem, compile_problem
+from optimizer.refusals import horizon_of
+from optimizer.rolling import Progress, plan
+from optimizer.solve import Compiled, Options, quiet_highs
+
+Told = Callable[[Progress], None]
+
+
+class NotBuilt(Exception):
+    """The optimizer has no such means yet; the message says which."""
+
+
+def first_plan(problem: ReceivedProblem, *, gap: float, time_limit_s: float, on_progress: Told) -> tuple[Plan, Any]:
+    """The plan of one run, and what it leaves behind for the next one (None: nothing)."""
+    return plan(problem, gap=gap, time_limit_s=time_limit_s, threads=1, on_progress=on_progress), None
+
+
+def replan(problem: ReceivedProblem, memory: Any, *, gap: float, time_limit_s: float, on_progress: Told) -> Plan:
+    """The plan of a problem one slot later, begun from the memory of the run before it.
+
+    Raises:
+        NotBuilt: that run left no memory.
+    """
+    del problem, gap, time_limit_s, on_progress
+    if memory is None:
+        raise NotBuilt("optimizer.rolling.plan starts anew: it takes no previous plan")
+    raise NotBuilt("the memory of the previous plan is not connected here")
+
+
+def redispatch_cold(problem: ReceivedProblem, found: Plan) -> tuple[float, float, Any]:
+    """Levels and energy for the starts of a plan, from nothing: seconds, cost, and a warm solver to change (or None).
+
+    The seconds leave out reading and checking the document.
+    """
+    compiled = compile_problem(problem)
+    pattern = pattern_of(problem, found, compiled)
+    began = time.perf_counter()
+    redone = redispatch(compiled, pattern, Options(gap=1e-6, time_limit_s=120.0))
+    took = time.perf_counter() - began
+    if redone is None:
+        raise RuntimeError("the plan's own starts have no dispatch")
+    return took, redone.cost, None
+
+
+def redispatch_warm(warm: Any, moved: ReceivedProblem) -> tuple[float, float]:
+    """Seconds and cost of the same starts after PV and wind moved, on the model that is in memory, changed in place.
+
+    Raises:
+        NotBuilt: there is no such model.
+    """
+    del moved
+    if warm is None:
+        raise NotBuilt("re-dispatch builds its model anew each time")
+    raise NotBuilt("the warm model is not connected here")
+
+
+def pattern_of(problem: ReceivedProblem, found: Plan, compiled: Problem) -> dict[str, Any]:
+    """Copies of each entry that are on, per slot, as a plan's runs tell them."""
+    horizon = horizon_of(problem.document)
+    pattern = {e.id: np.zeros(compiled.slots, dtype=np.int64) for e in compiled.entries}
+    for job in found.jobs:
+        for run in job.runs:
+            pattern[job.id][horizon.border(run.start) : horizon.border(run.end)] += run.count
+    return pattern
+
+
+def build_share(problem: ReceivedProblem, gap: float, repeats: int = 3) -> dict[str, float]:
+    """Median seconds of Pyomo's build, its transfer to HiGHS, and HiGHS' own solve of the whole model."""
+    compiled = compile_problem(problem)
+    seconds: dict[str, list[float]] = {"build_s": [], "transfer_s": [], "solve_s": []}
+    for _ in range(repeats):
+        marks = [time.perf_counter()]
+        model, _ = build(compiled, exact=compiled.burning_may_pay, exact_jobs=False)
+        marks.append(time.perf_counter())
+        form = Compiled(model)
+        highs = quiet_highs()
+        highs.setOptionValue("threads", 1)
+        highs.setOptionValue("mip_rel_gap", gap)
+        highs.setOptionValue("time_limit", 120.0)
+        highs.passModel(form.lp)
+        marks.append(time.perf_counter())
+        highs.run()
+        marks.append(time.perf_counter())
+        for name, took in zip(seconds, np.diff(marks), strict=True):
+            seconds[name].append(float(took))
+    return {name: statistics.median(values) for name, values in seconds.items()}
