@@ -2,8 +2,9 @@
 
 Each source has a thread of its own, so that a device that hangs costs that source only. Batches go
 through the intake at once; while the store cannot take them they wait in bounded memory, the oldest
-are dropped first, and how many is counted. This is one of the two places where every exception is
-caught: logged once per kind of trouble, counted always, told by :meth:`Collector.status`.
+are dropped first, and how many is counted. A source that settles (see ports) hears of either. This
+is one of the two places where every exception is caught: logged once per kind of trouble, counted
+always, told by :meth:`Collector.status`.
 """
 
 from __future__ import annotations
@@ -15,10 +16,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from ingest.errors import StoreUnavailable
+from ingest.errors import SourceUnavailable, StoreUnavailable
 from ingest.intake import Intake
 from ingest.points import Point
-from ingest.ports import Clock, Source, TelemetryStore
+from ingest.ports import Clock, Settling, Source, TelemetryStore
 
 _log = logging.getLogger("chergui.ingest.collector")
 _TICK_S = 0.2
@@ -81,7 +82,7 @@ class Collector:
         self._clock = clock
         self._intake = Intake(store, clock)
         self._seats = [_Seat(source, now) for source in sources]
-        self._waiting: deque[Sequence[Point]] = deque()
+        self._waiting: deque[tuple[_Seat, Sequence[Point]]] = deque()
         self._waiting_points = 0
         self._max_waiting = max_waiting
         self._mutex = threading.Lock()
@@ -129,6 +130,9 @@ class Collector:
             batch = seat.source.poll(now)
         except Exception as error:  # see the module
             self._failed(seat, error)
+            if isinstance(error, SourceUnavailable):
+                self._queue(seat, error.points)
+                self.hand_over()
             return
         with self._mutex:
             if seat.failing:
@@ -137,10 +141,32 @@ class Collector:
             seat.points += len(batch)
             if batch:
                 seat.good, seat.good_at = (tuple(batch), now), begun
-                self._waiting.append(batch)
-                self._waiting_points += len(batch)
-                self._shed()
+        self._queue(seat, batch)
         self.hand_over()
+
+    def _queue(self, seat: _Seat, batch: Sequence[Point], *, again: bool = False) -> None:
+        """Let a batch wait for the store, ``again`` at the head; the oldest give way where memory is used up."""
+        if not batch:
+            return
+        with self._mutex:
+            (self._waiting.appendleft if again else self._waiting.append)((seat, batch))
+            self._waiting_points += len(batch)
+            gone = []
+            while self._waiting_points > self._max_waiting and self._waiting:
+                gone.append(self._waiting.popleft())
+                self._waiting_points -= len(gone[-1][1])
+                self.dropped += len(gone[-1][1])
+        for lost, points in gone:
+            _log.warning("dropped %d points that the store did not take in time", len(points))
+            self._settle(lost, points, kept=False)
+
+    def _settle(self, seat: _Seat, batch: Sequence[Point], *, kept: bool) -> None:
+        if not isinstance(seat.source, Settling):
+            return
+        try:
+            seat.source.settle(batch, kept)
+        except Exception as error:  # see the module: a source's trouble stays its own
+            self._failed(seat, error)
 
     def _failed(self, seat: _Seat, error: Exception) -> None:
         told = f"{type(error).__name__}: {error}"
@@ -152,13 +178,6 @@ class Collector:
         if news:
             _log.warning("source %s failed: %s", seat.source.name, told)
 
-    def _shed(self) -> None:
-        while self._waiting_points > self._max_waiting and self._waiting:
-            gone = len(self._waiting.popleft())
-            self._waiting_points -= gone
-            self.dropped += gone
-            _log.warning("dropped %d points that the store did not take in time", gone)
-
     def hand_over(self) -> None:
         """Give the store what waits for it, oldest first; what it cannot take now waits on."""
         with self._handing_over:
@@ -166,20 +185,18 @@ class Collector:
                 with self._mutex:
                     if not self._waiting:
                         return
-                    batch = self._waiting.popleft()
+                    seat, batch = self._waiting.popleft()
                     self._waiting_points -= len(batch)
                 if not self._accept(batch):
+                    self._queue(seat, batch, again=True)
                     return
+                self._settle(seat, batch, kept=True)
 
     def _accept(self, batch: Sequence[Point]) -> bool:
         try:
             refused = self._intake.accept(batch).refused
         except StoreUnavailable as error:
             self._note_store(str(error))
-            with self._mutex:
-                self._waiting.appendleft(batch)
-                self._waiting_points += len(batch)
-                self._shed()
             return False
         except Exception as error:  # a batch that no store will ever take
             self.refused += len(batch)

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
+from ingest.points import Point
 from models.errors import CherguiError
 
 
@@ -29,11 +32,15 @@ class StoreFull(StoreUnavailable):
 
 
 class SourceUnavailable(CherguiError):
-    """A source cannot be read at all now; ``reason`` is for the operator."""
+    """A source cannot be read at all now; ``reason`` is for the operator.
+
+    ``points`` are what is known nevertheless, such as which of its targets are silent.
+    """
 
     code = "SourceUnavailable"
 
-    def __init__(self, source: str, reason: str) -> None:
+    def __init__(self, source: str, reason: str, points: Sequence[Point] = ()) -> None:
         self.source = source
         self.reason = reason
+        self.points = points
         super().__init__(f"the source {source} cannot be read: {reason}")

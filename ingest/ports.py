@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Literal, Protocol
+from typing import TYPE_CHECKING, Literal, Protocol, runtime_checkable
 
 from ingest.points import Point, Tags, Value
 
@@ -36,6 +36,20 @@ class Source(Protocol):
 
     def poll(self, now: datetime) -> Sequence[Point]:
         """One batch of points; may block, and may raise whatever it likes: the collector isolates it."""
+        ...
+
+
+@runtime_checkable
+class Settling(Protocol):
+    """A source that wants to know what became of its batches, because someone waits for its word: a broker that
+    forgets a message once it is acknowledged, a server that can be asked again."""
+
+    def settle(self, batch: Sequence[Point], kept: bool) -> None:
+        """Told once for each batch that was not empty, from another thread than polls perhaps.
+
+        ``kept``: the store has it on the disk (or will never take it, so that a repeat is useless); else it was
+        dropped and may be read again.
+        """
         ...
 
 

@@ -11,7 +11,7 @@ import pytest
 
 from ingest.clock import SystemClock
 from ingest.collector import Collector
-from ingest.errors import StoreFull
+from ingest.errors import SourceUnavailable, StoreFull
 from ingest.points import point, to_ns
 from ingest.stores.memory import MemoryStore
 
@@ -134,6 +134,54 @@ def test_a_batch_that_no_store_takes_is_counted_and_does_not_block_the_next():
     at(clock, 10, collector)
     assert collector.refused == 2
     assert len(store.latest("pool.power_mw", {})) == 1
+
+
+class Told(Steady):
+    def __init__(self, name):
+        super().__init__(name)
+        self.settled = []
+
+    def settle(self, batch, kept):
+        self.settled.append((dict(batch[0].fields)["power_mw"], kept))
+
+
+def test_a_source_hears_what_became_of_each_batch():
+    clock, source, store = HandClock(), Told("a"), Fussy()
+    collector = Collector([source, Steady("b")], store, clock, max_waiting=5)
+    store.full = True
+    for k in range(3):
+        at(clock, 10 * k, collector)
+    assert source.settled == [(1.0, False)], "dropped to make room"
+    store.full = False
+    collector.hand_over()
+    at(clock, 30, collector)
+    assert source.settled == [(1.0, False), (2.0, True), (3.0, True), (4.0, True)]
+
+
+def test_a_batch_that_no_store_takes_is_settled_too_and_a_source_that_fails_at_it_harms_no_other():
+    clock, source, other = HandClock(), Told("a"), Steady("b")
+    source.poll = lambda now: [point("pool\n", {}, {"power_mw": 1.0}, to_ns(now))]
+    collector = Collector([source, other], MemoryStore(), clock)
+    at(clock, 0, collector)
+    assert source.settled == [(1.0, True)]
+    source.settle = lambda batch, kept: 1 / 0
+    at(clock, 10, collector)
+    assert collector.status()[0].last_error.startswith("ZeroDivisionError")
+    assert collector.status()[1].points == 2
+
+
+def test_what_a_failing_source_knows_nevertheless_is_kept():
+    clock, source, store = HandClock(), Steady("a"), MemoryStore()
+
+    def silent(now):
+        known = [point("source", {"target": "n1"}, {"reachable": 0}, to_ns(now))]
+        raise SourceUnavailable("a", "nobody answers", known)
+
+    source.poll = silent
+    collector = Collector([source], store, clock)
+    at(clock, 0, collector)
+    assert [sample.value for sample in store.latest("source.reachable", {})] == [0]
+    assert (collector.status()[0].failing, collector.status()[0].points) == (1, 0)
 
 
 def test_what_is_odd_is_flagged_on_its_way():
