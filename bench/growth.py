@@ -47,15 +47,15 @@ def growth_points(results: Iterable[Mapping[str, Any]], series: Mapping[str, Rea
 
 def chart(series: Mapping[str, Points]) -> dict[str, Any]:
     """Vega-Lite specification: a point a run, a line a fit, both axes logarithmic."""
-    runs = [{"what": what, "jobs": n, "seconds": s} for what, points in series.items() for n, s in points]
-    lines, names = [], {}
+    runs: list[dict[str, Any]] = []
+    lines: list[dict[str, Any]] = []
     for what, points in series.items():
         line = fit(points)
-        names[what] = what if line is None else f"{what}: jobs^{line.exponent:.2f}"
+        name = what if line is None else f"{what} (seconds ~ jobs^{line.exponent:.2f})"
+        runs += [{"what": name, "jobs": n, "seconds": s} for n, s in points]
         if line is not None:
-            sizes = [n for n, _ in points]
-            lines += [{"what": names[what], "jobs": n, "seconds": line.at(n)} for n in (min(sizes), max(sizes))]
-    runs = [{**run, "what": names[run["what"]]} for run in runs]
+            ends = (min(points)[0], max(points)[0])
+            lines += [{"what": name, "jobs": n, "seconds": line.at(n)} for n in ends]
     sizes = sorted({run["jobs"] for run in runs})
     x = {"field": "jobs", "type": "quantitative", "title": "jobs", "scale": {"type": "log"}}
     y = {"field": "seconds", "type": "quantitative", "title": "seconds, one core", "scale": {"type": "log"}}
@@ -63,7 +63,10 @@ def chart(series: Mapping[str, Points]) -> dict[str, Any]:
         "field": "what",
         "type": "nominal",
         "title": None,
-        "scale": {"domain": list(names.values()), "range": [frame.BLUE, frame.RED, frame.GREEN, frame.ORANGE]},
+        "scale": {
+            "domain": sorted({run["what"] for run in runs}),
+            "range": [frame.BLUE, frame.RED, frame.GREEN, frame.ORANGE],
+        },
         "legend": {"orient": "top", "labelLimit": 400},
     }
     return {
@@ -72,7 +75,11 @@ def chart(series: Mapping[str, Points]) -> dict[str, Any]:
         "width": 560,
         "height": 320,
         "background": "white",
-        "config": {"font": frame.FONT, "view": {"stroke": None}, "axis": {"gridColor": frame.FAINT}},
+        "config": {
+            "font": frame.FONT,
+            "view": {"stroke": None},
+            "axis": {"gridColor": frame.FAINT, "titleFontWeight": "normal"},
+        },
         "encoding": {
             "x": {**x, "axis": {"values": sizes, "format": ","}},
             "y": {**y, "axis": {"format": "~r", "tickCount": 4}},

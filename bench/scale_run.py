@@ -59,8 +59,8 @@ def main() -> int:
 
 def _plan(asked: Json) -> Json:
     trace = Trace()
-    problem = check_problem(asked["document"])
     try:
+        problem = check_problem(asked["document"])
         found, memory = scale_hooks.first_plan(
             problem, gap=asked["gap"], time_limit_s=asked["limit_s"], on_progress=trace
         )
