@@ -181,7 +181,7 @@ def test_unseen_constants_are_the_seed_s_own() -> None:
 
 @needs_peers
 def test_a_case_is_measured_in_a_process_of_its_own_and_refereed() -> None:
-    limits = {"limit_s": 2.0, "gap": 0.2, "replan_s": 2.0, "redispatch": True, "core": None}
+    limits = {"limit_s": 1.0, "gap": 0.2, "replan_s": 1.0, "redispatch": True, "core": None}
     case = {"key": "8", "kind": "plan", "jobs": 8, "seed": 3, "document": site_day(8, 3, unseen(3)), **limits}
     told = scale.run(case)
     assert "error" not in told
