@@ -21,12 +21,21 @@ influxdb() { # InfluxDB 1.6.7: the telemetry backend, written and read for real
   quiet_apt influxdb
 }
 
+prometheus() { # Prometheus and node_exporter: scraped, and asked over the HTTP API
+  command -v prometheus >/dev/null && command -v prometheus-node-exporter >/dev/null && return 0
+  quiet_apt prometheus prometheus-node-exporter
+}
+
+mosquitto() { # an MQTT broker
+  [ -x /usr/sbin/mosquitto ] || command -v mosquitto >/dev/null || quiet_apt mosquitto
+}
+
 chromium() { # a real browser for the operator's page; the system's, Playwright downloads nothing
   [ -x /usr/bin/chromium ] || [ -x /usr/bin/chromium-browser ] || quiet_apt chromium
 }
 
 missing=0
-for peer in ${PEERS:-influxdb chromium}; do
+for peer in ${PEERS:-influxdb prometheus mosquitto chromium}; do
   if "$peer"; then
     echo "peers: $peer is here"
   else

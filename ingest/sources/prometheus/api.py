@@ -146,9 +146,9 @@ class PrometheusSource:
         text = json.dumps(series["metric"], sort_keys=True)
         for place in self._map.places(number, text, (number,), json.loads):
             for second, value in series.get("values", ()):  # native histograms have none
-                time_ns = round(second * 1000) * 1_000_000
+                time_ns, number_told = round(second * 1000) * 1_000_000, float(value)
                 if time_ns > after:  # older servers give the sample on the left border too
-                    yield place, float(value), time_ns
+                    yield place, number_told, time_ns
 
     def _asked(self, path: str, form: Mapping[str, str]) -> Mapping[str, Any]:
         """``data`` of an answer that is a matrix."""
