@@ -41,6 +41,7 @@ from bench.scale_cases import (
     SIMPLE_SIZES,
     Case,
 )
+from bench.scale_peers import peer_rows
 from bench.scale_sites import Missing, simple_day, site_day, unseen
 from bench.scale_table import faults, first_plan_s, markdown, reached_s, rows_of
 
@@ -64,7 +65,11 @@ def main(argv: Sequence[str] | None = None) -> int:
             return 2
     if args.out is not None:
         args.out.write_text(json.dumps(document, indent=1) + "\n", encoding="utf-8")
-    print(markdown(rows_of(QUICK if document["quick"] else CASES, document["results"])))
+    rows = rows_of(QUICK if document["quick"] else CASES, document["results"])
+    if args.peers is not None or any(result["key"].startswith("simple") for result in document["results"]):
+        report = None if args.peers is None else json.loads(args.peers.read_text(encoding="utf-8"))
+        rows += peer_rows(report)
+    print(markdown(rows))
     print(conditions(document))
     if args.growth is not None:
         args.growth.parent.mkdir(parents=True, exist_ok=True)
@@ -92,6 +97,7 @@ def _arguments(argv: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--no-pin", action="store_true", help="do not hold a case to one core")
     parser.add_argument("--out", type=Path, help="write all results as JSON")
     parser.add_argument("--from", dest="stored", type=Path, help="measure nothing: print an earlier --out again")
+    parser.add_argument("--peers", type=Path, help="report of python -m bench.peers --out, whose goals join the table")
     parser.add_argument(
         "--growth", type=Path, nargs="?", const=FIGURE, help="draw the growth chart (default: docs/figures/growth.svg)"
     )

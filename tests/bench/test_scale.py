@@ -16,6 +16,7 @@ from bench import scale, scale_sites
 from bench.growth import chart, draw, fit, growth_points
 from bench.half_gigawatt import make
 from bench.scale_cases import CASES, QUICK
+from bench.scale_peers import peer_rows
 from bench.scale_run import moved_supply
 from bench.scale_sites import simple_day, site_day, unseen
 from bench.scale_table import bound_is_honest, faults, first_plan_s, gap_at, markdown, reached_s, rows_of
@@ -232,6 +233,19 @@ def test_an_earlier_run_is_printed_again_with_its_chart(tmp_path: Path, capsys: 
     stored.write_text(json.dumps(document))
     assert scale.main(["--from", str(stored)]) == 1
     assert "slot 3 breaks" in capsys.readouterr().err
+
+
+def test_goals_beside_the_peers_join_the_table() -> None:
+    cost = "cost to best known, at most +0.1 %"
+    met = {"instance": "tight_n020_s1", "what": cost, "figure": "+0.000 %", "met": True}
+    other = {"instance": "tight_n100_s1", "what": cost, "figure": "+0.200 %", "met": False}
+    unknown = {**met, "what": "violations, none", "figure": "not measured", "met": None}
+    assert [str(row) for row in peer_rows({"goals": [met, unknown, other]})] == [
+        "| beside the peers (tight_n020_s1, tight_n100_s1): cost to best known | at most +0.1 % "
+        "| +0.000 % / +0.200 % | no |",
+        "| beside the peers (tight_n020_s1): violations | none | not measured | – |",
+    ]
+    assert "not measured here" in peer_rows(None)[0].measured
 
 
 def test_without_the_generator_the_command_says_what_is_missing(
