@@ -59,6 +59,11 @@ def problem(
     return JSONResponse(body, status, dict(headers or {}) | {"Cache-Control": "no-store"}, PROBLEM)
 
 
+def influx_words(request: Request, detail: str) -> dict[str, Any]:
+    """What clients of InfluxDB look for in an error beside ``code``: its text as ``message``. Only on their paths."""
+    return {"message": detail} if request.url.path.startswith("/api/v2/") else {}
+
+
 def fault_rows(faults: Sequence[Fault]) -> list[dict[str, str]]:
     """Faults as a problem document lists them."""
     return [{"pointer": f.pointer, "code": f.code, "message": f.message} for f in faults]
@@ -68,8 +73,9 @@ def install(app: FastAPI) -> None:
     """Let every error of ``app`` leave as a problem document."""
 
     @app.exception_handler(Refused)
-    async def _refused(_: Request, error: Refused) -> JSONResponse:
-        return problem(error.status, error.code, str(error), headers=error.headers)
+    async def _refused(request: Request, error: Refused) -> JSONResponse:
+        words = influx_words(request, str(error))
+        return problem(error.status, error.code, str(error), headers=error.headers, **words)
 
     @app.exception_handler(InvalidInput)
     async def _invalid(_: Request, error: InvalidInput) -> JSONResponse:
@@ -78,12 +84,13 @@ def install(app: FastAPI) -> None:
         return problem(422, error.code, detail, errors=fault_rows(error.faults[:1000]))
 
     @app.exception_handler(RequestValidationError)
-    async def _parameters(_: Request, error: RequestValidationError) -> JSONResponse:
+    async def _parameters(request: Request, error: RequestValidationError) -> JSONResponse:
         rows = [
             {"pointer": pointer(*item["loc"]), "code": item["type"], "message": str(item["msg"])}
             for item in error.errors()
         ]
-        return problem(422, "InvalidInput", "the request's parameters were refused", errors=rows)
+        words = influx_words(request, "; ".join(f"{row['pointer']}: {row['message']}" for row in rows))
+        return problem(422, "InvalidInput", "the request's parameters were refused", errors=rows, **words)
 
     @app.exception_handler(NotFound)
     async def _missing(_: Request, error: NotFound) -> JSONResponse:
@@ -95,10 +102,11 @@ def install(app: FastAPI) -> None:
 
     @app.exception_handler(StoreUnavailable)
     @app.exception_handler(StateUnavailable)
-    async def _store(_: Request, error: StoreUnavailable | StateUnavailable) -> JSONResponse:
+    async def _store(request: Request, error: StoreUnavailable | StateUnavailable) -> JSONResponse:
         _log.error("store_unavailable", code=error.code, reason=error.reason)
         wait = "60" if isinstance(error, StoreFull) else "2"
-        return problem(503, error.code, f"the store cannot be used now: {error.reason}", headers={"Retry-After": wait})
+        told = f"the store cannot be used now: {error.reason}"
+        return problem(503, error.code, told, headers={"Retry-After": wait}, **influx_words(request, told))
 
     @app.exception_handler(HTTPException)
     async def _http(request: Request, error: HTTPException) -> JSONResponse:

@@ -220,6 +220,34 @@ class ErrorRow(BaseModel):
     message: str
 
 
+class TelemetryPoint(BaseModel):
+    """Fields of one thing at one instant."""
+
+    measurement: str = Field(description="such as `gpu`")
+    tags: dict[str, str] = {}
+    fields: dict[str, float | bool | str]
+    units: dict[str, str] = Field({}, description="unit that a field comes in, where it is not the one that we keep")
+    time: str | None = Field(None, description="RFC 3339 with an offset; none: time of arrival")
+
+
+class TelemetrySeries(BaseModel):
+    """Values of one metric at even steps; null: none."""
+
+    metric: str = Field(description="`measurement.field`, such as `site.pv_mw`")
+    tags: dict[str, str] = {}
+    unit: str = Field("", description="unit that the values come in, where it is not the one that we keep")
+    start: str = Field(description="RFC 3339 with an offset: start of the first step")
+    step_s: float
+    values: list[float | None]
+
+
+class TelemetryBatch(BaseModel):
+    """What was measured; at most 50,000 points."""
+
+    points: list[TelemetryPoint] = []
+    series: list[TelemetrySeries] = []
+
+
 class ProblemDetails(BaseModel):
     """RFC 9457; `code` is stable."""
 
@@ -236,6 +264,7 @@ INCOMING: dict[str, type[BaseModel]] = {
     "Problem": Problem,
     "TrainingJob": TrainingJob,
     "ModeChange": ModeChange,
+    "TelemetryBatch": TelemetryBatch,
     "ProblemDetails": ProblemDetails,
 }
 """Types that no route names, because their bodies are read by the strict reader."""

@@ -34,6 +34,28 @@ def healthz(doors: Through) -> Response:
     return _report(*recency(doors), "degraded")
 
 
+@router.get("/ping", status_code=204, response_model=None)
+async def ping() -> Response:
+    """As InfluxDB's clients ask whether anyone is there."""
+    here = f"chergui {version('chergui')}"
+    return Response(status_code=204, headers={"X-Influxdb-Version": here, "X-Influxdb-Build": "chergui"})
+
+
+@router.get("/health", response_model=None)
+def health(doors: Through) -> Response:
+    """As InfluxDB's clients ask whether writing makes sense; 503 with `fail` where not."""
+    ok, checks = readiness(doors)
+    told = {
+        "name": "chergui",
+        "status": "pass" if ok else "fail",
+        "message": "ready for writes" if ok else "not ready; see /readyz",
+        "checks": [{"name": name, "status": "pass" if one["ok"] else "fail"} for name, one in checks.items()],
+        "version": version("chergui"),
+        "commit": "",
+    }
+    return JSONResponse(told, 200 if ok else 503, headers={"Cache-Control": "no-store"})
+
+
 @router.get("/metrics", response_model=None, dependencies=[Depends(page_reader)])
 def metrics(doors: Through) -> Response:
     """Prometheus text format."""
