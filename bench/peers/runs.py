@@ -6,6 +6,7 @@ import contextlib
 import json
 import math
 import os
+import resource
 import signal
 import subprocess
 import time
@@ -30,9 +31,13 @@ class Failed(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """What one run said and how long its process took. Costs in the instance's currency, seconds."""
+    """What one run said and how long its process took. Costs in the instance's currency, seconds.
+
+    ``cpu_s`` is what the process and its children computed: on a busy machine it moves less than ``whole_s``.
+    """
 
     whole_s: float
+    cpu_s: float
     build_s: float
     solve_s: float
     cost: float
@@ -43,7 +48,7 @@ class Run:
     said: dict[str, Any]
 
 
-def parse(output: str, whole_s: float) -> Run:
+def parse(output: str, whole_s: float, cpu_s: float) -> Run:
     """The run that a script's standard output tells of.
 
     The cost is the checker's, never the solver's own.
@@ -66,7 +71,9 @@ def parse(output: str, whole_s: float) -> Run:
     if not isinstance(bound, int | float) or not math.isfinite(bound):
         bound = None
     breaches = tuple(str(text) for text in said.get("violations", ()))
-    return Run(whole_s, build_s, solve_s, float(cost), bound, breaches, int(count), str(said.get("status")), said)
+    return Run(
+        whole_s, cpu_s, build_s, solve_s, float(cost), bound, breaches, int(count), str(said.get("status")), said
+    )
 
 
 def run(
@@ -100,7 +107,7 @@ def run(
     command = [str(python), str(script), str(instance)]
     command += ["--gap", str(gap), "--limit", str(limit_s), "--threads", "1", *more]
     environment = {k: v for k, v in os.environ.items() if k not in _OURS_ALONE} | _ONE_THREAD | dict(setting)
-    began = time.perf_counter()
+    began, computed = time.perf_counter(), _computed_s()
     process = subprocess.Popen(
         command,
         stdout=subprocess.PIPE,
@@ -119,8 +126,14 @@ def run(
         with contextlib.suppress(ProcessLookupError):
             os.killpg(process.pid, signal.SIGKILL)
         process.wait()
-    whole_s = time.perf_counter() - began
+    whole_s, cpu_s = time.perf_counter() - began, _computed_s() - computed
     if process.returncode:
         last = [line.strip() for line in words.splitlines() if line.strip()][-1:]
         raise Failed(f"exit {process.returncode}: {last[0][:200] if last else 'it said nothing'}")
-    return parse(output, whole_s)
+    return parse(output, whole_s, cpu_s)
+
+
+def _computed_s() -> float:
+    """Seconds that ended children and theirs have computed; one runs at a time, so a difference is one run's."""
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime

@@ -31,7 +31,7 @@ class Row:
         return max(self.runs, key=lambda run: run.cost, default=None)
 
     def median(self, what: str) -> float | None:
-        """Median seconds: ``whole_s``, ``build_s``, ``solve_s``, or ``both_s`` for build and solve together."""
+        """Median of ``whole_s``, ``cpu_s``, ``build_s``, ``solve_s``, or ``both_s`` (build and solve), in seconds."""
         if not self.runs:
             return None
         return statistics.median(r.build_s + r.solve_s if what == "both_s" else getattr(r, what) for r in self.runs)
@@ -82,11 +82,13 @@ def record(row: Row, rows: Sequence[Row], references: Mapping[str, Mapping[str, 
         "status": None if run is None else run.status,
         "runs": len(row.runs),
         "whole_s": row.median("whole_s"),
+        "cpu_s": row.median("cpu_s"),
         "build_s": row.median("build_s"),
         "solve_s": row.median("solve_s"),
         "build_and_solve_s": row.median("both_s"),
         "build_and_solve_to_highspy": ratio(row, rows, YARDSTICK, "both_s"),
         "whole_to_highspy": ratio(row, rows, YARDSTICK, "whole_s"),
+        "cpu_to_highspy": ratio(row, rows, YARDSTICK, "cpu_s"),
         "every_whole_s": [round(r.whole_s, 3) for r in row.runs],
         "cause": row.cause,
     }
@@ -98,7 +100,19 @@ def table(instance: str, rows: Sequence[Row], references: Mapping[str, Mapping[s
     shown = Table(title=instance, title_justify="left", caption_justify="left")
     if not tight:
         shown.caption = f"costs are compared on the {QUALITY_FAMILY} family only"
-    for name in ("peer", "cost", "to best", "bound", "broken", "whole s", "build s", "solve s", "b+s ×", "whole ×"):
+    for name in (
+        "peer",
+        "cost",
+        "to best",
+        "bound",
+        "broken",
+        "whole s",
+        "cpu s",
+        "build s",
+        "solve s",
+        "b+s ×",
+        "whole ×",
+    ):
         shown.add_column(name, justify="left" if name == "peer" else "right", no_wrap=True)
     for row in (r for r in rows if r.instance == instance):
         name = f"[bold]{row.peer.name}[/]" if row.peer.name == OURS else row.peer.name
@@ -113,7 +127,7 @@ def table(instance: str, rows: Sequence[Row], references: Mapping[str, Mapping[s
             "" if above is None else f"{above:+.3f} %",
             "" if run.bound is None else f"{run.bound:,.2f}",
             str(run.violation_count),
-            *(f"{row.median(what) or 0.0:.2f}" for what in ("whole_s", "build_s", "solve_s")),
+            *(f"{row.median(what) or 0.0:.2f}" for what in ("whole_s", "cpu_s", "build_s", "solve_s")),
             *(_times(ratio(row, rows, YARDSTICK, what)) for what in ("both_s", "whole_s")),
         )
         if row.cause is not None:

@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 from typing import Any
@@ -38,7 +39,7 @@ def result(**change: Any) -> str:
 
 
 def a_run(cost: float = 10.0, whole_s: float = 4.0, both_s: float = 2.0) -> Run:
-    return Run(whole_s, both_s / 4, both_s * 3 / 4, cost, None, (), 0, "ok", {})
+    return Run(whole_s, whole_s, both_s / 4, both_s * 3 / 4, cost, None, (), 0, "ok", {})
 
 
 class TestPins:
@@ -125,16 +126,17 @@ class TestEnvironments:
 
 class TestParse:
     def test_the_last_result_line_counts_and_the_cost_is_the_checkers(self) -> None:
-        found = parse(result(checked_cost=1.0) + result(objective=-99.0), 7.0)
-        assert (found.cost, found.bound, found.whole_s, found.build_s, found.solve_s) == (10.0, 9.5, 7.0, 0.5, 1.5)
+        found = parse(result(checked_cost=1.0) + result(objective=-99.0), 7.0, 6.0)
+        assert (found.cost, found.bound, found.whole_s, found.cpu_s) == (10.0, 9.5, 7.0, 6.0)
+        assert (found.build_s, found.solve_s) == (0.5, 1.5)
 
     def test_violations_are_kept(self) -> None:
-        found = parse(result(violations=["import limit at 3"], n_violations=21), 1.0)
+        found = parse(result(violations=["import limit at 3"], n_violations=21), 1.0, 1.0)
         assert (found.violations, found.violation_count) == (("import limit at 3",), 21)
 
     @pytest.mark.parametrize("bound", [None, float("nan"), float("-inf")])
     def test_what_is_no_bound_is_none(self, bound: float | None) -> None:
-        assert parse(result(bound=bound), 1.0).bound is None
+        assert parse(result(bound=bound), 1.0, 1.0).bound is None
 
     @pytest.mark.parametrize(
         ("output", "says"),
@@ -149,7 +151,7 @@ class TestParse:
     )
     def test_a_useless_run_says_why(self, output: str, says: str) -> None:
         with pytest.raises(Failed, match=says):
-            parse(output, 1.0)
+            parse(output, 1.0, 1.0)
 
 
 def script(tmp_path: Path, text: str) -> Path:
@@ -175,6 +177,7 @@ class TestRun:
         found = self.go(file, core=core, more=("--variant", "v"))
         assert found.cost == 10.0
         assert 0.3 <= found.whole_s < 20.0
+        assert 0.0 < found.cpu_s < found.whole_s
 
     def test_one_that_breaks_is_named_by_its_last_words(self, tmp_path: Path) -> None:
         with pytest.raises(Failed, match="exit 1: ModuleNotFoundError: No module named 'absent_peer'"):
@@ -254,6 +257,14 @@ class TestTable:
         timed(3)
         assert calls == [3, 2, 1, 0]
         assert 0.05 <= watch.seconds["build"] <= time.perf_counter() - began
+
+    def test_what_another_thread_does_meanwhile_is_not_counted_twice(self) -> None:
+        watch = Watch()
+        timed = watch.timed("build", lambda: time.sleep(0.02))
+        other = threading.Thread(target=timed)
+        other.start()
+        other.join()
+        assert watch.seconds == {}
 
 
 class TestCommand:
