@@ -21,6 +21,7 @@ from models.site import GpuPool, Site
 Values = NDArray[np.float64]
 Whole = NDArray[np.int_]
 _SMALL = 0.05
+_FITS = 6
 _TENANTS = ("atlas", "argan", "sirocco", "tifinagh")
 _PRIORITIES: tuple[Priority, ...] = ("low", "normal", "high")
 _SLACK = {"low": (2.0, 5.0), "normal": (1.7, 3.5), "high": (1.5, 2.5)}
@@ -47,7 +48,8 @@ def _pool_jobs(site: Site, pool: GpuPool, day: date, count: int, rng: np.random.
     run = np.clip(rng.lognormal(np.log(site.synthetic.median_run_h), 0.6, count), 0.5, 14.0)
     wanted = site.synthetic.utilisation * pool.gpus * hours
     gangs = _gangs(pool, run, wanted, rng)
-    run = np.clip(run * wanted / float(gangs @ run), 0.5, 14.0)
+    for _ in range(_FITS):  # what the clip takes from one job, the others make up for
+        run = np.clip(run * wanted / float(gangs @ run), 0.5, 14.0)
     offset = _arrivals_h(count, hours, rng)
     jobs = []
     for j in range(count):
