@@ -1,6 +1,7 @@
 """Ours beside the peers, on the same instances in the same run; by hand, since it installs every peer.
 
     python -m bench.peers [--repeats 7] [--sizes 20,100,500] [--families tight,day] [--out FILE.json]
+    python -m bench.peers --from FILE.json
 
 Each peer of ``pins.toml`` gets a virtual environment of its own in the user's cache folder. Scripts,
 instances, checker and best known costs are read in ``../shared/peers``. Every run is a process of its
@@ -28,6 +29,7 @@ from rich.console import Console
 
 from bench.peers import shared
 from bench.peers.environments import NotInstalled, cache_folder, installed, python_of
+from bench.peers.markdown import markdown
 from bench.peers.pins import OURS, BadPins, Peer, chosen, read_peers
 from bench.peers.runs import Failed, Run, run
 from bench.peers.table import Row, build_share, goals, goals_table, record, split_table, table
@@ -46,12 +48,16 @@ def parser() -> argparse.ArgumentParser:
     made.add_argument("--limit", type=float, default=60.0, help="seconds for each solver (default: 60)")
     made.add_argument("--core", type=int, help="the core that all run on (default: the last one)")
     made.add_argument("--out", type=Path, help="JSON file of all figures")
+    made.add_argument("--from", dest="stored", type=Path, help="run nothing: print an earlier --out in Markdown")
     return made
 
 
 def main(argv: list[str] | None = None) -> int:
     """Install, run, compare."""
     args = parser().parse_args(argv)
+    if args.stored is not None:
+        print(markdown(json.loads(args.stored.read_text(encoding="utf-8"))))
+        return 0
     console, notes = Console(width=150), Console(stderr=True)
     cores = sorted(os.sched_getaffinity(0))
     try:

@@ -223,6 +223,34 @@ class TestTable:
         cells = [list(column.cells)[3] for column in table("tight_x", rows, REFERENCES).columns]
         assert cells[:2] == ["emhass", "none: not installed: no such version"]
 
+    def test_a_report_prints_as_tables_with_what_failed_and_what_was_missed(
+        self, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        rows = self.rows()
+        split = {"import": 9.0, "build": 0.3, "transfer": 0.2, "highs": 1.5, "rest": 7.0, "build_share": 0.25}
+        report = {
+            "begun": "2026-11-25T11:00:00+00:00",
+            "machine": {"cores": 2, "processor": "m", "python": "3", "load_before": [1.5], "load_after": [2.0]},
+            "asked": {"gap": 0.001, "limit_s": 60.0, "repeats": 3},
+            "rows": [record(row, rows, REFERENCES) for row in rows],
+            "ours_inside": {"tight_x": split},
+            "goals": [
+                {"instance": "tight_x", "what": "fast", "figure": "3 ×", "met": False},
+                {"instance": "tight_x", "what": "true", "figure": "0", "met": True},
+            ],
+        }
+        file = tmp_path / "report.json"
+        file.write_text(json.dumps(report))
+        assert main(["--from", str(file)]) == 0
+        said = capsys.readouterr().out
+        assert "| chergui | -199.80 | +0.100 % | 0 | 4.00 | 4.00 | 0.50 | 1.50 | 2.0 | 2.0 |" in said
+        assert "| emhass | none: not installed: no such version |" in said
+        assert "| tight_x | 9.00 | 0.30 | 0.20 | 1.50 | 7.00 | 25% |" in said
+        assert "| fast | 3 ×, **not met** |\n| true | 0 |" in said
+        assert "one of 2 m cores, load 1.5 before and 2 after" in said
+        widths = [line.count("|") for line in said.split("**tight_x**")[1].split("| ours inside")[0].splitlines()]
+        assert set(widths) == {0, 11}
+
     def test_goals_tell_met_from_missed_from_not_measured(self) -> None:
         found = {goal.what: goal.met for goal in goals(self.rows(), REFERENCES)}
         assert found["violations, none"] is True
