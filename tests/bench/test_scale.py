@@ -80,8 +80,11 @@ def test_a_run_without_a_plan_reaches_nothing() -> None:
     del failed["solver_mb"]
     told = lines([failed])
     assert told["2,000 jobs: first refereed plan"] == ("≤ 8 s", "none", False)
-    assert told["2,000 jobs: proven gap at 60 s"] == ("≤ 0.2 %", "none", False)
+    assert told["2,000 jobs: proven gap at 60 s"] == ("≤ 0.2 %", "no plan", False)
     assert told["2,000 jobs: peak memory"] == ("≤ 2 GB", "none", False)
+    unproven = lines([result("2000", trace=[[30.0, 5.0, None, None]])])
+    assert unproven["2,000 jobs: proven gap at 25 s"][1:] == ("no plan", False)
+    assert unproven["2,000 jobs: proven gap at 60 s"][1:] == ("no bound", False)
     assert told["2,000 jobs, re-dispatch with starts fixed: warm"][2] is False
 
 
@@ -117,7 +120,11 @@ def test_simple_days_are_held_against_the_best_known_cost() -> None:
     assert lines([day])[what] == ("within 0.1 %", "+0.080 %, whole process 3.0 s", True)
     assert lines([{**day, "objective": -249.7}])[what][2] is False
     build = {"key": "build", "seed": 1, "jobs": 500, "build_s": 0.2, "transfer_s": 0.1, "solve_s": 0.7}
-    assert lines([build])["simple day, 500 jobs: Pyomo build + transfer of build + solve"][2] is False
+    what = "simple day, 500 jobs: Pyomo build + transfer of build + solve"
+    assert lines([{**build, "closed": True}])[what][1:] == ("30 % (0.20 + 0.10 s, HiGHS 0.70 s)", False)
+    assert lines([{**build, "closed": True, "solve_s": 0.9}])[what][2] is True
+    # a solve that was cut at its limit would flatter the share
+    assert lines([{**build, "closed": False, "solve_s": 60.0}])[what][2] is False
 
 
 @given(st.floats(0.2, 2.5), st.floats(1e-3, 10))
