@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 import numpy as np
 import pyomo.environ as pyo
 
+from optimizer.beside import beside
 from optimizer.build import build
 from optimizer.diagnose import diagnose
 from optimizer.dispatch import redispatch
@@ -18,6 +19,9 @@ from optimizer.solve import Compiled, Options, Outcome, solve
 MOST_COLUMNS = 60_000
 MOST_LEVEL_COLUMNS = 5_000
 """Free levels are what chokes a general MILP: a hundred such jobs have no plan after a minute."""
+
+BETTER = 1e-6
+"""Relative saving from which a solution inside HiGHS is worth a plan of its own before HiGHS ends."""
 
 
 def suits_milp(problem: Problem) -> bool:
@@ -57,14 +61,27 @@ def _solve(
     start = None
     if best.pattern is not None:
         start = {id(v): float(best.pattern[i][t]) for (i, t), v in model.jobs.on.items()}
+    best_known = None if best.plan is None else best.plan.objective
 
-    def incumbent(objective: float, bound: float, values: Floats, compiled: Compiled) -> None:
-        del objective, values, compiled
-        if np.isfinite(bound):
-            tell(Find(bound=float(bound)))
+    def planned(solution: Outcome) -> None:
+        """Beside HiGHS: the solution as a plan, told at once, so that it outlives this process."""
+        pattern = pattern_of(problem, model, solution)
+        redone = redispatch(problem, pattern, Options(gap=request.gap, time_limit_s=max(2.0, clock.left)))
+        if redone is not None and best.offer(redone, pattern, "INCUMBENT"):
+            best.prove(solution.bound)
+            tell(best.find())
 
     options = Options(request.gap, max(0.2, clock.left * 0.95 - 0.2), request.threads)
-    return solve(model, options, start=start, on_incumbent=incumbent), model
+    with beside(planned) as plan_beside:
+
+        def incumbent(objective: float, bound: float, values: Floats, compiled: Compiled) -> None:
+            proven = float(bound) if np.isfinite(bound) else None
+            if proven is not None:
+                tell(Find(bound=proven))
+            if best_known is None or objective < best_known - BETTER * max(1.0, abs(best_known)):
+                plan_beside(Outcome("feasible", objective, proven, values, compiled))
+
+        return solve(model, options, start=start, on_incumbent=incumbent), model
 
 
 def pattern_of(problem: Problem, model: pyo.ConcreteModel, outcome: Outcome) -> dict[str, Ints]:

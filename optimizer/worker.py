@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import os
 import sys
+import threading
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -25,7 +26,8 @@ from optimizer.refusals import check_problem
 def work(problem: Problem, request: Request, tell: Callable[[Find], None] = lambda _: None) -> Iterator[Find]:
     """Finds in the order in which they come; the last plan with the best bound is the answer.
 
-    ``tell`` is called at once for what is found inside the solver, where a generator cannot yield.
+    ``tell`` is called at once for what is found inside the solver, where a generator cannot yield; it may be called
+    from two threads.
     """
     clock = Clock(request.time_limit_s)
     impossible = conflicts(problem)
@@ -49,10 +51,14 @@ def main() -> None:
     asked: dict[str, Any] = json.load(sys.stdin)
     received = check_problem(asked["problem"])
 
+    one_at_a_time = threading.Lock()
+
     def tell(find: Find) -> None:
         plan = None if find.plan is None else dump_plan(find.plan)
-        channel.write(json.dumps({"plan": plan, "bound": find.bound}) + "\n")
-        channel.flush()
+        line = json.dumps({"plan": plan, "bound": find.bound}) + "\n"
+        with one_at_a_time:
+            channel.write(line)
+            channel.flush()
 
     request = Request(asked["gap"], asked["time_limit_s"], asked["threads"])
     for find in work(compile_problem(received), request, tell):
