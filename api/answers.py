@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from fastapi import Request
@@ -12,6 +13,7 @@ from ingest.ports import Clock
 from models.horizon import rfc3339
 from models.lease import Version
 
+_TOKEN = re.compile(r"[A-Za-z0-9_-]{8,64}", re.ASCII)
 CACHE = "private, no-cache"
 """No proxy may stretch a lease: every use is asked for again."""
 
@@ -33,12 +35,19 @@ def pulled(request: Request, body: dict[str, Any], standing: Standing, clock: Cl
     headers = {
         "Chergui-Lease-Ttl": str(standing.ttl_s),
         **versioned(standing.version, clock),
+        **rejoining(request),
     }
     if not standing.noted:
         del headers["ETag"]
     elif matches(request, headers["ETag"]):
         return Response(status_code=304, headers=headers)
     return JSONResponse(body, headers=headers)
+
+
+def rejoining(request: Request) -> dict[str, str]:
+    """The token of an agent that wants out of failsafe, given back: the answer was made after the agent fell."""
+    token = request.headers.get("chergui-rejoin", "")
+    return {"Chergui-Rejoin": token} if _TOKEN.fullmatch(token) else {}
 
 
 def versioned(version: Version, clock: Clock) -> dict[str, str]:

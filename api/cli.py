@@ -25,6 +25,7 @@ _COMMANDS: dict[str, tuple[str, str]] = {
     "plan": ("api.commands.plan", "Plan a site's day once and print it as a table."),
     "key": ("api.commands.service", "Make, list or revoke API keys."),
     "mode": ("api.commands.service", "Show or set the mode of a pool or asset (shadow, auto, failsafe)."),
+    "agent": ("api.commands.agent", "Hold this node's GPUs to the plan's caps, and to the default set without it."),
     "check": ("api.commands.site", "Check a site file; lists every error at once."),
     "init": ("api.commands.site", "Write a commented skeleton of a site file."),
     "doctor": ("api.commands.doctor", "Check the installation."),

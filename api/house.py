@@ -14,7 +14,7 @@ from pathlib import Path
 
 from models.errors import CherguiError
 
-PACKAGES = ("models", "ingest", "optimizer", "api", "data")
+PACKAGES = ("models", "ingest", "optimizer", "agent", "api", "data")
 
 
 class HouseDivided(CherguiError):

@@ -109,8 +109,8 @@ def importers_of(library: str) -> set[str]:
     }
 
 
-def test_pynvml_is_imported_in_one_source_only() -> None:
-    assert {path.rpartition("/")[0] for path in importers_of("pynvml")} == {"ingest/sources/nvml"}
+def test_pynvml_is_imported_in_one_source_and_in_the_agent_only() -> None:
+    assert {path.rpartition("/")[0] for path in importers_of("pynvml")} == {"ingest/sources/nvml", "agent"}
 
 
 def test_one_file_knows_the_solvers_words() -> None:
@@ -131,6 +131,7 @@ def test_each_dependency_says_why_it_is_here() -> None:
     text = (ROOT / "pyproject.toml").read_text().split("[project]")[1]
     lines = [line for line in text.splitlines() if re.search(r'"[a-z0-9-]+>=', line) and "requires-python" not in line]
     named = PYPROJECT["project"]["dependencies"] + [n for g in PYPROJECT["dependency-groups"].values() for n in g]
+    named += [n for extra in PYPROJECT["project"]["optional-dependencies"].values() for n in extra]
     assert len(lines) == sum(isinstance(name, str) for name in named)
     assert [line for line in lines if not re.search(r"# \w", line)] == []
 

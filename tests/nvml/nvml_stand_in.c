@@ -7,7 +7,9 @@
  *   gpu key=value key=value ...
  * Powers in mW, energy in mJ, clocks in MHz. Keys: uuid name power average module energy limit
  * enforced min max default temp sm mem util reasons lock_min lock_max flags. "flags" is a comma
- * list of: no-energy no-field-power no-permission lost mig no-mig reset-required no-temp-v.
+ * list of: no-energy no-field-power no-permission lost mig no-mig reset-required no-temp-v root-only deaf.
+ * root-only: setting needs effective user 0, as with a driver; deaf: a limit is taken and not enforced.
+ * What is set is also appended to the file named by NVML_STAND_IN_LOG: boot-clock seconds, process, what, uuid, value.
  * enforced=0 means: as requested (a smaller number plays an out-of-band cap).
  *
  * -DOLD_DRIVER leaves out what drivers before 535 lack, so that looking it up fails as it does there.
@@ -19,6 +21,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
+#include <unistd.h>
 
 #ifdef CHECK_AGAINST_HEADER /* a wrong signature is then a compile error */
 #define NVML_NO_UNVERSIONED_FUNC_DEFS
@@ -137,7 +140,10 @@ static int has(const struct gpu *g, const char *flag) {
 }
 
 static unsigned int least(unsigned int a, unsigned int b) { return a < b ? a : b; }
-static unsigned int in_force(const struct gpu *g) { return g->enforced ? least(g->enforced, g->limit) : g->limit; }
+static unsigned int in_force(const struct gpu *g) {
+  if (has(g, "deaf") && g->enforced) return g->enforced;
+  return g->enforced ? least(g->enforced, g->limit) : g->limit;
+}
 static int capped(const struct gpu *g) { return g->power > in_force(g); }
 
 static nvmlReturn_t enter(device d, struct gpu **g) {
@@ -227,21 +233,36 @@ CALL(nvmlDeviceGetPowerManagementDefaultLimit(nvmlDevice_t d, unsigned int *mw),
 CALL(nvmlDeviceGetPowerManagementLimit(nvmlDevice_t d, unsigned int *mw), *mw = g->limit)
 CALL(nvmlDeviceGetEnforcedPowerLimit(nvmlDevice_t d, unsigned int *mw), *mw = in_force(g))
 
+static int forbidden(const struct gpu *g) { return has(g, "no-permission") || (has(g, "root-only") && geteuid() != 0); }
+
+static void note(const struct gpu *g, const char *what, unsigned int value) {
+  const char *path = getenv("NVML_STAND_IN_LOG");
+  FILE *file = path ? fopen(path, "a") : NULL;
+  struct timespec t;
+  if (!file) return;
+  clock_gettime(CLOCK_BOOTTIME, &t);
+  fprintf(file, "%lld.%03ld %d %s %s %u\n", (long long)t.tv_sec, t.tv_nsec / 1000000, (int)getpid(), what, g->uuid, value);
+  fclose(file);
+}
+
 static nvmlReturn_t set_limit(struct gpu *g, unsigned int mw) {
-  if (has(g, "no-permission")) return NVML_ERROR_NO_PERMISSION;
+  if (forbidden(g)) return NVML_ERROR_NO_PERMISSION;
   if (mw < g->min || mw > g->max) return NVML_ERROR_INVALID_ARGUMENT;
+  if (has(g, "deaf") && !g->enforced) g->enforced = g->limit;
   g->limit = mw;
   save();
+  note(g, "limit", mw);
   return NVML_SUCCESS;
 }
 CALL(nvmlDeviceSetPowerManagementLimit(nvmlDevice_t d, unsigned int mw), r = set_limit(g, mw))
 
 static nvmlReturn_t lock_clocks(struct gpu *g, unsigned int low, unsigned int high) {
-  if (has(g, "no-permission")) return NVML_ERROR_NO_PERMISSION;
+  if (forbidden(g)) return NVML_ERROR_NO_PERMISSION;
   if (low > high) return NVML_ERROR_INVALID_ARGUMENT;
   g->lock_min = low;
   g->lock_max = high;
   save();
+  note(g, "clocks", high);
   return NVML_SUCCESS;
 }
 CALL(nvmlDeviceSetGpuLockedClocks(nvmlDevice_t d, unsigned int low, unsigned int high), r = lock_clocks(g, low, high))
