@@ -30,6 +30,7 @@ def main() -> None:
     sign = sign_of(settings, "collector")
     threading.Thread(target=_beat, args=(sign, stop), name="sign of life", daemon=True).start()
     collector.run(stop)
+    collector.close()
 
 
 def _beat(sign: SignOfLife, stop: threading.Event) -> None:

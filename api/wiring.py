@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import socket
 from datetime import timedelta
 from importlib.metadata import version
 from pathlib import Path
@@ -78,11 +77,11 @@ def desk_for(settings: Settings) -> tuple[Desk, PlanStore, Site, Clock]:
 
 
 def collector_for(settings: Settings) -> Collector:
-    """What the collector process works with: this machine's GPUs, where it has any."""
+    """What the collector process works with: every source that the site file names."""
+    from api.sources import sources_of
     from ingest.collector import Collector
-    from ingest.sources.nvml.source import NvmlSource
 
     clock = clock_of(settings)
     site = read_site(settings.site_path)
-    sources = [NvmlSource(site.name, socket.gethostname())]
+    sources = sources_of(site, settings.site_path.parent)
     return Collector(sources, EmbeddedStore(settings.telemetry_path, clock=clock), clock)

@@ -9,8 +9,11 @@ Metrics of others (Telegraf, exporters) are stored as they come and not judged.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
+
+from models.units import converter
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,6 +148,16 @@ def unit_of(metric: str) -> str:
     """Unit of a metric; empty where it is none of ours."""
     known = METRICS.get(metric)
     return known.unit if known else ""
+
+
+def conversion(metric: str, unit: str) -> Callable[[float], float]:
+    """From ``unit`` to the unit that ``metric`` is kept in; as it is where none is said or the metric is none of ours.
+
+    Raises:
+        ValueError: the two measure different things.
+    """
+    kept = unit_of(metric)
+    return converter(unit, kept) if unit and kept else float
 
 
 def as_stored(metric: str, value: float) -> float | int:

@@ -105,6 +105,17 @@ class Collector:
             thread.join(_JOIN_S / max(1, len(threads)))
         self.hand_over()
 
+    def close(self) -> None:
+        """Let every source give back what it holds: connections, sessions, libraries."""
+        for seat in self._seats:
+            close = getattr(seat.source, "close", None)
+            if close is None or seat.begun is not None:  # one that hangs cannot be closed from here
+                continue
+            try:
+                close()
+            except Exception as error:  # see the module
+                _log.warning("source %s could not be closed: %s", seat.source.name, error)
+
     def _serve(self, seat: _Seat, stop: threading.Event) -> None:
         while not stop.wait(max(0.0, min(_TICK_S, seat.due - self._clock.monotonic()))):
             if seat.due <= self._clock.monotonic():

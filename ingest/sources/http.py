@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import ssl
 import time
 from collections.abc import Mapping
@@ -14,6 +15,7 @@ import httpx
 from ingest.errors import SourceUnavailable
 
 _BEGINNING = 200
+logging.getLogger("httpx").setLevel(logging.WARNING)  # it tells every single request
 
 
 class Answer(NamedTuple):

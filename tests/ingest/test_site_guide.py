@@ -19,6 +19,7 @@ from models.site import (
 )
 from models.supply import Battery, Feed, Grid, GridWindow, Solar, Wind
 from models.tariff import Period, Season, Tariff
+from models.telemetry import ModbusDevice, Mqtt, NvmlAgent, Prometheus, QueryRow, SampleRow, Scrape, Telemetry, TopicRow
 
 GUIDE = Path(__file__).resolve().parents[2] / "docs" / "guide" / "site-file.md"
 PARTS = (
@@ -41,6 +42,15 @@ PARTS = (
     WeatherSource,
     Planning,
     SyntheticJobs,
+    Telemetry,
+    NvmlAgent,
+    Scrape,
+    SampleRow,
+    Prometheus,
+    QueryRow,
+    ModbusDevice,
+    Mqtt,
+    TopicRow,
 )
 
 

@@ -13,8 +13,8 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
+from ingest.catalogue import conversion
 from ingest.sources.modbus.decode import WIDTH, Kind
-from ingest.sources.prometheus.rows import conversion
 from models.checking import Checked, Count, Evidence, Flag, Number, Text, Whole, validated
 from models.errors import Fault, InvalidInput
 from models.telemetry import MetricName, TagName, TagText

@@ -13,14 +13,13 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from typing import NamedTuple
 
-from ingest.catalogue import as_stored
+from ingest.catalogue import as_stored, conversion
 from ingest.errors import SourceUnavailable
 from ingest.points import Point, Tags, Value, canonical, split_metric, to_ns
 from ingest.sources.modbus.decode import Block, blocks, number
 from ingest.sources.modbus.link import Link, Refused, Silent
 from ingest.sources.modbus.register_map import BITS, Register, RegisterMap
 from ingest.sources.modbus.sunspec import NoSunSpec, Place, places
-from ingest.sources.prometheus.rows import conversion
 
 _log = logging.getLogger("chergui.ingest.modbus")
 

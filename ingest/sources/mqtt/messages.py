@@ -10,10 +10,9 @@ import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
-from ingest.catalogue import METRICS, as_stored
+from ingest.catalogue import METRICS, as_stored, conversion
 from ingest.line_protocol import PRECISION_NS, parse
 from ingest.points import INT64_MAX, INT64_MIN, Point, Value, canonical, from_ns, split_metric, to_ns
-from ingest.sources.prometheus.rows import conversion
 from models.horizon import parse_rfc3339
 from models.telemetry import TopicRow
 

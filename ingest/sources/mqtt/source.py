@@ -55,7 +55,8 @@ class _Message(NamedTuple):
 
 
 class MqttSource:
-    """Points of the topics that ``rows`` name. One instance owns ``client_id`` at its broker.
+    """Points of the topics that ``rows`` name. One instance owns ``client_id`` at its broker; with ``session_expiry_s``
+    0 the broker forgets it when it leaves.
 
     ``unreadable`` counts messages by what is wrong with them, ``stale`` retained ones without a time of their own,
     ``dropped`` those without quality of service that came too fast.
@@ -161,7 +162,7 @@ class MqttSource:
             CallbackAPIVersion.VERSION2,
             client_id=self._client_id,
             protocol=mqtt.MQTTv5 if self._five else mqtt.MQTTv311,
-            clean_session=None if self._five else False,
+            clean_session=None if self._five else self._expiry_s == 0,
             manual_ack=True,
         )
         if self._login.username is not None:

@@ -11,10 +11,9 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Generic, NamedTuple, TypeVar
 
-from ingest.catalogue import as_stored, unit_of
+from ingest.catalogue import as_stored, conversion
 from ingest.points import Point, Tags, Value, canonical, split_metric
 from models.telemetry import QueryRow, SampleRow
-from models.units import converter
 
 _Row = TypeVar("_Row", SampleRow, QueryRow)
 _KNOWN_LABELS = 2_000_000  # texts of labels remembered; a page of new ones each time must not fill the memory
@@ -32,16 +31,6 @@ _BLANK_64 = float(0x7FFFFFFFFFFFFFF0)
 def is_dcgm_blank(value: float) -> bool:
     """Whether DCGM means by ``value`` that there is none."""
     return value >= _BLANK_64 or value in _BLANKS
-
-
-def conversion(metric: str, unit: str) -> Callable[[float], float]:
-    """From ``unit`` to the unit that ``metric`` is kept in; as it is where none is said or the metric is none of ours.
-
-    Raises:
-        ValueError: the two measure different things.
-    """
-    kept = unit_of(metric)
-    return converter(unit, kept) if unit and kept else float
 
 
 class Place(NamedTuple):

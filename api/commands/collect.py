@@ -1,0 +1,128 @@
+"""``chergui collect``: a site's telemetry sources, tried once or run until Ctrl-C."""
+
+from __future__ import annotations
+
+import signal
+import threading
+import time
+from collections.abc import Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from api.settings import Settings, default_data_dir
+from ingest.catalogue import unit_of
+from ingest.points import Point, Value
+from ingest.ports import Source
+from ingest.site_file import find_site, read_site
+from models.errors import InvalidInput
+from models.horizon import use_packaged_time_zones
+
+app = typer.Typer(add_completion=False, no_args_is_help=True)
+_AT_ONCE = 16
+_REPORT_S = 10.0
+_PATIENCE_S = 10.0
+
+
+@app.command()
+def collect(
+    site: Annotated[str, typer.Argument(help="Site file, or the name of a sample: dakhla, local.")],
+    once: Annotated[
+        bool, typer.Option("--once", help="Ask every source once, print what it says, keep nothing.")
+    ] = False,
+    data_dir: Annotated[
+        Path | None, typer.Option(help="Folder of the service's data; default: the user's data folder.")
+    ] = None,
+) -> None:
+    """Ask a site's telemetry sources: once, to see what they say (exit 1 where one says nothing), or until Ctrl-C.
+
+    Without --once values go into the data folder's telemetry. `chergui run` collects by itself; beside it, only --once
+    makes sense.
+    """
+    from api.sources import sources_of
+
+    use_packaged_time_zones()
+    path = find_site(site).resolve()
+    try:
+        found = read_site(path)
+    except InvalidInput as error:
+        for fault in error.faults:
+            typer.echo(str(fault), err=True)
+        typer.echo(f"{len(error.faults)} error(s) in {site}", err=True)
+        raise typer.Exit(2) from None
+    if once:
+        raise typer.Exit(_try(sources_of(found, path.parent, trial=True)))
+    _run(Settings(path, (data_dir or default_data_dir()).resolve()))
+
+
+def _try(sources: Sequence[Source]) -> int:
+    """Ask each source once, several at a time; how many said nothing decides the exit status."""
+    silent = 0
+    with ThreadPoolExecutor(_AT_ONCE) as pool:
+        for source, told in zip(sources, pool.map(_asked, sources), strict=True):
+            values = [] if isinstance(told, str) else list(_summary(told))
+            silent += not values
+            if isinstance(told, str) or not values:
+                typer.echo(f"{source.name}: {told if isinstance(told, str) else 'nothing came'}")
+                continue
+            typer.echo(f"{source.name}: {len(told)} points")
+            for line in values:
+                typer.echo(f"  {line}")
+    if silent:
+        typer.echo(f"{silent} of {len(sources)} source(s) said nothing", err=True)
+    return 1 if silent else 0
+
+
+def _asked(source: Source) -> Sequence[Point] | str:
+    deadline = time.monotonic() + _PATIENCE_S
+    try:
+        while not (points := source.poll(datetime.now(UTC))) and time.monotonic() < deadline:
+            time.sleep(0.5)  # what others publish comes when it comes
+        return points
+    except Exception as error:  # whatever it is, it is this source's answer
+        return f"{type(error).__name__}: {error}"
+    finally:
+        close = getattr(source, "close", None)
+        if close is not None:
+            close()
+
+
+def _summary(points: Iterable[Point]) -> Iterable[str]:
+    """For each metric: how many series, and the first value with its tags."""
+    seen: dict[str, tuple[int, Value, tuple[tuple[str, str], ...]]] = {}
+    for point in points:
+        if point.measurement == "source":
+            continue
+        for field, value in point.fields:
+            metric = f"{point.measurement}.{field}"
+            count, first, tags = seen.get(metric, (0, value, point.tags))
+            seen[metric] = (count + 1, first, tags)
+    for metric, (count, first, tags) in seen.items():
+        shown = f"{first:g}" if isinstance(first, float) else str(first)
+        unit = unit_of(metric)
+        more = f", and {count - 1} more" if count > 1 else ""
+        where = " ".join(f"{name}={text}" for name, text in tags if name != "site")
+        yield f"{metric} = {shown}{'' if unit in ('', '1') else ' ' + unit} ({where}){more}"
+
+
+def _run(settings: Settings) -> None:
+    """Collect until told to stop; every ten seconds a line a source."""
+    from api import logs
+    from api.wiring import collector_for
+
+    logs.configure("collector")
+    stop = threading.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: stop.set())
+    collector = collector_for(settings)
+    runner = threading.Thread(target=collector.run, args=(stop,), name="collector")
+    runner.start()
+    while not stop.wait(_REPORT_S):
+        for one in collector.status():
+            state = "ok" if not one.failing else f"failing {one.failing} times: {one.last_error}"
+            typer.echo(f"{one.name}: {one.points} points in {one.polls} polls, {state}")
+    runner.join()
+    collector.close()
