@@ -386,6 +386,36 @@ def test_commands_of_the_default_set_are_run_with_the_set_in_their_environment(n
     assert lines[-1] == "enter STOPPED low normal"
 
 
+def test_the_site_guards_factor_is_applied_at_the_next_tick_and_its_silence_is_the_default(node: Node) -> None:
+    factor = node.folder / "factor.json"
+    said = 0
+
+    def say(share: float, default: bool = False) -> None:
+        nonlocal said
+        said += 1
+        beside = factor.with_suffix(".new")
+        beside.write_text(json.dumps({"run": "a", "seq": said, "factor": share, "default": default}))
+        beside.replace(factor)
+
+    def said_and_done(share: float, limits: list[float], why: str) -> None:
+        def there() -> bool:
+            say(share)
+            return node.limits() == limits
+
+        node.wait(there, why)
+
+    node.configure(guard=f'file = "{factor}"\nttl_s = 1.0')
+    node.start()
+    node.wait(lambda: node.state() == "CONTROLLED", "control")
+    assert node.limits()[0] <= 450, "a guard that was never heard is no leave to go beyond the default"
+    said_and_done(1.0, [600, 450, 450, 450], "the plan's caps")
+    said_and_done(0.5, [300, 225, 225, 225], "the derate")
+    said_and_done(0.9, [540, 405, 405, 405], "the rise")
+    node.wait(lambda: node.limits() == [405] * 4, "the default, derated: silence lifts nothing")
+    assert node.status()["default_set"]
+    assert (node.folder / "run" / "no-admissions").exists()
+
+
 def test_an_operators_override_lowers_and_ends(controlled: Node) -> None:
     controlled.once("override", "--limit-w", "300", "--for-s", "3600")
     controlled.wait(lambda: controlled.limits() == [300] * 4, "the override")
