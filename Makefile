@@ -7,7 +7,7 @@ DATA ?= var
 SHELL := /bin/sh
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test test-peers soak lint format lock bundle docs screenshot clean
+.PHONY: help setup run test test-peers soak lint format lock bundle agent docs screenshot clean
 
 help: ## show this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1|\2/p' Makefile | column -t -s '|' 2>/dev/null \
@@ -53,6 +53,9 @@ lock: ## make the locks anew from pyproject.toml (needs uv; UPGRADE=--upgrade ta
 
 bundle: .venv/runtime.stamp ## one archive in dist/ that installs with no network at all
 	@sh deploy/bundle.sh
+
+agent: .venv/runtime.stamp ## the node agent as one file in dist/ that needs Python and nothing else
+	@sh deploy/agent.sh
 
 docs: .venv/dev.stamp ## write the reference of commands anew
 	$(BIN)/python docs/commands.py

@@ -11,7 +11,7 @@ rm -rf "$stage" && mkdir -p "$stage/wheels"
 pip="$python -m pip --quiet --disable-pip-version-check --no-input"
 $pip download --require-hashes --only-binary :all: -d "$stage/wheels" -r requirements/runtime.lock -r requirements/build.lock
 $pip wheel --no-deps --no-build-isolation --no-index -w "$stage/wheels" .
-cp requirements/runtime.lock deploy/install.sh deploy/chergui.service LICENSE README.md "$stage/"
+cp requirements/runtime.lock deploy/install.sh deploy/chergui*.service deploy/chergui*.timer LICENSE README.md "$stage/"
 cp -r data/sites "$stage/sites"
 tar -C dist -czf "dist/$name.tar.gz" "$name"
 rm -rf "$stage"
