@@ -15,6 +15,7 @@ _LEASE = {
     "Chergui-Plan-Version": "`epoch.seq`; refuse lower ones than you have seen",
     "Chergui-Lease-Ttl": "whole seconds for which the answer holds, from receipt on your monotonic clock",
     "Chergui-Server-Time": "the service's clock, RFC 3339",
+    "Chergui-Rejoin": "the request's own header, given back: the answer is younger than it",
     "Cache-Control": "`private, no-cache`",
 }
 _HEADERS = {name: {"description": text, "schema": {"type": "string"}} for name, text in _LEASE.items()}
