@@ -48,7 +48,7 @@ def _line(row: dict[str, Any]) -> str:
     cells = [
         f"{name} ({row['runs']} run(s); then: {row['cause']})" if row["cause"] else name,
         f"{row['cost']:,.2f}",
-        "" if above is None else f"{above:+.3f} %",
+        "" if above is None else f"{above:+z.3f} %",
         str(row["violations"]),
         *(f"{row[key]:.2f}" for key in ("whole_s", "cpu_s", "build_s", "solve_s")),
         *(_ratio(row[key]) for key in ("build_and_solve_to_highspy", "cpu_to_highspy")),

@@ -124,7 +124,7 @@ def table(instance: str, rows: Sequence[Row], references: Mapping[str, Mapping[s
         shown.add_row(
             name,
             f"{run.cost:,.2f}",
-            "" if above is None else f"{above:+.3f} %",
+            "" if above is None else f"{above:+z.3f} %",
             "" if run.bound is None else f"{run.bound:,.2f}",
             str(run.violation_count),
             *(f"{row.median(what) or 0.0:.2f}" for what in ("whole_s", "cpu_s", "build_s", "solve_s")),
@@ -144,7 +144,7 @@ def goals(rows: Sequence[Row], references: Mapping[str, Mapping[str, Any]]) -> l
     found = []
     for ours in (r for r in rows if r.peer.name == OURS and family(r.instance) == QUALITY_FAMILY):
         above, broken = above_reference(ours, references), None if ours.run is None else ours.run.violation_count
-        found.append(_goal(ours.instance, "cost to best known, at most +0.1 %", above, 0.1, "{:+.3f} %"))
+        found.append(_goal(ours.instance, "cost to best known, at most +0.1 %", above, 0.1, "{:+z.3f} %"))
         found.append(_goal(ours.instance, "violations, none", broken, 0.0, "{:.0f}"))
         both = ratio(ours, rows, YARDSTICK, "both_s")
         found.append(_goal(ours.instance, "build + solve, at most 2 × raw HiGHS", both, 2.0, "{:.2f} ×"))
