@@ -15,7 +15,7 @@ import typer
 
 from api.settings import Settings, default_data_dir
 from ingest.catalogue import unit_of
-from ingest.points import Point, Value
+from ingest.points import Point, Tags, Value
 from ingest.ports import Source
 from ingest.site_file import find_site, read_site
 from models.errors import InvalidInput
@@ -25,6 +25,7 @@ app = typer.Typer(add_completion=False, no_args_is_help=True)
 _AT_ONCE = 16
 _REPORT_S = 10.0
 _PATIENCE_S = 10.0
+_LISTENING_S = 3.0
 
 
 @app.command()
@@ -77,11 +78,16 @@ def _try(sources: Sequence[Source]) -> int:
 
 
 def _asked(source: Source) -> Sequence[Point] | str:
-    deadline = time.monotonic() + _PATIENCE_S
+    """What a source says; for one that others publish to, what comes within some seconds."""
+    begun = time.monotonic()
+    points: list[Point] = []
     try:
-        while not (points := source.poll(datetime.now(UTC))) and time.monotonic() < deadline:
-            time.sleep(0.5)  # what others publish comes when it comes
-        return points
+        while True:
+            points += source.poll(datetime.now(UTC))
+            waited_s = time.monotonic() - begun
+            if (points and (source.period_s >= 1 or waited_s > _LISTENING_S)) or waited_s > _PATIENCE_S:
+                return points
+            time.sleep(0.1)
     except Exception as error:  # whatever it is, it is this source's answer
         return f"{type(error).__name__}: {error}"
     finally:
@@ -91,21 +97,23 @@ def _asked(source: Source) -> Sequence[Point] | str:
 
 
 def _summary(points: Iterable[Point]) -> Iterable[str]:
-    """For each metric: how many series, and the first value with its tags."""
-    seen: dict[str, tuple[int, Value, tuple[tuple[str, str], ...]]] = {}
+    """For each metric: the first value with its tags, and how many series more there are."""
+    first: dict[str, tuple[Value, Tags]] = {}
+    series: dict[str, set[Tags]] = {}
     for point in points:
         if point.measurement == "source":
             continue
         for field, value in point.fields:
             metric = f"{point.measurement}.{field}"
-            count, first, tags = seen.get(metric, (0, value, point.tags))
-            seen[metric] = (count + 1, first, tags)
-    for metric, (count, first, tags) in seen.items():
-        shown = f"{first:g}" if isinstance(first, float) else str(first)
+            first.setdefault(metric, (value, point.tags))
+            series.setdefault(metric, set()).add(point.tags)
+    for metric, (value, tags) in first.items():
+        shown = f"{value:g}" if isinstance(value, float) else str(value)
         unit = unit_of(metric)
-        more = f", and {count - 1} more" if count > 1 else ""
         where = " ".join(f"{name}={text}" for name, text in tags if name != "site")
-        yield f"{metric} = {shown}{'' if unit in ('', '1') else ' ' + unit} ({where}){more}"
+        parts = [metric, "=", shown, "" if unit == "1" else unit, f"({where})" if where else ""]
+        more = len(series[metric]) - 1
+        yield " ".join(part for part in parts if part) + (f", and {more} more" if more else "")
 
 
 def _run(settings: Settings) -> None:
