@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from ingest import line_protocol
 from ingest.line_protocol import encode, parse
 from ingest.points import Point, Unsigned, kind_of
 
@@ -192,3 +193,29 @@ def test_the_write_path_imports_nothing_heavy():
     )
     out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60)
     assert out.stdout.strip() == "[]"
+
+
+PLAIN = st.text(st.sampled_from("ab=, -1.e+iu_T"), max_size=6)
+
+
+@given(st.lists(st.tuples(st.sampled_from(["m", "m,t=a", "m,t=a,t=a", "m,"]), PLAIN, PLAIN), max_size=6))
+def test_the_quick_way_says_what_the_whole_way_says(rows):
+    lines = [f"{head} a={value} {time}" for head, value, time in rows]
+    lines += [f"{head} a=1,{value},b=2i {time}" for head, value, time in rows]
+    parse("m a=1,b=2i 3\nm,t=a a=1 3")  # known from now on
+    for line in lines:
+        quick = line_protocol._quick(line, 1)
+        try:
+            whole = line_protocol._line(line, 1, None)
+        except line_protocol._Bad:
+            whole = None
+        assert quick is None or quick == whole, line
+
+
+def test_plain_lines_are_read_the_quick_way():
+    parse("gpu,gpu=a power_w=1.5,mig_enabled=0i 7")
+    known = line_protocol._quick("gpu,gpu=a mig_enabled=1i,power_w=-2e3 9", 1000)
+    assert known == Point("gpu", (("gpu", "a"),), (("mig_enabled", 1), ("power_w", -2000.0)), 9000)
+    assert list(map(kind_of, dict(known.fields).values())) == ["i", "f"]
+    for odd in ("gpu,gpu=a power_w=1e999 7", "gpu,gpu=a power_w=1.5,power_w=2 7", "gpu,gpu=b power_w=1.5 7"):
+        assert line_protocol._quick(odd, 1) is None
