@@ -155,7 +155,7 @@ class Machine:
         if version < self.lease.version:
             return Heard.OLDER
         if self.orders is None or not self.fresh or self.orders.version != version:
-            self.fresh = False  # ask without a condition next time
+            self.numbered = False  # ask without a condition next time
             return Heard.NOT_HELD
         return self._contact(ttl_s, server_s, sent_s, got_s, token)
 
@@ -169,7 +169,7 @@ class Machine:
             ttl_s = min(ttl_s, orders.valid_until_s - server_s)
         if self.state in _FALLEN:
             rested = self.state is AgentState.INIT_FAILSAFE or got_s - self.entered_s >= self.rules.dwell_s
-            if token is None or token != self.token or not rested or ttl_s <= 0:
+            if token is None or token != self.token or not rested:
                 self.lease = replace(self.lease, version=orders.version)
                 return Heard.WAITS
         # From the moment of asking: the service's count began no earlier than that.
@@ -225,7 +225,7 @@ class Machine:
             self.state,
             hardware_max_w=gpu.max_w,
             default_w=default,
-            planned_w=orders.planned_w(gpu.index, gpu.uuid, placed, now) if orders and self.fresh else None,
+            planned_w=orders.planned_w(gpu.index, gpu.uuid, placed, now) if orders else None,
             last_applied_w=last_applied_w,
             hard_w=orders.hard_w(gpu.index, gpu.uuid, placed, now) if orders else (),
             site_ceiling_w=self.rules.ceiling_w,

@@ -136,6 +136,30 @@ def test_hard_restrictions_outlive_lease_and_restart_and_soft_ones_do_not() -> N
     assert machine(held=soft).allowed_w(GPU, 0.0) == 450
 
 
+def test_after_a_reboot_a_restriction_to_come_may_have_begun() -> None:
+    spans = [{"start": at(600), "end": at(1200), "limit_w": 250.0, "hard": True}]
+    told = orders(gpus=[{"index": 0, "job": "a", "limit_w": 450.0, "periods": spans}])
+    rebooted = machine(5.0, held=told, clock=ServerClock.remembered(NOON, NOON, 900.0, False, 5.0))
+    assert rebooted.allowed_w(GPU, 5.0) == 250, "nobody knows how long it was off"
+    running = machine(950.0, held=told, clock=ServerClock.remembered(NOON, NOON, 900.0, True, 950.0))
+    assert running.allowed_w(GPU, 950.0) == 450
+
+
+def test_a_lease_is_no_longer_than_the_pools() -> None:
+    found = machine()
+    take(found, orders(lease={"ttl_s": 60.0, "poll_s": 5.0, "stale_after_s": 20.0}), 0.0, ttl_s=5000.0)
+    assert found.tick(61.0) is AgentState.FAILSAFE
+    assert found.lease.until_s == 60.0
+
+
+def test_a_304_for_another_version_leaves_the_plan_in_force_to_its_end() -> None:
+    found = machine()
+    take(found, orders((1, 2)), 0.0)
+    found.renew(Version(1, 3), 900, NOON, 60, 60, None)
+    assert found.allowed_w(GPU, 60) == 600
+    assert found.tick(121) is AgentState.STALE, "but it renews nothing"
+
+
 def test_plan_time_is_the_services_and_a_border_takes_the_lower_side() -> None:
     spans = [{"start": at(0), "end": at(900), "limit_w": 600.0}, {"start": at(900), "end": at(1800), "limit_w": 400.0}]
     found = machine()
@@ -201,6 +225,9 @@ def test_a_gang_rises_together_and_jobs_apart() -> None:
     assert 0.4 < sum(draws) / 200 < 0.6
 
 
+FALLEN = (AgentState.FAILSAFE, AgentState.INIT_FAILSAFE)
+
+
 @dataclass
 class Grant:
     """What the service itself believes that it gave: by its own count from the question on."""
@@ -212,9 +239,13 @@ class Grant:
 class AnyOrder(RuleBasedStateMachine):
     """The service's book of what it granted, kept apart from the agent, against what the agent would apply."""
 
-    @initialize(jitter=st.sampled_from([0.0, 60.0]), dwell=st.sampled_from([0.0, 300.0]))
-    def begin(self, jitter: float, dwell: float) -> None:
-        self.rules = Rules(dwell_s=dwell, jitter_s=jitter)
+    @initialize(
+        jitter=st.sampled_from([0.0, 0.0, 60.0]),
+        dwell=st.sampled_from([0.0, 0.0, 300.0]),
+        ramp=st.sampled_from([1000.0, 1000.0, 20.0]),
+    )
+    def begin(self, jitter: float, dwell: float, ramp: float) -> None:
+        self.rules = Rules(dwell_s=dwell, jitter_s=jitter, ramp_w_per_s=ramp)
         self.now = 1000.0
         self.offset = NOON  # the service's clock less the boot clock; it may jump
         self.seq = 0
@@ -229,6 +260,17 @@ class AnyOrder(RuleBasedStateMachine):
         self.past: list[tuple[Orders, str | None]] = []
         self.tick()
 
+    def granted(
+        self, until_s: float, planned_w: float, echoed: str | None, asked: tuple[AgentState, str | None]
+    ) -> None:
+        """Write a grant into the book, unless the agent had fallen and the answer does not carry its token."""
+        state, token = asked
+        fallen = state in FALLEN
+        self.grants = [] if fallen and (echoed is None or echoed != token) else [Grant(until_s, planned_w)]
+
+    def asks(self) -> tuple[AgentState, str | None]:
+        return self.machine.tick(self.now), self.machine.token
+
     def tick(self) -> None:
         self.machine.tick(self.now)
         target = self.machine.allowed_w(GPU, self.now, last_applied_w=self.climb.applied_w)
@@ -236,14 +278,14 @@ class AnyOrder(RuleBasedStateMachine):
         gap = self.now - self.climb.at_s
         self.climb.step(target, self.now, self.machine.ramp_w_per_s, self.machine.jitter_s)
         assert self.climb.applied_w <= max(before, target)
-        assert self.climb.applied_w <= before + 20.0 * min(5.0, gap) + 1e-6, "up by the ramp only"
+        assert self.climb.applied_w <= before + self.rules.ramp_w_per_s * min(5.0, gap) + 1e-6, "up by the ramp only"
 
     @rule(
         default=st.sampled_from([300.0, 450.0]),
-        planned=st.sampled_from([250.0, 450.0, 650.0, 700.0]),
-        ttl=st.sampled_from([0, 6, 120, 900]),
+        planned=st.sampled_from([250.0, 650.0, 700.0]),
+        ttl=st.sampled_from([6, 900, 0]),
         slow=st.sampled_from([0.0, 4.0]),
-        token=st.booleans(),
+        token=st.sampled_from([True, True, True, False]),
         hard=st.sampled_from([None, None, 220.0]),
     )
     def answer(self, default: float, planned: float, ttl: int, slow: float, token: bool, hard: float | None) -> None:
@@ -254,18 +296,22 @@ class AnyOrder(RuleBasedStateMachine):
         if hard is not None:
             spans = [{"start": at(server_s - NOON), "end": at(server_s - NOON + 600), "limit_w": hard, "hard": True}]
             row["periods"] = spans
+        self.planned = planned if hard is None else max(hard, default)
         told = orders(
             (1, self.seq), gpus=[row], default=body()["default"] | {"limit_w": default, "idle_limit_w": default}
         )
         sent = self.now
-        mine = self.machine.token
+        asked = self.asks()
+        mine = asked[1]
         self.now += slow
+        if self.machine.lease.at(self.now, self.machine.timers).state in FALLEN and asked[0] not in FALLEN:
+            asked = (AgentState.FAILSAFE, None)  # it fell while the answer was on its way: too late
         self.machine.take(told, ttl, server_s, sent, self.now, mine if token else None)
         self.highest = Version(1, self.seq)
         self.default = default
         self.hard = (server_s, server_s + 600, hard) if hard is not None else None
         self.hard_offset = self.kept_offset = self.offset
-        self.grants = [Grant(sent + ttl, planned if hard is None else max(hard, default))]
+        self.granted(sent + ttl, self.planned, mine if token else None, asked)
         self.kept = (told, self.machine.clock, self.highest)
         self.past.append((told, mine))
         self.tick()
@@ -274,27 +320,27 @@ class AnyOrder(RuleBasedStateMachine):
     @rule(data=st.data(), ttl=st.sampled_from([120, 900]))
     def replay(self, data: st.DataObject, ttl: int) -> None:
         """An old answer comes again, with the token that it carried then."""
-        told, token = data.draw(st.sampled_from(self.past))
+        told, token = data.draw(st.sampled_from(self.past[-1:] * len(self.past) + self.past))
+        asked = self.asks()
         heard = self.machine.take(told, ttl, math.floor(self.now + self.offset), self.now, self.now, token)
         if told.version < self.highest:
             assert heard is Heard.OLDER
         else:
             self.hard_offset = self.offset
-        if heard is Heard.TAKEN:
-            self.grants = [Grant(self.now + ttl, self.grants[0].planned_w)]
+            self.granted(self.now + ttl, self.planned, token, asked)
         self.tick()
 
     @precondition(lambda self: self.past)
-    @rule(ttl=st.sampled_from([6, 900]), token=st.booleans())
+    @rule(ttl=st.sampled_from([6, 900]), token=st.sampled_from([True, True, False]))
     def not_modified(self, ttl: int, token: bool) -> None:
         """A 304 for the version that is in force."""
-        mine = self.machine.token if token else None
+        asked = self.asks()
+        mine = asked[1] if token else None
         server_s = math.floor(self.now + self.offset)
         heard = self.machine.renew(self.highest, ttl, server_s, self.now, self.now, mine)
         if heard is not Heard.NOT_HELD:
             self.hard_offset = self.offset
-        if heard is Heard.TAKEN:
-            self.grants = [Grant(self.now + ttl, self.grants[0].planned_w)]
+            self.granted(self.now + ttl, self.planned, mine, asked)
         self.tick()
 
     @rule(seconds=st.sampled_from([1.0, 5.0, 30.0, 121.0, 299.0, 901.0, 90_000.0]))
@@ -346,7 +392,7 @@ class AnyOrder(RuleBasedStateMachine):
 
 
 AnyOrder.TestCase.settings = settings(
-    max_examples=60 * int(os.environ.get("CHERGUI_SOAK", "1")),
+    max_examples=120 * int(os.environ.get("CHERGUI_SOAK", "1")),
     stateful_step_count=30,
     deadline=None,
     suppress_health_check=list(HealthCheck),

@@ -208,7 +208,7 @@ def test_a_second_agent_is_refused(controlled: Node) -> None:
 
 
 def test_an_orderly_stop_leaves_the_default_set(controlled: Node) -> None:
-    assert not (controlled.folder / "run" / "no-admissions").exists()
+    controlled.wait(lambda: not (controlled.folder / "run" / "no-admissions").exists(), "admissions")
     process = controlled.running[0]
     process.terminate()
     assert process.wait(20) == 0
@@ -225,11 +225,11 @@ def test_a_lost_service_ends_the_lease_in_two_steps(node: Node, server: CapsServ
     server.status = 503
     lost = time.monotonic()
     node.wait(lambda: node.state() == "STALE", "the first step")
-    assert node.limits()[0] == 450, "a grant dies early"
+    node.wait(lambda: node.limits()[0] == 450, "a grant dies early")
     assert not node.status()["default_set"]
     node.wait(lambda: node.state() == "FAILSAFE", "the second step")
     assert 2.0 < time.monotonic() - lost < 10
-    assert node.status()["default_set"]
+    node.wait(lambda: node.status()["default_set"], "the default set")
     assert (node.folder / "run" / "no-admissions").exists()
     server.status = 200
     node.wait(lambda: node.limits()[0] == 600, "the return, with the token of the entry")
@@ -315,10 +315,10 @@ def test_a_service_that_drips_holds_up_no_tick(node: Node, server: CapsServer) -
 def test_another_writer_is_overruled_and_a_lost_gpu_harms_no_other(controlled: Node) -> None:
     controlled.change(1, limit=690_000)
     controlled.wait(lambda: controlled.limits()[1] == 450, "our limit again")
-    assert controlled.status()["gpus"][1]["overwritten"] >= 1
+    controlled.wait(lambda: controlled.status()["gpus"][1]["overwritten"] >= 1, "the count")
     controlled.change(2, flags="lost")
     controlled.wait(lambda: controlled.status()["gpus"][2]["lost"], "the loss")
-    assert controlled.status()["gpus"][0]["enforced_w"] == 600
+    controlled.wait(lambda: controlled.status()["gpus"][0]["enforced_w"] == 600, "the others")
     controlled.change(2, flags="root-only", limit=700_000)
     controlled.wait(lambda: controlled.limits()[2] == 450, "the one that came back")
 
@@ -412,8 +412,8 @@ def test_the_site_guards_factor_is_applied_at_the_next_tick_and_its_silence_is_t
     said_and_done(0.5, [300, 225, 225, 225], "the derate")
     said_and_done(0.9, [540, 405, 405, 405], "the rise")
     node.wait(lambda: node.limits() == [405] * 4, "the default, derated: silence lifts nothing")
-    assert node.status()["default_set"]
-    assert (node.folder / "run" / "no-admissions").exists()
+    node.wait(lambda: node.status()["default_set"], "the default set")
+    node.wait(lambda: (node.folder / "run" / "no-admissions").exists(), "no admissions")
 
 
 def test_an_operators_override_lowers_and_ends(controlled: Node) -> None:
