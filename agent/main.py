@@ -10,10 +10,11 @@ from pathlib import Path
 from agent import oneshot
 from agent.claim import Claimed
 from agent.devices import NoDevices
+from agent.memory import Memory
 from agent.notify import notify
 from agent.parts import Parts
 from agent.service import Agent
-from agent.settings import CONFIG, read_settings
+from agent.settings import CONFIG, Settings, read_settings
 from models.errors import InvalidInput
 
 ACTIONS = ("run", "check", "apply-default", "status", "disable", "enable", "forget", "override")
@@ -32,7 +33,11 @@ def main(
         settings = read_settings(config)
     except InvalidInput as error:
         print(f"chergui agent: {error}", file=sys.stderr)
-        return 2
+        usual = Settings("", "", actuator="nvml-power")
+        if action != "apply-default" or not Memory(usual.state_dir, "").originals():
+            return 2
+        # A file spoilt by a late edit must not leave the caps of an agent that had been setting them as they were.
+        return oneshot.apply_default(usual)
     if action == "check":
         print(f"{config} is well: {settings.node} asks {settings.server}{settings.path}, actuator {settings.actuator}")
         return 0

@@ -191,7 +191,8 @@ class Agent:
         self._failures = 0 if held else self._failures + 1
         if self._settings.report:
             self._report()
-        poll_s = self._machine.timers.poll_s
+        # One question that fails, or comes late, must not make a short lease stale.
+        poll_s = min(self._machine.timers.poll_s, self._machine.timers.stale_after_s / 2.5)
         if not held:
             return max(retry_s or 0.0, min(2 * poll_s, 2.0 ** min(self._failures, 10))) * _jitter()
         # A service that can wait holds an unchanged answer back; one that cannot is asked at the usual pace.

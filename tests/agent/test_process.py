@@ -238,6 +238,15 @@ def test_a_lost_service_ends_the_lease_in_two_steps(node: Node, server: CapsServ
     node.wait(lambda: not (node.folder / "run" / "no-admissions").exists(), "admissions again")
 
 
+def test_a_lease_whose_poll_is_as_long_as_its_patience_never_goes_stale(node: Node, server: CapsServer) -> None:
+    server.body["lease"] = {"ttl_s": 3.0, "poll_s": 1.0, "stale_after_s": 1.0}
+    server.ttl_s = 3
+    node.start()
+    node.wait(lambda: node.limits()[0] == 600, "the plan's cap")
+    node.wait(lambda: len(server.asked) >= 8, "eight questions")
+    assert "STALE" not in (node.folder / "log.txt").read_text()
+
+
 def test_without_the_token_nobody_comes_back(node: Node, server: CapsServer) -> None:
     server.echo = False
     node.start()
