@@ -17,6 +17,7 @@ install() {
 }
 install --require-hashes -r "$here/runtime.lock"
 install --no-deps "$here"/wheels/chergui-*.whl
+(cd "$target" && .venv/bin/python -P -m optimizer.large.warm)
 cp -r "$here/sites" "$target/"
 echo "chergui: installed. Look first: $target/.venv/bin/chergui doctor --data-dir $target/var"
 echo "chergui: then: $target/.venv/bin/chergui run --site $target/sites/dakhla.toml --data-dir $target/var"

@@ -15,8 +15,8 @@ from optimizer.dispatch import at_levels
 from optimizer.document import Plan, ReceivedProblem
 from optimizer.extract import extract
 from optimizer.first_come import in_order_of_release
-from optimizer.greedy import supported_it
 from optimizer.problem import compile_problem
+from optimizer.site_limits import supported_it
 from optimizer.solve import Options
 from optimizer.verify import verify
 

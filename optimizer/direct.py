@@ -31,11 +31,19 @@ def suits_milp(problem: Problem) -> bool:
     return levels <= MOST_LEVEL_COLUMNS and sum(2 * slots for slots, _ in windows) + levels <= MOST_COLUMNS
 
 
+def has_one_level(problem: Problem) -> bool:
+    """Whether no job that may run has a level to choose."""
+    return all(len(e.power) == 1 for e in problem.entries if e.may_run)
+
+
 def milp(problem: Problem, request: Request, clock: Clock, best: Best, tell: Callable[[Find], None]) -> Iterator[Find]:
     """Solve the whole model: relaxed first where that suffices, exact where burning energy may pay."""
-    exact_jobs = False
-    while clock.left > 0.2:
-        outcome, model = _solve(problem, request, clock, best, tell, exact_jobs=exact_jobs)
+    # what each step forbids by binaries: nothing, burning energy, and burning work as well
+    steps = [(False, False), (True, False), (True, True)] if problem.burning_may_pay else [(False, False)]
+    for exact, exact_jobs in steps:
+        if clock.left <= 0.2:
+            return
+        outcome, model = _solve(problem, request, clock, best, tell, exact=exact, exact_jobs=exact_jobs)
         if outcome.status == "infeasible":
             if best.plan is None:
                 sentences = diagnose(problem, Options(gap=0.01, time_limit_s=max(2.0, clock.left)))
@@ -49,15 +57,21 @@ def milp(problem: Problem, request: Request, clock: Clock, best: Best, tell: Cal
             rung: Rung = "MILP" if outcome.status == "optimal" else "INCUMBENT"
             taken = redone is not None and best.offer(redone, pattern, rung)
             yield best.find(rung if taken or rung == "MILP" else None)
-        if best.proven or exact_jobs or outcome.status != "optimal" or not problem.burning_may_pay:
+        if best.proven or outcome.status != "optimal":
             return
-        exact_jobs = True
 
 
 def _solve(
-    problem: Problem, request: Request, clock: Clock, best: Best, tell: Callable[[Find], None], *, exact_jobs: bool
+    problem: Problem,
+    request: Request,
+    clock: Clock,
+    best: Best,
+    tell: Callable[[Find], None],
+    *,
+    exact: bool,
+    exact_jobs: bool,
 ) -> tuple[Outcome, pyo.ConcreteModel]:
-    model, _ = build(problem, exact=problem.burning_may_pay, exact_jobs=exact_jobs)
+    model, _ = build(problem, exact=exact, exact_jobs=exact_jobs)
     start = None
     if best.pattern is not None:
         start = {id(v): float(best.pattern[i][t]) for (i, t), v in model.jobs.on.items()}

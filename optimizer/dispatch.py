@@ -16,6 +16,8 @@ import pyomo.environ as pyo
 from optimizer.accounts import TRIFLE_H, hours_of, terms_of
 from optimizer.build import build
 from optimizer.calm import DEARER, prefer_calm
+from optimizer.energy_model import EnergyModel
+from optimizer.levels import Levels
 from optimizer.problem import Entry, Floats, Ints, Problem
 from optimizer.schedule import Energy, Group, Schedule, curve_speed, fits_pools, it_power, least_power
 from optimizer.sessions import Pattern, lawful, starts_of
@@ -38,14 +40,23 @@ MENDED = 1e-7
 """Relative cost above the relaxed optimum within which a mended plan counts as that optimum."""
 
 
-def redispatch(problem: Problem, pattern: Pattern, options: Options) -> Redispatched | None:
+def redispatch(
+    problem: Problem, pattern: Pattern, options: Options, energy_model: EnergyModel | None = None
+) -> Redispatched | None:
     """Best levels and energy for given on-slots; None where there are none in the time.
+
+    Where burning energy never pays this is one linear program over ``energy_model`` (compiled here if none
+    is handed in). Elsewhere binaries may be needed:
 
     The relaxed model comes first: mended, its plan is nearly always as cheap as the relaxation itself.
     Only where burning energy may pay and the mending cost something is the exact model solved too.
     """
     if any(_owes_too_much(problem, e, pattern[e.id]) for e in problem.entries):
         return None
+    if not problem.burning_may_pay:
+        levels = Levels(energy_model or EnergyModel(problem), pattern, options.threads)
+        schedule = levels.solve(options.time_limit_s)
+        return None if schedule is None else settled(problem, schedule, options)
     best: Redispatched | None = None
     for exact in (False, True) if problem.burning_may_pay else (False,):
         model, _ = build(problem, exact=exact, pattern=pattern)
@@ -65,6 +76,12 @@ def redispatch(problem: Problem, pattern: Pattern, options: Options) -> Redispat
         if found.cost <= outcome.objective + MENDED * max(1.0, abs(found.cost)):
             break
     return best
+
+
+def settled(problem: Problem, schedule: Schedule, options: Options) -> Redispatched | None:
+    """Energy for a schedule with its levels; None where it cannot be supplied or breaks a rule that has no price."""
+    energy = dispatch_energy(problem, it_power(problem, schedule), options)
+    return None if energy is None else _judged(problem, schedule, energy)
 
 
 def at_levels(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass
+from typing import Literal
 
 from optimizer.dispatch import Redispatched, calmed
 from optimizer.document import Plan
@@ -11,6 +12,9 @@ from optimizer.extract import Rung, extract, with_bound
 from optimizer.problem import Problem
 from optimizer.sessions import Pattern
 from optimizer.solve import Options
+
+Method = Literal["auto", "direct", "large"]
+"""By the problem's size and shape; the whole model in HiGHS; or slot prices, for many jobs."""
 
 CALM_S = 2.0
 """Seconds that a plan's set-points may take to be calmed."""
@@ -23,6 +27,7 @@ class Request:
     gap: float
     time_limit_s: float
     threads: int = 1
+    method: Method = "auto"
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from optimizer.greedy import Board, slots_needed, work_of
+from optimizer.board import Board, slots_needed, work_of
 from optimizer.problem import Entry, Flags, Floats, Ints, Problem
 from optimizer.sessions import lawful
 

@@ -21,7 +21,7 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, Literal
 
 from models.errors import CherguiError, InvalidInput, NoPlanInTime
 from models.strict_json import loads
@@ -94,6 +94,7 @@ def plan(
     gap: float | None = None,
     time_limit_s: float | None = None,
     threads: int = 1,
+    method: Literal["auto", "direct", "large"] = "auto",
     on_progress: Callable[[Progress], None] | None = None,
 ) -> Plan:
     """Best plan found in the time, or a plan that says why there is none.
@@ -103,6 +104,7 @@ def plan(
         gap: relative gap wanted; default: the document's.
         time_limit_s: wall-clock limit of the solve; default: the document's.
         threads: threads of the solver.
+        method: ``direct`` hands the whole model to HiGHS, ``large`` prices slots; ``auto`` chooses by size and shape.
         on_progress: told after every find.
 
     Raises:
@@ -113,7 +115,7 @@ def plan(
     limit = problem.document.time_limit_s if time_limit_s is None else time_limit_s
     begun = time.monotonic()
     best = _Best(problem, gap)
-    request = {"problem": problem.raw, "gap": gap, "time_limit_s": limit, "threads": threads}
+    request = {"problem": problem.raw, "gap": gap, "time_limit_s": limit, "threads": threads, "method": method}
     last_words, bound, garbled = "", None, None
     with _child(request) as child:
         for line in _lines(child, begun + START_UP_S + limit):

@@ -19,7 +19,7 @@ import numpy as np
 import pyomo.environ as pyo
 from pyomo.repn.plugins.standard_form import LinearStandardFormCompiler
 
-from optimizer.problem import Floats
+from optimizer.problem import Floats, Ints
 
 Status = Literal["optimal", "feasible", "infeasible", "nothing"]
 """``nothing``: neither a solution nor a proof that there is none."""
@@ -97,37 +97,63 @@ def quiet_highs() -> highspy.Highs:
     return highs
 
 
-class GrowingLp:
-    """A compiled model without its integers, to which mixing rows and columns are added between solves."""
+class HeldLp:
+    """A compiled model that stays in HiGHS: rows and columns are added, bounds moved, and it goes on from its basis."""
 
-    def __init__(self, compiled: Compiled, mixing_rows: int, threads: int = 1) -> None:
-        """Add ``mixing_rows`` empty rows that read "= 1"; their numbers follow the model's own."""
-        self.first_mixing_row = compiled.lp.num_row_
-        self._columns = compiled.lp.num_col_
-        compiled.lp.integrality_ = []
+    def __init__(self, compiled: Compiled, threads: int = 1, *, relaxed: bool = False, primal: bool = False) -> None:
+        """Hand the model over; ``relaxed`` leaves its integers out, ``primal`` chooses the primal simplex."""
+        self.own_columns, self.own_rows = compiled.lp.num_col_, compiled.lp.num_row_
         self._highs = quiet_highs()
         self._highs.setOptionValue("threads", threads)
-        # new columns leave the last basis primal feasible
-        self._highs.setOptionValue("simplex_strategy", 4)
+        if primal:
+            # new columns leave the last basis primal feasible
+            self._highs.setOptionValue("simplex_strategy", 4)
         self._highs.passModel(compiled.lp)
-        for _ in range(mixing_rows):
-            self._highs.addRow(1.0, 1.0, 0, np.zeros(0, dtype=np.int32), np.zeros(0))
+        if relaxed and compiled.whole.any():
+            where = np.flatnonzero(compiled.whole).astype(np.int32)
+            continuous = np.full(len(where), highspy.HighsVarType.kContinuous)
+            self._highs.changeColsIntegrality(len(where), where, continuous)
 
-    def add_column(self, cost: float, entries: Mapping[int, float]) -> None:
-        """Add a column of at least 0 with a cost and its entries by row."""
-        rows = sorted(entries)
-        values = np.array([entries[row] for row in rows])
-        self._highs.addCol(cost, 0.0, highspy.kHighsInf, len(rows), np.array(rows, dtype=np.int32), values)
+    def add_rows(self, low: Floats, high: Floats) -> None:
+        """Add rows without entries; columns to come may name them."""
+        if len(low):
+            nothing = np.zeros(0, dtype=np.int32)
+            starts = np.zeros(len(low), dtype=np.int32)
+            self._highs.addRows(len(low), low, high, 0, starts, nothing, np.zeros(0))
 
-    def solve(self) -> tuple[float, Floats, Floats] | None:
-        """Optimum, prices of the model's own rows, values of its own columns; None where HiGHS gives up."""
+    def add_columns(self, cost: Floats, upper: Floats, begin: Ints, rows: Ints, values: Floats) -> None:
+        """Add columns of at least 0: costs, upper bounds, and their entries one column after the other."""
+        count = len(cost)
+        starts, at = begin[:-1].astype(np.int32), rows.astype(np.int32)
+        self._highs.addCols(count, cost, np.zeros(count), upper, len(at), starts, at, values)
+
+    def move_rows(self, rows: Ints, value: Floats) -> None:
+        """Set the value that some equations have to take."""
+        for row, v in zip(rows.tolist(), value.tolist(), strict=True):
+            self._highs.changeRowBounds(row, v, v)
+
+    def upper_bounds(self, columns: Ints, upper: Floats) -> None:
+        """Set the upper bounds of some columns; those with a negative number are in no row and are left."""
+        for column, bound in zip(columns.tolist(), upper.tolist(), strict=True):
+            if column >= 0:
+                self._highs.changeColBounds(column, 0.0, bound)
+
+    def solve(self, time_limit_s: float = highspy.kHighsInf) -> Floats | None:
+        """Values of all columns at the optimum; None where there is none, or none in the time."""
+        self._highs.setOptionValue("time_limit", self._highs.getRunTime() + time_limit_s)
         self._highs.run()
         if self._highs.getModelStatus() != highspy.HighsModelStatus.kOptimal:
             return None
-        solution = self._highs.getSolution()
-        prices = np.array(solution.row_dual)[: self.first_mixing_row]
-        values = np.array(solution.col_value)[: self._columns]
-        return float(self._highs.getInfo().objective_function_value), prices, values
+        return np.array(self._highs.getSolution().col_value)
+
+    @property
+    def objective(self) -> float:
+        """Optimum of the last solve."""
+        return float(self._highs.getInfo().objective_function_value)
+
+    def row_prices(self) -> Floats:
+        """Prices of the model's own rows at the last optimum (a model without integers)."""
+        return np.array(self._highs.getSolution().row_dual)[: self.own_rows]
 
 
 def solve(

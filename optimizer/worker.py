@@ -6,6 +6,7 @@ request from standard input and writes one JSON line a find), so nothing that wa
 
 from __future__ import annotations
 
+import gc
 import json
 import os
 import sys
@@ -13,11 +14,11 @@ import threading
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from optimizer.direct import milp, suits_milp
+from optimizer.direct import has_one_level, milp, suits_milp
 from optimizer.document import dump_plan
 from optimizer.extract import infeasible_plan
 from optimizer.finds import Best, Clock, Find, Request
-from optimizer.large.search import safe, search
+from optimizer.large.search import first_plan, safe, search
 from optimizer.preflight import conflicts
 from optimizer.problem import Problem, compile_problem
 from optimizer.refusals import check_problem
@@ -35,10 +36,14 @@ def work(problem: Problem, request: Request, tell: Callable[[Find], None] = lamb
         yield Find(plan=infeasible_plan(problem, impossible, clock.elapsed))
         return
     best = Best(problem, request.gap, clock)
-    yield from search(problem, request, clock, best)
+    direct = request.method == "direct" or (request.method == "auto" and suits_milp(problem))
+    if direct and (request.method == "direct" or has_one_level(problem)):
+        yield from first_plan(problem, best)
+    else:
+        yield from search(problem, request, clock, best, small=direct)
     if best.plan is None:
         yield from safe(problem, request, best)
-    if not best.proven and (suits_milp(problem) or best.plan is None):
+    if not best.proven and (direct or best.plan is None):
         yield from milp(problem, request, clock, best, tell)
     if best.calm():
         yield best.find()
@@ -60,9 +65,12 @@ def main() -> None:
             channel.write(line)
             channel.flush()
 
-    request = Request(asked["gap"], asked["time_limit_s"], asked["threads"])
+    request = Request(asked["gap"], asked["time_limit_s"], asked["threads"], asked["method"])
+    # a solve ends with its process: sweeping up millions of model objects, now or at the end, is time lost
+    gc.disable()
     for find in work(compile_problem(received), request, tell):
         tell(find)
+    os._exit(0)
 
 
 if __name__ == "__main__":

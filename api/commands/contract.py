@@ -71,13 +71,17 @@ def solve(
         float | None, typer.Option(min=0.001, help="Seconds to solve; default: the document's.")
     ] = None,
     threads: Annotated[int, typer.Option(min=1, help="Threads of the solver.")] = 1,
+    method: Annotated[
+        Literal["auto", "direct", "large"],
+        typer.Option(help="direct: HiGHS on the whole model; large: slot prices; auto: by size and shape."),
+    ] = "auto",
 ) -> None:
     """Solve a problem document and write the checked plan."""
     from optimizer.rolling import SolverFault, plan
 
     received = _problem(problem)
     try:
-        made = plan(received, gap=gap, time_limit_s=time_limit, threads=threads)
+        made = plan(received, gap=gap, time_limit_s=time_limit, threads=threads, method=method)
     except (NoPlanInTime, SolverFault) as error:
         raise _fail(4, str(error)) from None
     _write(made, output)

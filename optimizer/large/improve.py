@@ -1,7 +1,9 @@
-"""Better plans from a plan: take some jobs off the board, list them again, re-dispatch, keep what is cheaper.
+"""Better plans from a plan: take some gangs off the board, list them again, keep what is cheaper.
 
-Which jobs: those whose place costs most above the least that pricing proves for them (their regret;
-regrets sum to the gap), with some chance so that no round repeats the last one.
+Which gangs: those whose place costs most above the least that pricing proves for them (their regret;
+regrets sum to the gap) and those whose windows overlap with one of them. What a board costs is asked
+of the energy model itself, whose program stays warm; the levels are those of the listing until a
+plan is made of it.
 """
 
 from __future__ import annotations
@@ -11,80 +13,86 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from optimizer.dispatch import Redispatched, redispatch
-from optimizer.greedy import Lister, SlotPrices, supported_it
-from optimizer.problem import Entry, Floats, Problem
-from optimizer.sessions import Pattern
-from optimizer.solve import Options
+from optimizer.energy_model import EnergyModel
+from optimizer.large.listing import FINES, Listing
+from optimizer.problem import Floats, Ints
+from optimizer.solve import HeldLp
 
-SHARE = 0.25
-"""Share of the entries that a round takes off the board, at most :data:`MOST` of them."""
+LEAST, MOST = 3, 40
+"""Gangs that are taken off the board at once."""
 
-MOST = 120
-STALE = 25
-"""Rounds without a better plan after which the search rests."""
+BENDS = (0.0, 0.05, 0.2, 1.0)
+SOFT_SHARE = 0.7
+"""Share of the tries that may overrun limits on their way."""
+
+AFRESH = 20
+"""Tries after which the IT power that the batteries allow is read anew."""
+
+
+class BoardCost:
+    """What the energy of a board costs: the energy model with the loads of the board as its right-hand sides."""
+
+    def __init__(self, energy: EnergyModel) -> None:
+        self.energy = energy
+        self._lp = HeldLp(energy.compiled, relaxed=True)
+        self._rows = np.concatenate([energy.power_rows.ravel(), energy.gpu_rows.ravel()])
+        self.columns: Floats = np.zeros(0)
+
+    def of(self, listing: Listing) -> float:
+        """Energy and jobs' own money; infinite where the loads cannot be supplied."""
+        power, gpus = listing.loads()
+        self._lp.move_rows(self._rows, np.concatenate([power.ravel(), gpus.ravel()]))
+        columns = self._lp.solve()
+        if columns is None:
+            return np.inf
+        self.columns = columns
+        return self._lp.objective + float(listing.money.sum())
 
 
 def improve(
-    problem: Problem,
-    lister: Lister,
-    plan: Redispatched,
-    slot_prices: SlotPrices,
-    options: Options,
-    deadline: float,
-    seed: int = 1,
-) -> Iterator[tuple[Redispatched, Pattern]]:
-    """Ever cheaper plans until the monotonic clock passes ``deadline`` or nothing gets better."""
+    listing: Listing, cost: BoardCost, least: Floats, good_enough: float, deadline: float, seed: int = 1
+) -> Iterator[float]:
+    """Make a board cheaper until the monotonic clock passes ``deadline``; its cost after every step.
+
+    Args:
+        listing: the board, changed in place; it is always the cheapest so far.
+        cost: asks what it costs.
+        least: proven least cost of one copy, by kind.
+        good_enough: cost at which to stop.
+        deadline: instant of the monotonic clock.
+        seed: of the random choices.
+    """
     rng = np.random.default_rng(seed)
-    best, stale = plan, 0
-    while time.monotonic() < deadline and stale < STALE:
-        regret = np.array([_regret(problem, e, best, slot_prices) for e in lister.order])
-        size = max(2, min(MOST, round(SHARE * len(regret))))
-        chosen = _draw(regret, min(size, len(regret)), rng)
-        kept = lister.snapshot()
-        lister.board.it_limit = supported_it(problem, _supply(problem, best))
-        ruined = [lister.order[j] for j in chosen]
-        for e in ruined:
-            lister.lift(e)
-        shuffled = [ruined[j] for j in rng.permutation(len(ruined))]
-        lister.sweep(shuffled, 2.0)
-        lister.sweep(ruined, None)
-        lister.make_room()
-        pattern = lister.pattern()
-        found = redispatch(problem, pattern, options)
-        if found is not None and found.cost < best.cost - 1e-9 * max(1.0, abs(best.cost)):
-            best, stale = found, 0
-            yield best, pattern
+    window = listing.crowd.window[listing.line]
+    best = cost.of(listing)
+    columns = cost.columns
+    tried = 0
+    while time.monotonic() < deadline and best > good_enough:
+        if tried % AFRESH == 0:
+            listing.it_limit = cost.energy.supported_it(columns)
+        tried += 1
+        units = _draw(listing.regret(least), window, rng)
+        kept = listing.snapshot()
+        listing.lift(units)
+        bend = float(rng.choice(BENDS))
+        if rng.random() < SOFT_SHARE:
+            listing.sweep(bend, float(rng.choice([0.5, 2.0])), hard=False, order=rng.permutation(units))
+        listing.sweep(bend, FINES[-1], hard=True, order=rng.permutation(units))
+        found = cost.of(listing)
+        if found < best - 1e-7 * max(1.0, abs(best)):
+            best, columns = found, cost.columns
+            yield best
         else:
-            lister.restore(kept)
-            stale += 1
+            listing.restore(kept)
 
 
-def _draw(regret: Floats, size: int, rng: np.random.Generator) -> list[int]:
-    """Indices, likelier where the regret is larger."""
-    weight = np.maximum(regret, 0.0) + 1e-3 * max(1e-9, float(np.abs(regret).mean()))
-    # the largest of weight^(1/u) is a weighted sample without replacement (Efraimidis and Spirakis 2006)
-    keys = np.log(rng.random(len(weight))) / weight
-    return [int(j) for j in np.argsort(-keys)[:size]]
-
-
-def _regret(problem: Problem, e: Entry, plan: Redispatched, prices: SlotPrices) -> float:
-    """What the entry costs in this plan at the slots' prices, above doing its work in the cheapest slots."""
-    power_price, gpu_price = prices.of(e)
-    power, on = plan.schedule.power(e.id), plan.schedule.pattern[e.id]
-    paid = float(power_price @ power + gpu_price @ on)
-    speed = plan.schedule.speed(e.id)
-    done = problem.step_h * float(speed.sum())
-    missing = max(0.0, e.count * e.due_h - done)
-    level = int(np.argmin(np.where(e.speed > 0, e.power / np.maximum(e.speed, 1e-9), np.inf)))
-    window = np.sort((power_price * e.power[level] + gpu_price)[e.first : e.last])
-    gain = problem.step_h * max(float(e.speed[level]), 1e-9)
-    needed = min(len(window), int(np.ceil(e.due_h / gain - 1e-9)))
-    return paid + (e.unmet_cost or 0.0) * missing - e.count * float(window[:needed].sum())
-
-
-def _supply(problem: Problem, plan: Redispatched) -> Floats:
-    supply = problem.import_limit + problem.pv + problem.wind
-    for b in problem.batteries:
-        supply = supply + plan.energy.discharge[b.name] - plan.energy.charge[b.name]
-    return supply
+def _draw(regret: Floats, window: Ints, rng: np.random.Generator) -> Ints:
+    """One gang, likelier where its regret is larger, and some whose windows overlap with its window."""
+    size = int(rng.integers(LEAST, max(LEAST + 1, min(MOST, len(regret) // 3))))
+    mean = float(regret.mean())
+    # the largest of log(u) / weight is a weighted sample without replacement (Efraimidis and Spirakis 2006)
+    first = int(np.argmax(np.log(rng.random(len(regret))) / (regret + 1e-3 * mean + 1e-12)))
+    overlap = np.minimum(window[:, 1], window[first, 1]) - np.maximum(window[:, 0], window[first, 0])
+    weight = np.where(overlap > 0, regret + 0.3 * mean, 0.0) + 1e-12
+    others = np.argsort(-np.log(rng.random(len(regret))) / weight)[: size - 1]
+    return np.unique(np.append(others, first))

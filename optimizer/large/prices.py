@@ -7,36 +7,40 @@ restricted master alone swing from slot to slot.
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
-from optimizer.large.master import Master, Prices
-from optimizer.large.pricing import Crowd
-from optimizer.problem import Floats, Problem
+from optimizer.energy_model import EnergyModel, SlotPrices
+from optimizer.large.crowd import Crowd
+from optimizer.large.master import Master
+from optimizer.large.pricing import price
+from optimizer.problem import Floats
 
 SEEDS = (0.0, 0.3, 1.0, 3.0)
 """Shares of the import price at which schedules are made before the first master."""
 
-SMOOTHING = 0.7
+SMOOTHING, SMOOTHING_FAR, NEAR = 0.7, 0.3, 0.02
+"""Weight of the best prices so far near the end and before it, and the relative distance that parts the two."""
+
 CLOSED = 1e-4
-MOST_ROUNDS = 60
+MOST_ROUNDS = 80
 
 
 @dataclass(frozen=True)
 class Round:
-    """State after a round: best bound so far and its prices, the master's value, and its use of the batteries.
+    """State after a round: best bound so far with its prices, the master's value and its energy columns.
 
-    ``power_price`` is by pool and slot, its last row for loads without a pool; ``gpu_price`` by pool.
-    ``battery`` is discharge less charge per slot.
+    ``rows`` are the prices of all rows of the energy model, ``theta`` each kind's price of work.
     """
 
     bound: float
     relaxed: float
-    power_price: Floats
-    gpu_price: Floats
-    battery: Floats
+    rows: Floats
+    prices: SlotPrices
+    theta: Floats
+    columns: Floats
 
     @property
     def spread(self) -> float:
@@ -44,60 +48,54 @@ class Round:
         return (self.relaxed - self.bound) / max(1.0, abs(self.relaxed))
 
 
-def rounds(problem: Problem, deadline: float) -> Iterator[Round]:
-    """Rounds until the bound closes or the monotonic clock passes ``deadline``."""
-    crowd = Crowd(problem)
-    if not crowd.entries:
+def rounds(
+    energy: EnergyModel, crowd: Crowd, deadline: float, seeds: Sequence[Floats] = (), theta: Floats | None = None
+) -> Iterator[Round]:
+    """Rounds until the bound closes or the monotonic clock passes ``deadline``.
+
+    ``seeds`` are row prices to begin with, best guess first (those of an earlier plan); without any, shares
+    of the import price are tried.
+    """
+    if not crowd.kinds:
         return
-    master = Master(problem, crowd)
-    best = master.prices(master.legal(_first_rows(problem, master)))
-    best_bound = -np.inf
-    for share in SEEDS:
-        at = master.prices(share * best.rows)
-        priced = crowd.price(at.power, at.gpus)
+    master = Master(energy, crowd)
+    first = _first_rows(energy)
+    if theta is None:
+        theta = crowd.first_theta(float(np.abs(first).max()))
+    if not seeds:
+        seeds = [share * first for share in SEEDS]
+    best, best_bound = first, -np.inf
+    for rows in seeds:
+        legal = energy.legal(rows)
+        priced = price(crowd, energy.slot_prices(legal), theta)
         master.add(priced)
-        bound = master.bound(at, priced)
+        bound = energy.bound(legal, float(priced.least.sum()))
         if bound > best_bound:
-            seed, best_bound = at, bound
-    best = seed
+            best, best_bound = legal, bound
     for _ in range(MOST_ROUNDS):
         solved = master.solve()
         if solved is None:
             return
         relaxed, here, columns = solved
-        rows = SMOOTHING * best.rows + (1 - SMOOTHING) * here.rows
-        at = master.prices(master.legal(rows))
-        priced = crowd.price(at.power, at.gpus)
-        bound = master.bound(at, priced)
+        spread = (relaxed - best_bound) / max(1.0, abs(relaxed))
+        keep = SMOOTHING if spread < NEAR else SMOOTHING_FAR
+        at = energy.legal(keep * best + (1 - keep) * here)
+        priced = price(crowd, energy.slot_prices(at), theta)
+        bound = energy.bound(at, float(priced.least.sum()))
         if bound > best_bound:
             best, best_bound = at, bound
         master.add(priced)
-        found = _round(problem, master, best_bound, relaxed, best, columns)
+        found = Round(best_bound, relaxed, best, energy.slot_prices(best), theta.copy(), columns)
         yield found
         if found.spread <= CLOSED or time.monotonic() > deadline:
             return
 
 
-def _first_rows(problem: Problem, master: Master) -> Floats:
+def _first_rows(energy: EnergyModel) -> Floats:
     """Row prices before anything is known: import at its price, wherever power is drawn."""
-    rows = np.zeros(master.growing.first_mixing_row)
-    buy = problem.step_h * np.maximum(problem.import_price + problem.carbon_cost, 0.0) / problem.efficiency
-    for k in range(len(problem.pools)):
-        rows[master.power_rows[k]] = buy
-    rows[master.load_rows] = buy
+    problem = energy.problem
+    rows = np.zeros(energy.compiled.lp.num_row_)
+    rows[energy.power_rows] = (
+        problem.step_h * np.maximum(problem.import_price + problem.carbon_cost, 0) / problem.efficiency
+    )
     return rows
-
-
-def _round(problem: Problem, master: Master, bound: float, relaxed: float, best: Prices, columns: Floats) -> Round:
-    power = np.zeros((len(problem.pools) + 1, problem.slots))
-    gpus = np.zeros((len(problem.pools), problem.slots))
-    for k in range(len(problem.pools)):
-        power[k], gpus[k] = best.rows[master.power_rows[k]], best.rows[master.gpu_rows[k]]
-    power[-1] = best.rows[master.load_rows]
-    battery = np.zeros(problem.slots)
-    cells, column = master.model.battery, master.compiled.column
-    for b in problem.batteries:
-        for t in range(problem.slots):
-            battery[t] += columns[column[id(cells.discharge[b.name, t])]]
-            battery[t] -= columns[column[id(cells.charge[b.name, t])]]
-    return Round(bound, relaxed, power, gpus, battery)

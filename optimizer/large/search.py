@@ -4,79 +4,147 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from optimizer.direct import suits_milp
-from optimizer.dispatch import Redispatched, at_levels, redispatch
+from optimizer.dispatch import Redispatched, at_levels, redispatch, settled
+from optimizer.energy_model import EnergyModel
 from optimizer.finds import Best, Clock, Find, Request
 from optimizer.first_come import in_order_of_release
-from optimizer.greedy import FINES, Lister, SlotPrices, supported_it
-from optimizer.large.improve import improve
-from optimizer.large.prices import Round, rounds
-from optimizer.problem import Floats, Ints, Problem
+from optimizer.problem import Ints, Problem
+from optimizer.site_limits import supported_it
 from optimizer.solve import Options
 
-QUICK_ROUND = 2
-"""Rounds of pricing before a quick list at rough prices and constant levels."""
+if TYPE_CHECKING:
+    from optimizer.large.crowd import Crowd
+    from optimizer.large.listing import Listing
+    from optimizer.large.prices import Round
 
-QUICK_FINES = (1.0,)
-QUICK_SHARE = 0.3
-QUICK_JOBS = 300
-"""More jobs than this wait for good prices before they are listed: listing them is what takes the time."""
+ROUGH, CLOSED = 0.02, 0.001
+"""Relative distances of master and bound at which prices are good enough to list at, and good enough for the day."""
 
-LISTING_SHARE, PRICING_SHARE, SHORT_SHARE = 0.35, 0.7, 0.25
-"""Shares of the time limit: latest start of the first listing, end of all pricing, and its end where HiGHS follows."""
+LISTING_SHARE, PRICING_SHARE, SHORT_SHARE, ENDING_SHARE = 0.25, 0.5, 0.2, 0.9
+"""Shares of the time limit: latest first listing, end of pricing, its end where HiGHS follows, end of improving."""
 
-NEARLY_CLOSED = 0.005
-"""Relative distance of master and bound at which prices are good enough to list at."""
+BENDS = (0.1, 0.3, 1.0)
+"""How much dearer power beyond the target is, in the listings of which the cheapest is kept."""
 
 MARGINS = (1.0, 0.9, 0.75)
-"""Shares of the supply that are tried in turn where ramps or batteries leave no dispatch."""
+"""Shares of the IT power that the site can carry, tried in turn where ramps or batteries leave no dispatch."""
+
+ROUND_S, ROUND_JOBS = 3.0, 400.0
+"""Seconds of improving between two plans, and entries for each of which that time counts once more."""
 
 
-def search(problem: Problem, request: Request, clock: Clock, best: Best) -> Iterator[Find]:
-    """Plans with a proven gap; all the time where HiGHS has no chance, a short while where it has."""
+def search(problem: Problem, request: Request, clock: Clock, best: Best, *, small: bool) -> Iterator[Find]:
+    """Plans with a proven gap; all the time where HiGHS has no chance, a short while where it follows (``small``)."""
     if _first_come(problem, best):
         yield best.find()
-    small = suits_milp(problem)
-    options = Options(gap=1e-6, time_limit_s=max(2.0, request.time_limit_s / 2), threads=request.threads)
-    pricing = rounds(problem, clock.at(SHORT_SHARE if small else PRICING_SHARE))
-    last: Round | None = None
-    for number, last in enumerate(pricing):
-        best.prove(last.bound)
-        if number == QUICK_ROUND and len(problem.entries) <= QUICK_JOBS and _quick(problem, last, options, best):
-            yield best.find()
-        if last.spread <= NEARLY_CLOSED or time.monotonic() > clock.at(LISTING_SHARE):
-            break
-    yield from _better_plans(problem, last, options, best, small=small)
-    if small or best.proven or last is None:
-        return
-    if last.spread > NEARLY_CLOSED:
-        # the listing came before its prices were good: finish them, then list once more
-        for last in pricing:
-            best.prove(last.bound)
-            if last.spread <= NEARLY_CLOSED:
-                break
-        yield from _better_plans(problem, last, options, best, small=small)
+    # its compiled arithmetic takes a second to load, which small problems need not wait for
+    from optimizer.large.crowd import Crowd
+
+    crowd = Crowd(problem)
+    if crowd.kinds:
+        yield from _Search(problem, request, clock, best, EnergyModel(problem), crowd).run(small=small)
 
 
-def _better_plans(problem: Problem, last: Round | None, options: Options, best: Best, *, small: bool) -> Iterator[Find]:
-    """List at the prices so far and, where HiGHS is not to come, search on from there while the prices are good."""
-    clock = best.clock
-    if last is None:
-        prices, battery = _plain_prices(problem), np.zeros(problem.slots)
-    else:
-        prices, battery = _prices(last), last.battery
-    for lister, found in _listed(problem, prices, _supply(problem, battery), options, best, clock.at(0.8)):
+def first_plan(problem: Problem, best: Best) -> Iterator[Find]:
+    """The quickest plan there is, where the general solver takes over at once."""
+    if _first_come(problem, best):
         yield best.find()
-        if small or best.proven or (last is not None and last.spread > NEARLY_CLOSED and clock.left > 0):
+
+
+class _Search:
+    """One search: what it works on, and the steps that share it."""
+
+    def __init__(
+        self, problem: Problem, request: Request, clock: Clock, best: Best, energy: EnergyModel, crowd: Crowd
+    ) -> None:
+        from optimizer.large.improve import BoardCost
+
+        self.problem, self.clock, self.best, self.energy, self.crowd = problem, clock, best, energy, crowd
+        self.options = Options(1e-6, max(2.0, request.time_limit_s / 2), request.threads)
+        self.cost = BoardCost(energy)
+
+    def run(self, *, small: bool) -> Iterator[Find]:
+        """Price, list, and improve."""
+        from optimizer.large.prices import rounds
+
+        end = self.clock.at(SHORT_SHARE if small else PRICING_SHARE)
+        pricing = rounds(self.energy, self.crowd, end)
+        last: Round | None = None
+        listing: Listing | None = None
+        for last in pricing:
+            self.best.prove(last.bound)
+            ready = last.spread <= ROUGH or time.monotonic() > self.clock.at(LISTING_SHARE)
+            if listing is None and ready:
+                listing = self._list(last)
+                yield from self._plan(listing, quick=True)
+            if last.spread <= CLOSED or self.best.proven:
+                break
+        if last is None:
             return
-        for better, pattern in improve(problem, lister, found, prices, options, clock.at(0.93)):
-            if best.offer(better, pattern, "GREEDY"):
-                yield best.find()
-            if best.proven:
-                return
+        yield Find(bound=self.best.bound)
+        again = self._list(last)
+        if again is not None:
+            listing = again
+        yield from self._plan(listing, quick=False)
+        if small or listing is None:
+            return
+        yield from self._improve(listing, last)
+
+    def _list(self, last: Round) -> Listing | None:
+        """Cheapest of a few boards at these prices; None where none can be supplied."""
+        from optimizer.large.listing import Listing
+
+        it_limit, target = self.energy.supported_it(last.columns), self.energy.it_of(last.columns)
+        for margin in MARGINS:
+            found: tuple[float, Listing | None] = (np.inf, None)
+            for bend in BENDS:
+                listing = Listing(self.crowd, last.prices, last.theta, margin * it_limit, target)
+                listing.run(bend)
+                cost = self.cost.of(listing)
+                if cost < found[0]:
+                    found = cost, listing
+                if time.monotonic() > self.clock.at(ENDING_SHARE):
+                    break
+            if found[1] is not None:
+                return found[1]
+        return None
+
+    def _plan(self, listing: Listing | None, *, quick: bool) -> Iterator[Find]:
+        """The board as a plan, at its own levels first if that is to be quick."""
+        if listing is None:
+            return
+        found: Redispatched | None = None
+        pattern = listing.pattern()
+        if quick:
+            found = settled(self.problem, listing.schedule(), self.options)
+        if found is None:
+            found = redispatch(self.problem, pattern, self.options, self.energy)
+        if found is not None and self.best.offer(found, pattern, "GREEDY"):
+            yield self.best.find()
+
+    def _improve(self, listing: Listing, last: Round) -> Iterator[Find]:
+        from optimizer.large.improve import improve
+        from optimizer.large.pricing import price
+
+        least = price(self.crowd, last.prices, last.theta.copy()).least / self.crowd.times
+        end = self.clock.at(ENDING_SHARE)
+        every = ROUND_S * (1.0 + len(self.problem.entries) / ROUND_JOBS)
+        bound = self.best.bound if self.best.bound is not None else -np.inf
+        good_enough = bound + self.best.gap * max(1.0, abs(bound))
+        due = time.monotonic() + every
+        told = np.inf
+        for cost in improve(listing, self.cost, least, good_enough, end):
+            if time.monotonic() > due and cost < told:
+                yield from self._plan(listing, quick=False)
+                told, due = cost, time.monotonic() + every
+                if self.best.proven:
+                    return
+        if listing is not None:
+            yield from self._plan(listing, quick=False)
 
 
 def safe(problem: Problem, request: Request, best: Best) -> Iterator[Find]:
@@ -103,47 +171,3 @@ def _first_come(problem: Problem, best: Best) -> bool:
     pattern = in_order_of_release(problem, limit, frugal)
     found = at_levels(problem, pattern, frugal, Options(gap=1e-6, time_limit_s=5.0))
     return found is not None and best.offer(found, pattern, "GREEDY")
-
-
-def _quick(problem: Problem, last: Round, options: Options, best: Best) -> bool:
-    """One quick list at the levels that it chose, without asking for better ones; whether it can be supplied."""
-    lister = Lister(problem, _prices(last), supported_it(problem, _supply(problem, last.battery)))
-    pattern = lister.run(QUICK_FINES, best.clock.at(QUICK_SHARE))
-    if pattern is None:
-        return False
-    levels = {e.id: lister.placed[e.id].level if e.id in lister.placed else 0 for e in problem.entries}
-    found = at_levels(problem, pattern, levels, options)
-    return found is not None and best.offer(found, pattern, "GREEDY")
-
-
-def _listed(
-    problem: Problem, prices: SlotPrices, supply: Floats, options: Options, best: Best, deadline: float
-) -> Iterator[tuple[Lister, Redispatched]]:
-    """List-scheduled plans that can be dispatched, at most one for each way of overbooking."""
-    plain = problem.import_limit + problem.pv + problem.wind
-    supplies = [supply, *(np.minimum(supply, share * plain) for share in MARGINS)]
-    for limit in supplies:
-        lister = Lister(problem, prices, supported_it(problem, limit))
-        pattern = lister.run(FINES, deadline)
-        if pattern is None:
-            return
-        found = redispatch(problem, pattern, options)
-        if found is not None:
-            best.offer(found, pattern, "GREEDY")
-            yield lister, found
-            return
-
-
-def _prices(last: Round) -> SlotPrices:
-    return SlotPrices(last.power_price, last.gpu_price)
-
-
-def _supply(problem: Problem, battery: Floats) -> Floats:
-    return problem.import_limit + problem.pv + problem.wind + battery
-
-
-def _plain_prices(problem: Problem) -> SlotPrices:
-    """Import at its price: what is known where nothing was priced."""
-    buy = problem.step_h * np.maximum(problem.import_price + problem.carbon_cost, 0.0) / problem.efficiency
-    pools = len(problem.pools)
-    return SlotPrices(np.tile(buy, (pools + 1, 1)), np.zeros((pools, problem.slots)))

@@ -22,7 +22,9 @@ import random_days
 import retold_day
 from plan_here import plan_here
 
+from optimizer.energy_model import EnergyModel
 from optimizer.finds import Best, Clock, Request
+from optimizer.large.crowd import Crowd
 from optimizer.large.prices import rounds
 from optimizer.large.search import search
 from optimizer.problem import compile_problem
@@ -46,7 +48,8 @@ def bounds_of_days() -> dict[int, tuple[float, list[float]]]:
         optimum = brute_force.solve(raw).objective
         if optimum is None:
             continue
-        priced = rounds(compile_problem(check_problem(raw)), time.monotonic() + 60)
+        problem = compile_problem(check_problem(raw))
+        priced = rounds(EnergyModel(problem), Crowd(problem), time.monotonic() + 60)
         bounds = [step.bound for step in itertools.islice(priced, ROUNDS)]
         if bounds:
             found[seed] = optimum, bounds
@@ -84,7 +87,7 @@ def test_a_busy_day_has_a_refereed_plan_and_a_small_gap_in_seconds() -> None:
     received = check_problem(made_site.site(30, seed=4))
     problem, request = compile_problem(received), Request(gap=0.005, time_limit_s=7.0)
     clock = Clock(request.time_limit_s)
-    finds = list(search(problem, request, clock, Best(problem, request.gap, clock)))
+    finds = list(search(problem, request, clock, Best(problem, request.gap, clock), small=False))
     assert clock.elapsed < 25
     plans = [find.plan for find in finds if find.plan is not None]
     assert plans

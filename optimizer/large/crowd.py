@@ -1,0 +1,105 @@
+"""The jobs of a problem as arrays for the compiled arithmetic: one line for each kind of job.
+
+Jobs that are alike in everything but their name are one kind and priced once. An entry of many
+copies is a kind by itself: its copies share their work, so one price of work binds them all.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+
+from optimizer.aggregate import classes_of
+from optimizer.large import kernels as k
+from optimizer.problem import Entry, Floats, Ints, Problem
+
+MOST_GROUPS = 64
+"""Columns a round that the master gets: enough to mix well, few enough to solve quickly."""
+
+NEVER = 1 << 30
+
+
+class Crowd:
+    """Kinds of jobs that may run: windows, curves, numbers and flags, by line."""
+
+    def __init__(self, problem: Problem) -> None:
+        self.problem = problem
+        entries = [e for e in problem.entries if e.may_run and (e.due_h > 0 or e.value > 0)]
+        self.members: list[list[Entry]] = [[entries[i] for i in alike] for alike in classes_of(entries)]
+        self.kinds: list[Entry] = [alike[0] for alike in self.members]
+        self.times = np.array([float(sum(e.count for e in alike)) for alike in self.members])
+        lines, most = len(self.kinds), max((len(e.power) for e in self.kinds), default=1)
+        self.window = np.zeros((lines, 2), dtype=np.int64)
+        self.power, self.gain = np.zeros((lines, most)), np.zeros((lines, most))
+        self.levels = np.array([len(e.power) for e in self.kinds], dtype=np.int64)
+        self.job, self.flag = np.zeros((lines, 6)), np.zeros((lines, 10), dtype=np.int64)
+        for j, e in enumerate(self.kinds):
+            self.window[j] = (e.first if e.pinned is None else e.pinned), e.last
+            n = len(e.power)
+            self.power[j, :n], self.gain[j, :n] = e.power, e.speed * problem.step_h
+            unmet = k.BIG if e.unmet_cost is None else e.unmet_cost
+            self.job[j] = e.due_h, e.work_h, e.value, unmet, e.start_cost, e.loss_h
+            self.flag[j] = _flags(e)
+        pick = self._pick
+        self.gpus = pick(lambda e: e.gpus)
+        self.late = pick(lambda e: e.late_cost or 0.0)
+        self.late_from = np.array([max(0, e.deadline) if e.late_cost else NEVER for e in self.kinds], dtype=np.int64)
+        pools = len(problem.pools)
+        self.row = np.array([pools if e.pool is None else e.pool for e in self.kinds], dtype=np.int64)
+        self.group = _groups(self)
+        self.groups = int(self.group.max(initial=-1)) + 1
+        self.row_of_group = np.zeros(self.groups, dtype=np.int64)
+        self.row_of_group[self.group] = self.row
+
+    def _pick(self, of: Callable[[Entry], float]) -> Floats:
+        return np.array([of(e) for e in self.kinds], dtype=float)
+
+    def idle_cost(self, dearest_price: float) -> Floats:
+        """Cost by kind of leaving all work undone; far above any energy cost where it must be done."""
+        due, unmet = self.job[:, k.DUE], self.job[:, k.UNMET]
+        energy = due * self.power.max(axis=1) / np.maximum(self.gain.max(axis=1) / self.problem.step_h, 1e-9)
+        must = (unmet >= k.BIG) & (due > 0) | (self.flag[:, k.STAYS] == 1) | (self.flag[:, k.PINNED] == 1)
+        return self.times * np.where(
+            must, 20.0 * (1.0 + dearest_price) * (1.0 + energy), np.where(must, 0, unmet) * due
+        )
+
+    def first_theta(self, price: float) -> Floats:
+        """A price of work to begin with: what an hour of it draws, at some price of power."""
+        frugal = (self.power[:, 0] / np.maximum(self.gain[:, 0], 1e-9)) * max(price, 1e-6)
+        theta: Floats = np.minimum(frugal, np.where(self.job[:, k.UNMET] >= k.BIG, np.inf, self.job[:, k.UNMET]))
+        return theta
+
+
+def _flags(e: Entry) -> list[int]:
+    pausable = e.preemptible and e.max_pauses != 0
+    return [
+        int(e.state == "queued"),
+        int(e.on_before > 0),
+        int(e.must_stay),
+        int(e.pinned is not None and e.work_h > 0),
+        int(pausable),
+        max(1, e.min_run),
+        max(1, e.min_pause),
+        max(1, e.ran),
+        -1 if e.max_pauses is None else e.max_pauses,
+        int(e.count > 1),
+    ]
+
+
+def _groups(crowd: Crowd) -> Ints:
+    """Group of every kind: by itself while there are few, else with those of its pool and like window."""
+    lines = len(crowd.kinds)
+    if lines <= MOST_GROUPS:
+        return np.arange(lines)
+    rows = np.unique(crowd.row)
+    group = np.zeros(lines, dtype=np.int64)
+    begin = 0
+    for row in rows:
+        mine = np.flatnonzero(crowd.row == row)
+        each = max(1, round(MOST_GROUPS * len(mine) / lines))
+        rank = np.argsort(np.argsort(crowd.window[mine].sum(axis=1), kind="stable"), kind="stable")
+        group[mine] = begin + rank * each // len(mine)
+        begin += each
+    _, dense = np.unique(group, return_inverse=True)
+    return np.asarray(dense, dtype=np.int64)

@@ -1,0 +1,810 @@
+"""The arithmetic of one job at slot prices, compiled: levels for given on-slots, and on-slots for given prices.
+
+All compiled functions live in this one file because numba's cache watches the file of the function
+that is called, not those that it calls. Everything here is about *one copy* of an entry in its
+window; ``cost[t, k]`` is what slot ``t`` costs at level ``k`` (power, GPUs, lateness) and
+``gain[k]`` the work that the level does in a slot. ``top[t]`` is the highest level allowed in a
+slot, -1 where the slot is closed.
+
+The least cost of a job over all its schedules is found from both sides. At a price ``theta`` of an
+hour of work every slot has a best level; for each number of on-slots the best pattern at that
+price gives a proven least cost (Lagrangian relaxation of the work owed), and the largest over
+several prices counts. For the pattern itself the levels are an exact continuous knapsack, whose
+marginal price is the next ``theta``. Both meet after a few prices. The number of on-slots stands
+in the state because prices are flat: at one ``theta`` a pattern may jump from 3 to 50 slots.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numba import njit
+
+BIG = 1e18
+DUE, WORK, VALUE, UNMET, START, LOSS = 0, 1, 2, 3, 4, 5
+"""Columns of a job's numbers: hours due and in all, value and unmet price per hour, cost and loss of a start."""
+
+FRESH, RUNNING, STAYS, PINNED, PAUSES, MIN_RUN, MIN_PAUSE, RAN, MOST_PAUSES, TOGETHER = 0, 1, 2, 3, 4, 5, 6, 7, 8, 9
+"""Columns of a job's flags and counts; ``TOGETHER``: copies of one entry share their work, so one price binds all."""
+
+
+CHORD = 63
+"""Level that stands for the straight line from the lowest to the highest one, where costs are not convex."""
+
+
+@njit(cache=True)
+def ends(level: int, top: int) -> tuple[int, int]:
+    """The two levels between which a slot runs."""
+    if level == CHORD:
+        return 0, top
+    return level, min(level + 1, top)
+
+
+@njit(cache=True)
+def fill_levels(
+    on: Any, cost: Any, gain: Any, top: Any, job: Any, starts: int, resumed: int, level: Any, share: Any, work: Any
+) -> tuple[float, float]:
+    """Cheapest levels for given on-slots: cost with starts, unmet work and value; and the marginal price of work.
+
+    Writes, per slot, the level and the share of the way to the next one that is used (of the way to the
+    highest level where costs are not convex).
+    """
+    slots = len(on)
+    segments = 0
+    owed_due = job[DUE] + job[LOSS] * resumed
+    owed_all = job[WORK] + job[LOSS] * resumed
+    total = job[START] * starts
+    done = 0.0
+    slope = work
+    at = np.empty(slots * max(1, len(gain) - 1), dtype=np.int64)
+    for t in range(slots):
+        level[t] = 0
+        share[t] = 0.0
+        if not on[t]:
+            continue
+        total += cost[t, 0]
+        done += gain[0]
+        convex = True
+        last = -BIG
+        for k in range(top[t]):
+            wide = gain[k + 1] - gain[k]
+            if wide <= 1e-12:
+                convex = False
+                break
+            s = (cost[t, k + 1] - cost[t, k]) / wide
+            if s < last - 1e-12:
+                convex = False
+                break
+            last = s
+        if convex:
+            for k in range(top[t]):
+                slope[segments] = (cost[t, k + 1] - cost[t, k]) / (gain[k + 1] - gain[k])
+                at[segments] = t * 64 + k
+                segments += 1
+        elif top[t] > 0 and gain[top[t]] > gain[0] + 1e-12:
+            slope[segments] = (cost[t, top[t]] - cost[t, 0]) / (gain[top[t]] - gain[0])
+            at[segments] = t * 64 + CHORD
+            segments += 1
+    order = np.argsort(slope[:segments])
+    theta = job[UNMET] if done < owed_due - 1e-12 else (job[VALUE] if done < owed_all - 1e-12 else 0.0)
+    for i in order:
+        s = slope[i]
+        t, k = at[i] // 64, at[i] % 64
+        k0, k1 = ends(k, top[t])
+        wide = gain[k1] - gain[k0]
+        left = wide
+        while left > 1e-12:
+            if done < owed_due - 1e-12:
+                worth, room = job[UNMET], owed_due - done
+            elif done < owed_all - 1e-12:
+                worth, room = job[VALUE], owed_all - done
+            else:
+                worth, room = 0.0, 0.0
+            if s >= worth or room <= 0.0:
+                break
+            take = min(left, room)
+            done += take
+            total += s * take
+            left -= take
+            theta = s
+        if left < wide:
+            level[t] = k
+            share[t] = (wide - left) / wide
+        if left > 1e-12:
+            break
+    if done < owed_due - 1e-9:
+        # all of it was used, or more of it is dearer than leaving work undone
+        if job[UNMET] >= BIG:
+            return BIG, theta
+        theta = job[UNMET]
+        total += job[UNMET] * (owed_due - done)
+    elif owed_all > owed_due + 1e-12:
+        beyond = min(done, owed_all) - owed_due
+        if beyond > 0:
+            total -= job[VALUE] * beyond
+            if done < owed_all - 1e-9:
+                theta = job[VALUE]
+    return total, theta
+
+
+@njit(cache=True)
+def slot_values(theta: float, cost: Any, gain: Any, top: Any, value: Any) -> None:
+    """Least of cost less the worth of work over the levels, per slot; ``BIG`` where closed."""
+    for t in range(len(value)):
+        best = BIG
+        for k in range(top[t] + 1):
+            v = cost[t, k] - theta * gain[k]
+            if v < best:
+                best = v
+        value[t] = best
+
+
+@njit(cache=True)
+def blocks(value: Any, job: Any, flag: Any, theta: float, longest: int, least: Any, start: Any) -> None:
+    """Best block of every length 1..``longest``: its value (with start and loss) and where it begins."""
+    slots = len(value)
+    total = np.zeros(slots + 1)
+    closed = np.zeros(slots + 1, dtype=np.int64)
+    for t in range(slots):
+        shut = value[t] >= BIG
+        total[t + 1] = total[t] + (0.0 if shut else value[t])
+        closed[t + 1] = closed[t] + (1 if shut else 0)
+    goes_on = flag[STAYS] == 1
+    entry = 0.0 if goes_on else job[START] + (0.0 if flag[FRESH] == 1 else theta * job[LOSS])
+    fixed = goes_on or flag[PINNED] == 1
+    for n in range(1, longest + 1):
+        best, where = BIG, -1
+        for s in range(1 if fixed else slots - n + 1):
+            if closed[s + n] == closed[s]:
+                v = total[s + n] - total[s]
+                if v < best:
+                    best, where = v, s
+        least[n] = best + entry if where >= 0 else BIG
+        start[n] = where
+
+
+@njit(cache=True)
+def walks(
+    value: Any,
+    job: Any,
+    flag: Any,
+    theta: float,
+    most: int,
+    strict: bool,
+    least: Any,
+    end: Any,
+    on_from: Any,
+    off_from: Any,
+) -> None:
+    """Best pattern of every number of on-slots 1..``most``, pauses allowed; unless ``strict`` the last is "or more".
+
+    A walk over the slots: never on; on for 1, 2, .. ``MIN_RUN`` or more slots; off for 1 .. ``MIN_PAUSE``
+    or more. A job may end in any session, however short. ``on_from`` and ``off_from`` say where each
+    state came from.
+    """
+    slots = len(value)
+    runs, rests = max(1, flag[MIN_RUN]), max(1, flag[MIN_PAUSE])
+    resume = job[START] + theta * job[LOSS]
+    begin = job[START] if flag[FRESH] == 1 else resume
+    on = np.full((runs + 1, most + 1), BIG)
+    off = np.full((rests + 1, most + 1), BIG)
+    new_on = np.full((runs + 1, most + 1), BIG)
+    new_off = np.full((rests + 1, most + 1), BIG)
+    for n in range(most + 1):
+        least[n] = BIG
+        end[n] = -1
+    running = flag[RUNNING] == 1
+    if running:
+        on[min(runs, max(1, flag[RAN])), 0] = 0.0
+    for t in range(slots):
+        v = value[t]
+        must_begin = flag[PINNED] == 1 and t == 0
+        may_begin = not running and (flag[PINNED] == 0 or t == 0)
+        must_go_on = flag[STAYS] == 1 and t == 0
+        for n in range(most + 1):
+            # off after having run
+            for b in range(1, rests + 1):
+                if must_begin or must_go_on:
+                    new_off[b, n] = BIG
+                    continue
+                c, source = BIG, 0
+                if b == 1:
+                    c, source = on[runs, n], 1
+                else:
+                    c, source = off[b - 1, n], 2
+                if b == rests and off[b, n] < c:
+                    c, source = off[b, n], 3
+                new_off[b, n] = c
+                off_from[t, b, n] = source
+            for a in range(1, runs + 1):
+                new_on[a, n] = BIG
+        if v < BIG:
+            for n in range(most + 1):
+                if strict and n == most:
+                    break
+                m = n + 1 if n < most else most
+                if flag[PAUSES] == 1 and off[rests, n] + resume + v < new_on[1, m]:
+                    new_on[1, m] = off[rests, n] + resume + v
+                    on_from[t, 1, m] = 2 + (8 if n == most else 0)
+                for a in range(1, runs + 1):
+                    if on[a, n] >= BIG:
+                        continue
+                    later = min(runs, a + 1)
+                    if on[a, n] + v < new_on[later, m]:
+                        new_on[later, m] = on[a, n] + v
+                        # from one slot less of age, or as old as it gets
+                        on_from[t, later, m] = (1 if later == a + 1 else 3) + (8 if n == most else 0)
+            if may_begin and begin + v < new_on[1, min(1, most)]:
+                new_on[1, min(1, most)] = begin + v
+                on_from[t, 1, min(1, most)] = 0
+        for n in range(most + 1):
+            for a in range(1, runs + 1):
+                on[a, n] = new_on[a, n]
+                if on[a, n] < least[n]:
+                    least[n] = on[a, n]
+                    end[n] = t * 64 + a
+            for b in range(1, rests + 1):
+                off[b, n] = new_off[b, n]
+
+
+@njit(cache=True)
+def trace(n: int, end: Any, on_from: Any, off_from: Any, flag: Any, on: Any) -> None:
+    """On-slots of the walk that ends best with ``n`` on-slots."""
+    runs, rests = max(1, flag[MIN_RUN]), max(1, flag[MIN_PAUSE])
+    on[:] = False
+    t, age, is_on = end[n] // 64, end[n] % 64, True
+    while t >= 0:
+        if is_on:
+            on[t] = True
+            source = on_from[t, age, n]
+            kind = source % 8
+            if source < 8:
+                n -= 1
+            if kind == 0:
+                return
+            if kind == 1:
+                age -= 1
+            elif kind == 2:
+                is_on, age = False, rests
+        else:
+            source = off_from[t, age, n]
+            if source == 1:
+                is_on, age = True, runs
+            elif source == 2:
+                age -= 1
+        t -= 1
+
+
+@njit(cache=True)
+def count_starts(on: Any, flag: Any) -> tuple[int, int]:
+    """Starts of a pattern, and how many of them resume earlier work."""
+    starts = 0
+    before = flag[RUNNING] == 1
+    for t in range(len(on)):
+        if on[t] and not before:
+            starts += 1
+        before = on[t]
+    return starts, max(0, starts - (1 if flag[FRESH] == 1 else 0))
+
+
+@njit(cache=True)
+def keeps_rules(on: Any, flag: Any, ends_open: bool, finished: bool) -> bool:
+    """Whether a pattern keeps minimum runs and the number of pauses; other rules hold by construction.
+
+    ``ends_open``: the window ends with the horizon, which may cut a run.
+    """
+    runs = flag[MIN_RUN]
+    slots = len(on)
+    sessions = 0
+    t = 0
+    while t < slots:
+        if not on[t]:
+            t += 1
+            continue
+        u = t
+        while u < slots and on[u]:
+            u += 1
+        sessions += 1
+        length = u - t + (flag[RAN] if t == 0 and flag[RUNNING] == 1 else 0)
+        if length < runs and not (u == slots and ends_open):
+            later = False
+            for w in range(u, slots):
+                later = later or on[w]
+            if later or not finished:
+                return False
+        t = u
+    paused_at_once = flag[RUNNING] == 1 and not on[0]
+    pauses = max(0, sessions - 1) + (1 if paused_at_once else 0)
+    if paused_at_once and sessions == 0:
+        pauses = 1
+    return bool(flag[MOST_PAUSES] < 0 or pauses <= flag[MOST_PAUSES])
+
+
+@njit(cache=True)
+def _work_done(on: Any, level: Any, share: Any, gain: Any, top: Any) -> float:
+    done = 0.0
+    for t in range(len(on)):
+        if on[t]:
+            low, high = ends(level[t], top[t])
+            done += gain[low] + share[t] * (gain[high] - gain[low])
+    return done
+
+
+@njit(cache=True)
+def _work_at(theta: float, on: Any, cost: Any, gain: Any, top: Any) -> float:
+    """Work of a pattern whose levels are the best at a price of work."""
+    done = 0.0
+    for t in range(len(on)):
+        if on[t]:
+            pick, least = 0, BIG
+            for k in range(top[t] + 1):
+                v = cost[t, k] - theta * gain[k]
+                if v < least:
+                    pick, least = k, v
+            done += gain[pick]
+    return done
+
+
+@njit(cache=True)
+def _block_of_rules(
+    cost: Any,
+    gain: Any,
+    top: Any,
+    job: Any,
+    flag: Any,
+    ends_open: bool,
+    theta: float,
+    most: int,
+    value: Any,
+    on: Any,
+    level: Any,
+    share: Any,
+    scratch: Any,
+) -> tuple[float, float]:
+    """Best single block that keeps the rules, written to ``on, level, share``; ``BIG`` where there is none."""
+    least = np.empty(most + 1)
+    start = np.empty(most + 1, dtype=np.int64)
+    slot_values(theta, cost, gain, top, value)
+    blocks(value, job, flag, theta, most, least, start)
+    for n in np.argsort(least[1:]) + 1:
+        if least[n] >= BIG:
+            break
+        on[:] = False
+        on[start[n] : start[n] + n] = True
+        starts, resumed = count_starts(on, flag)
+        total, marginal = fill_levels(on, cost, gain, top, job, starts, resumed, level, share, scratch)
+        if total >= BIG:
+            continue
+        done = _work_done(on, level, share, gain, top) - job[LOSS] * resumed
+        if keeps_rules(on, flag, ends_open, done >= job[WORK] - 1e-9):
+            return total, marginal
+    return BIG, theta
+
+
+@njit(cache=True)
+def best_schedule(
+    cost: Any,
+    gain: Any,
+    top: Any,
+    job: Any,
+    flag: Any,
+    ends_open: bool,
+    theta: float,
+    tries: int,
+    tolerance: float,
+    strict: bool,
+    on: Any,
+    level: Any,
+    share: Any,
+) -> tuple[float, float, float]:
+    """Proven least cost of one copy, cost of the schedule written to ``on, level, share``, and its price of work.
+
+    The schedule's cost is ``BIG`` where none keeps the rules. ``strict``: no more slots than the work can
+    fill, as a plan has to (costs may be negative); else the least cost is proven over any number of them.
+    """
+    slots = len(on)
+    whole = flag[PAUSES] == 0
+    lowest = gain[0]
+    cheap = True
+    for t in range(slots):
+        for k in range(top[t] + 1):
+            cheap = cheap and cost[t, k] >= 0.0
+    most = slots
+    if cheap and lowest > 1e-9:
+        most = min(slots, int((job[WORK] + job[LOSS]) / lowest) + 2)
+    if strict and lowest > 1e-9:
+        most = min(most, max(1, int((job[WORK] + gain.max()) / lowest + 1e-9)))
+    must = job[UNMET] >= BIG
+    idle = BIG if must and job[DUE] > 0 else (0.0 if job[DUE] == 0 else job[UNMET] * job[DUE])
+    if flag[STAYS] == 1 or flag[PINNED] == 1:
+        idle = BIG
+    fewest = 1
+    if must:
+        highest = gain.max()
+        fewest = max(1, int(np.ceil(job[DUE] / highest - 1e-9)))
+    least = np.full(most + 1, -BIG)
+    now = np.empty(most + 1)
+    where = np.empty(most + 1, dtype=np.int64)
+    value = np.empty(slots)
+    trial = np.zeros(slots, dtype=np.bool_)
+    trial_level = np.zeros(slots, dtype=np.int64)
+    trial_share = np.zeros(slots)
+    scratch = np.empty(slots * max(1, len(gain)))
+    runs, rests = max(1, flag[MIN_RUN]), max(1, flag[MIN_PAUSE])
+    depth = 1 if whole else slots
+    on_from = np.zeros((depth, runs + 1, most + 1), dtype=np.int8)
+    off_from = np.zeros((depth, rests + 1, most + 1), dtype=np.int8)
+    best_cost, best_theta = idle, theta
+    on[:] = False
+    level[:] = 0
+    share[:] = 0.0
+    bound = -BIG
+    cap = job[UNMET] if not must else BIG
+    low, high = np.zeros(most + 1), np.full(most + 1, cap)
+    for _ in range(tries):
+        theta = min(max(theta, 0.0), cap)
+        slot_values(theta, cost, gain, top, value)
+        if whole:
+            blocks(value, job, flag, theta, most, now, where)
+        else:
+            walks(value, job, flag, theta, most, strict, now, where, on_from, off_from)
+        owed = theta * job[DUE]
+        if theta < job[VALUE]:
+            owed = theta * job[WORK] - job[VALUE] * (job[WORK] - job[DUE])
+        pick, bound = 0, idle
+        for n in range(fewest, most + 1):
+            if now[n] >= BIG:
+                least[n] = BIG
+                continue
+            least[n] = max(least[n], now[n] + owed)
+            if least[n] < bound:
+                pick, bound = n, least[n]
+        if pick == 0:
+            # leaving it undone is the best there is; or nothing fits at all
+            break
+        if whole:
+            trial[:] = False
+            trial[where[pick] : where[pick] + pick] = True
+        else:
+            trace(pick, where, on_from, off_from, flag, trial)
+        starts, resumed = count_starts(trial, flag)
+        total, marginal = fill_levels(trial, cost, gain, top, job, starts, resumed, trial_level, trial_share, scratch)
+        # where the price of this number of slots lies: above theta while its best pattern does too little
+        hours = job[DUE] if theta >= job[VALUE] else job[WORK]
+        if hours - _work_at(theta, trial, cost, gain, top) + job[LOSS] * resumed > 0:
+            low[pick] = max(low[pick], theta)
+        else:
+            high[pick] = min(high[pick], theta)
+        lawful = True
+        if flag[MIN_RUN] > 1 or flag[MOST_PAUSES] >= 0:
+            done = _work_done(trial, trial_level, trial_share, gain, top) - job[LOSS] * resumed
+            lawful = keeps_rules(trial, flag, ends_open, done >= job[WORK] - 1e-9)
+        if lawful and total < best_cost - 1e-12:
+            best_cost, best_theta = total, marginal
+            on[:] = trial
+            level[:] = trial_level
+            share[:] = trial_share
+        if best_cost - bound <= tolerance * (1e-9 + abs(best_cost)):
+            break
+        if high[pick] - low[pick] <= 1e-6 * (1e-9 + low[pick]):
+            # what is left is a gap between two patterns
+            break
+        theta = marginal
+        if not low[pick] < theta < high[pick]:
+            theta = 0.5 * (low[pick] + high[pick]) if high[pick] < BIG else 2.0 * low[pick] + 1e-6
+    if not on.any() and bound < best_cost and (flag[MIN_RUN] > 1 or flag[MOST_PAUSES] >= 0):
+        total, marginal = _block_of_rules(
+            cost, gain, top, job, flag, ends_open, theta, most, value, trial, trial_level, trial_share, scratch
+        )
+        if total < best_cost:
+            best_cost, best_theta = total, marginal
+            on[:] = trial
+            level[:] = trial_level
+            share[:] = trial_share
+    return min(bound, best_cost), best_cost, best_theta
+
+
+@njit(cache=True)
+def shared_schedule(
+    cost: Any,
+    gain: Any,
+    top: Any,
+    job: Any,
+    flag: Any,
+    theta: float,
+    halvings: int,
+    mixed: Any,
+    on_part: Any,
+    power: Any,
+) -> tuple[float, float, float]:
+    """For one of many copies whose work counts together: least cost per copy at the best price of work.
+
+    Writes to ``mixed`` the power and to ``on_part`` the on-slots of a mix of the two patterns beside that
+    price which does the work owed, and returns the proven cost, the mix's own cost and the price.
+    """
+    slots = len(mixed)
+    value = np.empty(slots)
+    now = np.empty(2)
+    end = np.empty(2, dtype=np.int64)
+    runs, rests = max(1, flag[MIN_RUN]), max(1, flag[MIN_PAUSE])
+    on_from = np.zeros((slots, runs + 1, 2), dtype=np.int8)
+    off_from = np.zeros((slots, rests + 1, 2), dtype=np.int8)
+    must = job[UNMET] >= BIG
+    low, high = 0.0, job[UNMET]
+    if must:
+        high = 1e-6
+        for t in range(slots):
+            for k in range(top[t] + 1):
+                high = max(high, 4.0 * slots * (abs(cost[t, k]) + job[START]) / max(gain.max(), 1e-9))
+    on = np.zeros((3, slots), dtype=np.bool_)
+    best_level = np.zeros((3, slots), dtype=np.int64)
+    work = np.zeros(3)
+    spent = np.zeros(3)
+    bound, best_theta = -BIG, theta
+    for i in range(halvings + 2):
+        trial = (
+            low if i == 0 else (high if i == 1 else (theta if i == 2 and low < theta < high else 0.5 * (low + high)))
+        )
+        slot_values(trial, cost, gain, top, value)
+        walks(value, job, flag, trial, 1, False, now, end, on_from, off_from)
+        on[2, :] = False
+        idle = BIG if flag[STAYS] == 1 or flag[PINNED] == 1 else 0.0
+        found = min(idle, now[1])
+        work[2], spent[2] = 0.0, 0.0
+        if now[1] < idle:
+            trace(1, end, on_from, off_from, flag, on[2])
+            starts, resumed = count_starts(on[2], flag)
+            spent[2] = job[START] * starts
+            work[2] = -job[LOSS] * resumed
+            for t in range(slots):
+                if on[2, t]:
+                    pick, least = 0, BIG
+                    for k in range(top[t] + 1):
+                        v = cost[t, k] - trial * gain[k]
+                        if v < least:
+                            pick, least = k, v
+                    best_level[2, t] = pick
+                    work[2] += gain[pick]
+                    spent[2] += cost[t, pick]
+        owed = job[DUE] if trial >= job[VALUE] else job[WORK]
+        reached = trial * owed - (0.0 if trial >= job[VALUE] else job[VALUE] * (job[WORK] - job[DUE]))
+        if found + reached > bound:
+            bound, best_theta = found + reached, trial
+        side = 0 if i == 0 else (1 if i == 1 else (1 if work[2] >= owed else 0))
+        if side == 1:
+            high = trial
+        else:
+            low = trial
+        on[side, :] = on[2, :]
+        best_level[side, :] = best_level[2, :]
+        work[side], spent[side] = work[2], spent[2]
+        if high - low <= 1e-7 * (1e-12 + high):
+            break
+    middle = 0.5 * (low + high)
+    owed = job[DUE] if middle >= job[VALUE] else job[WORK]
+    part = 1.0
+    if work[1] - work[0] > 1e-12:
+        part = min(1.0, max(0.0, (owed - work[0]) / (work[1] - work[0])))
+    mixed[:] = 0.0
+    on_part[:] = 0.0
+    total = 0.0
+    done = 0.0
+    for side in range(2):
+        weight = part if side == 1 else 1.0 - part
+        total += weight * spent[side]
+        done += weight * work[side]
+        for t in range(slots):
+            if on[side, t]:
+                mixed[t] += weight * power[best_level[side, t]]
+                on_part[t] += weight
+    missing = max(0.0, job[DUE] - done)
+    total += (1e6 if must else job[UNMET]) * missing - job[VALUE] * min(max(0.0, done - job[DUE]), job[WORK] - job[DUE])
+    return bound, total, best_theta
+
+
+@njit(cache=True)
+def price_all(
+    window: Any,
+    power: Any,
+    gain: Any,
+    levels: Any,
+    gpus: Any,
+    late: Any,
+    late_from: Any,
+    job: Any,
+    flag: Any,
+    times: Any,
+    row: Any,
+    group: Any,
+    power_price: Any,
+    gpu_price: Any,
+    theta: Any,
+    tries: int,
+    tolerance: float,
+    least: Any,
+    money: Any,
+    group_power: Any,
+    group_gpus: Any,
+) -> None:
+    """Price every kind of job: proven least cost, own money of its schedule, and the sums of its group.
+
+    ``theta`` holds the last prices of work and is renewed; ``row`` is the line of the prices that a kind sees.
+    """
+    slots = power_price.shape[1]
+    for j in range(len(window)):
+        first, last = window[j, 0], window[j, 1]
+        n, wide = levels[j], last - first
+        cost = np.empty((wide, n))
+        for t in range(wide):
+            held = gpu_price[row[j], first + t] * gpus[j]
+            for k in range(n):
+                cost[t, k] = power_price[row[j], first + t] * power[j, k] + held
+                if first + t >= late_from[j]:
+                    cost[t, k] += late[j] * gain[j, k]
+        top = np.full(wide, n - 1, dtype=np.int64)
+        drawn = np.zeros(wide)
+        used = np.zeros(wide)
+        if flag[j, TOGETHER] == 1:
+            bound, total, theta[j] = shared_schedule(
+                cost, gain[j, :n], top, job[j], flag[j], theta[j], 24, drawn, used, power[j, :n]
+            )
+        else:
+            on = np.zeros(wide, dtype=np.bool_)
+            level = np.zeros(wide, dtype=np.int64)
+            share = np.zeros(wide)
+            bound, total, theta[j] = best_schedule(
+                cost,
+                gain[j, :n],
+                top,
+                job[j],
+                flag[j],
+                last == slots,
+                theta[j],
+                tries,
+                tolerance,
+                False,
+                on,
+                level,
+                share,
+            )
+            for t in range(wide):
+                if on[t]:
+                    low, high = ends(level[t], n - 1)
+                    drawn[t] = power[j, low] + share[t] * (power[j, high] - power[j, low])
+                    used[t] = 1.0
+        least[j] = times[j] * bound
+        for t in range(wide):
+            total -= power_price[row[j], first + t] * drawn[t] + gpu_price[row[j], first + t] * gpus[j] * used[t]
+            group_power[group[j], first + t] += times[j] * drawn[t]
+            group_gpus[group[j], first + t] += times[j] * gpus[j] * used[t]
+        money[j] = times[j] * total
+
+
+@njit(cache=True)
+def sweep(
+    order: Any,
+    line: Any,
+    copies: Any,
+    window: Any,
+    power: Any,
+    gain: Any,
+    levels: Any,
+    gpus: Any,
+    late: Any,
+    late_from: Any,
+    job: Any,
+    flag: Any,
+    row: Any,
+    theta: Any,
+    power_price: Any,
+    gpu_price: Any,
+    idle: Any,
+    it: Any,
+    it_limit: Any,
+    target: Any,
+    bend: Any,
+    used: Any,
+    gpu_limit: Any,
+    feeds: Any,
+    feed_limit: Any,
+    fed: Any,
+    fine: float,
+    gpu_fine: float,
+    hard: bool,
+    tries: int,
+    on_of: Any,
+    drawn_of: Any,
+    money_of: Any,
+) -> int:
+    """List every unit of ``order`` anew: off the board, and back where it is cheapest now. How many moved.
+
+    A unit is ``copies`` gangs of one kind that run alike. ``it``, ``used`` (GPUs by pool) and ``feeds`` are
+    what the board holds. Power beyond ``target`` is bent dearer by ``bend`` (per unit of power squared),
+    beyond a limit it costs ``fine``; where ``hard``, nothing goes beyond.
+    """
+    slots = len(it)
+    pools = len(idle) - 1
+    moved = 0
+    for u in order:
+        j, m = line[u], copies[u]
+        p = row[j]
+        first, last = window[j, 0], window[j, 1]
+        wide, n = last - first, levels[j]
+        rest = idle[p] * gpus[j]
+        for t in range(first, last):
+            if on_of[u, t]:
+                extra = m * (drawn_of[u, t] - rest)
+                it[t] -= extra
+                if p < pools:
+                    used[p, t] -= m * gpus[j]
+                    for f in range(len(feeds)):
+                        if fed[f, p]:
+                            feeds[f, t] -= extra
+        cost = np.empty((wide, n))
+        top = np.empty(wide, dtype=np.int64)
+        for i in range(wide):
+            t = first + i
+            held = gpu_price[p, t] * gpus[j]
+            top[i] = n - 1
+            if p < pools and gpus[j] > 0:
+                over = max(0.0, used[p, t] + m * gpus[j] - gpu_limit[p, t])
+                if hard and over > 1e-6:
+                    top[i] = -1
+                before = max(0.0, used[p, t] - gpu_limit[p, t])
+                held += gpu_fine * (over - before) / m
+            for k in range(n):
+                c = power_price[p, t] * power[j, k] + held
+                if t >= late_from[j]:
+                    c += late[j] * gain[j, k]
+                extra = m * (power[j, k] - rest)
+                after = it[t] + extra
+                c += 0.5 * bend[t] * ((after - target[t]) ** 2 - (it[t] - target[t]) ** 2) / m
+                beyond = max(0.0, after - it_limit[t]) - max(0.0, it[t] - it_limit[t])
+                c += fine * beyond / m
+                if hard and k <= top[i] and extra > 0 and after > it_limit[t] + 1e-9:
+                    top[i] = k - 1
+                if p < pools:
+                    for f in range(len(feeds)):
+                        if fed[f, p]:
+                            after = feeds[f, t] + extra
+                            beyond = max(0.0, after - feed_limit[f, t]) - max(0.0, feeds[f, t] - feed_limit[f, t])
+                            c += fine * beyond / m
+                            if hard and k <= top[i] and extra > 0 and after > feed_limit[f, t] + 1e-9:
+                                top[i] = k - 1
+                cost[i, k] = c
+        on = np.zeros(wide, dtype=np.bool_)
+        level = np.zeros(wide, dtype=np.int64)
+        share = np.zeros(wide)
+        _, _, theta[u] = best_schedule(
+            cost, gain[j, :n], top, job[j], flag[j], last == slots, theta[u], tries, 1e-4, True, on, level, share
+        )
+        starts, resumed = count_starts(on, flag[j])
+        done = _work_done(on, level, share, gain[j, :n], top) - job[j, LOSS] * resumed
+        money = job[j, START] * starts
+        if done < job[j, DUE] - 1e-9:
+            money += min(job[j, UNMET], 1e9) * (job[j, DUE] - done)
+        money -= job[j, VALUE] * min(max(0.0, done - job[j, DUE]), job[j, WORK] - job[j, DUE])
+        for i in range(wide):
+            if on[i] and first + i >= late_from[j]:
+                low, high = ends(level[i], top[i])
+                money += late[j] * (gain[j, low] + share[i] * (gain[j, high] - gain[j, low]))
+        money_of[u] = m * money
+        changed = False
+        for t in range(first, last):
+            i = t - first
+            changed = changed or on[i] != on_of[u, t]
+            on_of[u, t] = on[i]
+            drawn_of[u, t] = 0.0
+            if on[i]:
+                low, high = ends(level[i], top[i])
+                drawn_of[u, t] = power[j, low] + share[i] * (power[j, high] - power[j, low])
+                extra = m * (drawn_of[u, t] - rest)
+                it[t] += extra
+                if p < pools:
+                    used[p, t] += m * gpus[j]
+                    for f in range(len(feeds)):
+                        if fed[f, p]:
+                            feeds[f, t] += extra
+        moved += 1 if changed else 0
+    return moved

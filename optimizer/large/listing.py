@@ -1,0 +1,223 @@
+"""List scheduling at slot prices: each gang in turn goes where it is cheapest, given where the others are.
+
+At the best prices many places cost a job the same, so prices alone would herd them. Here power gets
+dearer beyond the profile that the master came to and cheaper below it; in the first sweeps limits
+may be overrun at a fine (hard from the start, the first jobs take what later ones need), in the last
+ones they hold.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from optimizer.energy_model import SlotPrices
+from optimizer.large.crowd import Crowd
+from optimizer.large.kernels import BIG, STAYS, UNMET, sweep
+from optimizer.problem import Floats, Ints
+from optimizer.schedule import Group, Schedule, curve_speed
+
+TRIES = 5
+"""Prices of work that are tried for one gang in one sweep."""
+
+FINES = tuple(0.3 * 1.5**k for k in range(10))
+"""Fines of the sweeps that may overrun, as multiples of the dearest slot's price."""
+
+HARD_SWEEPS = 3
+
+Kept = tuple[Floats, ...]
+
+
+class Listing:
+    """Where every gang runs. A unit is some copies of one kind that run alike."""
+
+    def __init__(self, crowd: Crowd, prices: SlotPrices, theta: Floats, it_limit: Floats, target: Floats) -> None:
+        """Begin with an empty board.
+
+        Args:
+            crowd: the kinds.
+            prices: of power and GPUs.
+            theta: price of work by kind.
+            it_limit: IT power that the site can carry, one value a slot.
+            target: IT power that it should come to.
+        """
+        problem = self.problem = crowd.problem
+        self.crowd, self.prices = crowd, prices
+        self.it_limit, self.target = it_limit, target
+        line, copies, owner = _units(crowd)
+        self.line, self.copies, self.owner = line, copies, owner
+        self.theta = theta[line].copy()
+        self.idle = np.array([*(pool.idle for pool in problem.pools), 0.0])
+        self.gpu_limit = np.array([p.gpus for p in problem.pools], dtype=float).reshape(-1, problem.slots)
+        self.feed_limit = np.array([f.limit for f in problem.feeds]).reshape(-1, problem.slots)
+        self.fed = np.zeros((len(problem.feeds), len(problem.pools) + 1), dtype=bool)
+        for i, feed in enumerate(problem.feeds):
+            self.fed[i, list(feed.pools)] = True
+        resting = self.idle[:-1, None] * self.gpu_limit
+        self.it = resting.sum(axis=0)
+        self.feeds = np.array([resting[list(f.pools)].sum(axis=0) for f in problem.feeds]).reshape(-1, problem.slots)
+        self.used = np.zeros_like(self.gpu_limit)
+        self.on = np.zeros((len(line), problem.slots), dtype=bool)
+        self.drawn = np.zeros((len(line), problem.slots))
+        self.money = np.zeros(len(line))
+        dearest = float(max(prices.power.max(initial=0.0), 1e-9))
+        self.power_fine = dearest
+        per_gpu = crowd.power.max(axis=1) / np.maximum(crowd.gpus, 1.0)
+        self.gpu_fine = dearest * float(per_gpu.max(initial=0.0))
+        self.order = self._order()
+
+    def _order(self) -> Ints:
+        """Running gangs that may not stop, then what must be done, then the biggest."""
+        crowd = self.crowd
+        size = crowd.power.max(axis=1)[self.line] * self.copies
+        must = crowd.job[self.line, UNMET] >= BIG
+        stays = crowd.flag[self.line, STAYS] == 1
+        return np.lexsort((-size, ~must, ~stays)).astype(np.int64)
+
+    def sweep(self, bend: float, fine: float, *, hard: bool, order: Ints | None = None) -> int:
+        """List the units anew, one after the other; how many moved.
+
+        Args:
+            bend: how much dearer power gets when it is beyond the target by the mean of the targets, as a
+                multiple of the dearest price.
+            fine: price of what overruns a limit, as a multiple of the dearest price.
+            hard: nothing overruns a limit any more.
+            order: the units; default: all.
+        """
+        crowd, prices = self.crowd, self.prices
+        curve = np.full(self.problem.slots, bend * self.power_fine / max(1e-9, float(self.target.mean())))
+        return int(
+            sweep(
+                self.order if order is None else order,
+                self.line,
+                self.copies,
+                crowd.window,
+                crowd.power,
+                crowd.gain,
+                crowd.levels,
+                crowd.gpus,
+                crowd.late,
+                crowd.late_from,
+                crowd.job,
+                crowd.flag,
+                crowd.row,
+                self.theta,
+                prices.power,
+                prices.gpus,
+                self.idle,
+                self.it,
+                self.it_limit,
+                self.target,
+                curve,
+                self.used,
+                self.gpu_limit,
+                self.feeds,
+                self.feed_limit,
+                self.fed,
+                fine * self.power_fine,
+                fine * self.gpu_fine,
+                hard,
+                TRIES,
+                self.on,
+                self.drawn,
+                self.money,
+            )
+        )
+
+    def run(self, bend: float) -> None:
+        """All sweeps from an empty board: soft ones at a growing fine, then hard ones."""
+        for fine in FINES:
+            self.sweep(bend, fine, hard=False)
+        self.make_hard(bend)
+
+    def make_hard(self, bend: float) -> None:
+        """Sweeps after which no limit is overrun; what must be done comes before all the rest."""
+        self.sweep(bend, FINES[-1], hard=True)
+        must = (self.crowd.job[self.line, UNMET] >= BIG) | (self.crowd.flag[self.line, STAYS] == 1)
+        if bool((must & ~self.on.any(axis=1)).any()) or self._overrun():
+            self.lift(self.order)
+            self.sweep(bend, FINES[-1], hard=True, order=self.order[must[self.order]])
+            self.sweep(bend, FINES[-1], hard=True, order=self.order[~must[self.order]])
+        for _ in range(HARD_SWEEPS):
+            self.sweep(bend, FINES[-1], hard=True)
+
+    def _overrun(self) -> bool:
+        over = max(float((self.it - self.it_limit).max()), float((self.used - self.gpu_limit).max(initial=0.0)))
+        return max(over, float((self.feeds - self.feed_limit).max(initial=0.0))) > 1e-6
+
+    def lift(self, units: Ints) -> None:
+        """Take some units off the board."""
+        crowd = self.crowd
+        for u in units.tolist():
+            j, m = self.line[u], self.copies[u]
+            p = crowd.row[j]
+            on = self.on[u]
+            extra = np.where(on, m * (self.drawn[u] - self.idle[p] * crowd.gpus[j]), 0.0)
+            self.it -= extra
+            if p < len(self.used):
+                self.used[p] -= np.where(on, m * crowd.gpus[j], 0.0)
+                self.feeds[self.fed[:, p]] -= extra
+            on[:] = False
+            self.drawn[u] = 0.0
+
+    def loads(self) -> tuple[Floats, Floats]:
+        """Power by pool (the last line: loads without one) and GPUs by pool, per slot."""
+        crowd = self.crowd
+        row = crowd.row[self.line]
+        power = np.zeros((len(self.idle), self.problem.slots))
+        np.add.at(power, row, self.copies[:, None] * self.drawn)
+        return power, self.used
+
+    def snapshot(self) -> Kept:
+        """The board as it is, to come back to."""
+        held = self.it, self.used, self.feeds, self.on, self.drawn, self.money, self.theta
+        return tuple(a.copy() for a in held)
+
+    def restore(self, kept: Kept) -> None:
+        """Back to a snapshot."""
+        for mine, old in zip(
+            (self.it, self.used, self.feeds, self.on, self.drawn, self.money, self.theta), kept, strict=True
+        ):
+            mine[...] = old
+
+    def regret(self, least: Floats) -> Floats:
+        """What each unit costs at the slots' prices above the ``least`` proven for its kind; they sum to the gap."""
+        row = self.crowd.row[self.line]
+        held = self.prices.gpus[row] * self.crowd.gpus[self.line][:, None]
+        paid = (self.prices.power[row] * self.drawn).sum(axis=1) + (held * self.on).sum(axis=1)
+        above: Floats = np.maximum(0.0, self.copies * (paid - least[self.line]) + self.money)
+        return above
+
+    def schedule(self) -> Schedule:
+        """The schedule as it stands on the board, at the levels chosen there."""
+        slots = self.problem.slots
+        groups: dict[str, list[list[Group]]] = {e.id: [[] for _ in range(slots)] for e in self.problem.entries}
+        for u, name in enumerate(self.owner):
+            e, copies = self.crowd.kinds[self.line[u]], int(self.copies[u])
+            for t in np.flatnonzero(self.on[u]).tolist():
+                power = float(self.drawn[u, t])
+                groups[name][t].append((copies, power, curve_speed(e, power)))
+        return Schedule(self.pattern(), groups)
+
+    def pattern(self) -> dict[str, Ints]:
+        """On-slots of every entry of the problem."""
+        found = {e.id: np.zeros(self.problem.slots, dtype=np.int64) for e in self.problem.entries}
+        for u, name in enumerate(self.owner):
+            found[name] += int(self.copies[u]) * self.on[u]
+        return found
+
+
+def _units(crowd: Crowd) -> tuple[Ints, Ints, list[str]]:
+    """Kind, copies and entry of every unit; many copies of one entry are halved down to single ones."""
+    line: list[int] = []
+    copies: list[int] = []
+    owner: list[str] = []
+    for j, alike in enumerate(crowd.members):
+        for e in alike:
+            left = e.count
+            while left > 0:
+                take = (left + 1) // 2
+                line.append(j)
+                copies.append(take)
+                owner.append(e.id)
+                left -= take
+    return np.array(line, dtype=np.int64), np.array(copies, dtype=np.int64), owner
