@@ -19,14 +19,27 @@ class Schedule:
 
     pattern: Pattern
     groups: dict[str, list[list[Group]]]
+    _known: dict[str, tuple[Floats, Floats]] = field(default_factory=dict, compare=False)
 
     def power(self, entry_id: str) -> Floats:
         """Power of all copies of an entry, per slot."""
-        return np.array([sum(n * power for n, power, _ in slot) for slot in self.groups[entry_id]])
+        return self._sums(entry_id)[0]
 
     def speed(self, entry_id: str) -> Floats:
         """Speed summed over the copies of an entry, per slot."""
-        return np.array([sum(n * speed for n, _, speed in slot) for slot in self.groups[entry_id]])
+        return self._sums(entry_id)[1]
+
+    def _sums(self, entry_id: str) -> tuple[Floats, Floats]:
+        # asked several times for each of thousands of entries
+        if entry_id not in self._known:
+            slots = self.groups[entry_id]
+            power, speed = np.zeros(len(slots)), np.zeros(len(slots))
+            for t, here in enumerate(slots):
+                for n, p, s in here:
+                    power[t] += n * p
+                    speed[t] += n * s
+            self._known[entry_id] = power, speed
+        return self._known[entry_id]
 
 
 @dataclass(frozen=True)

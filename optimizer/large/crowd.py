@@ -60,9 +60,7 @@ class Crowd:
         due, unmet = self.job[:, k.DUE], self.job[:, k.UNMET]
         energy = due * self.power.max(axis=1) / np.maximum(self.gain.max(axis=1) / self.problem.step_h, 1e-9)
         must = (unmet >= k.BIG) & (due > 0) | (self.flag[:, k.STAYS] == 1) | (self.flag[:, k.PINNED] == 1)
-        return self.times * np.where(
-            must, 20.0 * (1.0 + dearest_price) * (1.0 + energy), np.where(must, 0, unmet) * due
-        )
+        return self.times * np.where(must, 2e3 * (1.0 + dearest_price) * (1.0 + energy), np.where(must, 0, unmet) * due)
 
     def first_theta(self, price: float) -> Floats:
         """A price of work to begin with: what an hour of it draws, at some price of power."""

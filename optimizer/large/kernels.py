@@ -78,15 +78,18 @@ def fill_levels(
                 break
             last = s
         if convex:
+            last = -BIG
             for k in range(top[t]):
-                slope[segments] = (cost[t, k + 1] - cost[t, k]) / (gain[k + 1] - gain[k])
+                last = max(last, (cost[t, k + 1] - cost[t, k]) / (gain[k + 1] - gain[k]))
+                slope[segments] = last
                 at[segments] = t * 64 + k
                 segments += 1
         elif top[t] > 0 and gain[top[t]] > gain[0] + 1e-12:
             slope[segments] = (cost[t, top[t]] - cost[t, 0]) / (gain[top[t]] - gain[0])
             at[segments] = t * 64 + CHORD
             segments += 1
-    order = np.argsort(slope[:segments])
+    # stable: of segments that cost the same, the lower ones of a slot come first
+    order = np.argsort(slope[:segments], kind="mergesort")
     theta = job[UNMET] if done < owed_due - 1e-12 else (job[VALUE] if done < owed_all - 1e-12 else 0.0)
     for i in order:
         s = slope[i]

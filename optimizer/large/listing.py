@@ -22,6 +22,9 @@ TRIES = 5
 FINES = tuple(0.3 * 1.5**k for k in range(10))
 """Fines of the sweeps that may overrun, as multiples of the dearest slot's price."""
 
+MANY = 4000
+"""Units beyond which every other soft sweep is left out: with so many, the rest mends what one does."""
+
 HARD_SWEEPS = 3
 
 Kept = tuple[Floats, ...]
@@ -125,7 +128,7 @@ class Listing:
 
     def run(self, bend: float) -> None:
         """All sweeps from an empty board: soft ones at a growing fine, then hard ones."""
-        for fine in FINES:
+        for fine in FINES if len(self.line) <= MANY else FINES[1::2]:
             self.sweep(bend, fine, hard=False)
         self.make_hard(bend)
 

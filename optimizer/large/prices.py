@@ -21,6 +21,9 @@ from optimizer.problem import Floats
 SEEDS = (0.0, 0.3, 1.0, 3.0)
 """Shares of the import price at which schedules are made before the first master."""
 
+SEED_TRIES = 6
+"""Prices of work that are tried for a seed, whose schedules matter and whose bound does not."""
+
 SMOOTHING, SMOOTHING_FAR, NEAR = 0.7, 0.3, 0.02
 """Weight of the best prices so far near the end and before it, and the relative distance that parts the two."""
 
@@ -67,7 +70,7 @@ def rounds(
     best, best_bound = first, -np.inf
     for rows in seeds:
         legal = energy.legal(rows)
-        priced = price(crowd, energy.slot_prices(legal), theta)
+        priced = price(crowd, energy.slot_prices(legal), theta, tries=SEED_TRIES)
         master.add(priced)
         bound = energy.bound(legal, float(priced.least.sum()))
         if bound > best_bound:

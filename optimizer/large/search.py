@@ -21,10 +21,10 @@ if TYPE_CHECKING:
     from optimizer.large.listing import Listing
     from optimizer.large.prices import Round
 
-ROUGH, CLOSED = 0.02, 0.001
-"""Relative distances of master and bound at which prices are good enough to list at, and good enough for the day."""
+USABLE, ROUGH, CLOSED = 0.3, 0.02, 0.0005
+"""Relative distances of master and bound: to list at when time is short, to list at, and good enough for the day."""
 
-LISTING_SHARE, PRICING_SHARE, SHORT_SHARE, ENDING_SHARE = 0.25, 0.5, 0.2, 0.9
+LISTING_SHARE, PRICING_SHARE, SHORT_SHARE, ENDING_SHARE = 0.25, 0.6, 0.2, 0.9
 """Shares of the time limit: latest first listing, end of pricing, its end where HiGHS follows, end of improving."""
 
 BENDS = (0.1, 0.3, 1.0)
@@ -77,16 +77,17 @@ class _Search:
         listing: Listing | None = None
         for last in pricing:
             self.best.prove(last.bound)
-            ready = last.spread <= ROUGH or time.monotonic() > self.clock.at(LISTING_SHARE)
+            late = time.monotonic() > self.clock.at(LISTING_SHARE)
+            ready = last.spread <= ROUGH or (late and last.spread <= USABLE)
             if listing is None and ready:
-                listing = self._list(last)
+                listing = self._list(last, BENDS[:1])
                 yield from self._plan(listing, quick=True)
             if last.spread <= CLOSED or self.best.proven:
                 break
         if last is None:
             return
         yield Find(bound=self.best.bound)
-        again = self._list(last)
+        again = self._list(last, BENDS)
         if again is not None:
             listing = again
         yield from self._plan(listing, quick=False)
@@ -94,14 +95,14 @@ class _Search:
             return
         yield from self._improve(listing, last)
 
-    def _list(self, last: Round) -> Listing | None:
-        """Cheapest of a few boards at these prices; None where none can be supplied."""
+    def _list(self, last: Round, bends: tuple[float, ...]) -> Listing | None:
+        """Cheapest of the boards that some bends give at these prices; None where none can be supplied."""
         from optimizer.large.listing import Listing
 
         it_limit, target = self.energy.supported_it(last.columns), self.energy.it_of(last.columns)
         for margin in MARGINS:
             found: tuple[float, Listing | None] = (np.inf, None)
-            for bend in BENDS:
+            for bend in bends:
                 listing = Listing(self.crowd, last.prices, last.theta, margin * it_limit, target)
                 listing.run(bend)
                 cost = self.cost.of(listing)
