@@ -13,6 +13,8 @@ from ingest.sources.late import LateSource
 from models.site import Site
 
 if TYPE_CHECKING:
+    import httpx
+
     from models.telemetry import ModbusDevice, Mqtt, Prometheus, Scrape
 
 
@@ -44,18 +46,23 @@ def _nvml(site: Site) -> Source:
     return NvmlSource(site.name, socket.gethostname(), period_s=nvml.period_s, tags=nvml.tags)
 
 
-def _scrape(site: Site, one: Scrape, folder: Path) -> Source:
+def _client(one: Scrape | Prometheus, folder: Path) -> httpx.Client:
     from ingest.sources.http import client_for
-    from ingest.sources.prometheus.profiles import profile
-    from ingest.sources.prometheus.scrape import ScrapeSource
 
-    client = client_for(
+    return client_for(
         timeout_s=one.timeout_s,
         username=one.username,
         password_file=_path(one.password_file, folder),
         token_file=_path(one.token_file, folder),
         ca_file=_path(one.ca_file, folder),
     )
+
+
+def _scrape(site: Site, one: Scrape, folder: Path) -> Source:
+    from ingest.sources.prometheus.profiles import profile
+    from ingest.sources.prometheus.scrape import ScrapeSource
+
+    client = _client(one, folder)
     rows = [*one.rows, *(profile(one.profile).rows if one.profile else ())]  # own rows win
     return ScrapeSource(
         one.name,
@@ -70,16 +77,9 @@ def _scrape(site: Site, one: Scrape, folder: Path) -> Source:
 
 
 def _prometheus(site: Site, one: Prometheus, folder: Path) -> Source:
-    from ingest.sources.http import client_for
     from ingest.sources.prometheus.api import PrometheusSource
 
-    client = client_for(
-        timeout_s=one.timeout_s,
-        username=one.username,
-        password_file=_path(one.password_file, folder),
-        token_file=_path(one.token_file, folder),
-        ca_file=_path(one.ca_file, folder),
-    )
+    client = _client(one, folder)
     return PrometheusSource(
         one.name,
         one.url,

@@ -14,8 +14,10 @@ import highspy
 import numpy as np
 
 from optimizer.build import build
-from optimizer.dispatch import redispatch
+from optimizer.dispatch import redispatch, settled
 from optimizer.document import Plan, ReceivedProblem
+from optimizer.energy_model import EnergyModel
+from optimizer.levels import Levels
 from optimizer.problem import Problem, compile_problem
 from optimizer.refusals import horizon_of
 from optimizer.rolling import Progress, plan
@@ -45,31 +47,45 @@ def replan(problem: ReceivedProblem, memory: Any, *, gap: float, time_limit_s: f
     raise NotBuilt("the memory of the previous plan is not connected here")
 
 
-def redispatch_cold(problem: ReceivedProblem, found: Plan) -> tuple[float, float, Any]:
+def redispatch_cold(problem: ReceivedProblem, found: Plan) -> tuple[float, float, Levels | None]:
     """Levels and energy for the starts of a plan, from nothing: seconds, cost, and a warm solver to change (or None).
 
     The seconds leave out reading and checking the document.
     """
     compiled = compile_problem(problem)
     pattern = pattern_of(problem, found, compiled)
+    options = Options(gap=1e-6, time_limit_s=120.0)
+    warm: Levels | None = None
     began = time.perf_counter()
-    redone = redispatch(compiled, pattern, Options(gap=1e-6, time_limit_s=120.0))
+    if compiled.burning_may_pay:
+        redone = redispatch(compiled, pattern, options)
+    else:
+        warm = Levels(EnergyModel(compiled), pattern)
+        schedule = warm.solve(options.time_limit_s)
+        redone = None if schedule is None else settled(compiled, schedule, options)
     took = time.perf_counter() - began
     if redone is None:
         raise RuntimeError("the plan's own starts have no dispatch")
-    return took, redone.cost, None
+    return took, redone.cost, warm
 
 
-def redispatch_warm(warm: Any, moved: ReceivedProblem) -> tuple[float, float]:
+def redispatch_warm(warm: Levels | None, moved: ReceivedProblem) -> tuple[float, float]:
     """Seconds and cost of the same starts after PV and wind moved, on the model that is in memory, changed in place.
 
     Raises:
         NotBuilt: there is no such model.
     """
-    del moved
     if warm is None:
-        raise NotBuilt("re-dispatch builds its model anew each time")
-    raise NotBuilt("the warm model is not connected here")
+        raise NotBuilt("where burning energy may pay, re-dispatch needs binaries and builds its model anew")
+    compiled = compile_problem(moved)
+    began = time.perf_counter()
+    warm.forecast(compiled.pv, compiled.wind)
+    schedule = warm.solve(120.0)
+    redone = None if schedule is None else settled(compiled, schedule, Options(gap=1e-6, time_limit_s=120.0))
+    took = time.perf_counter() - began
+    if redone is None:
+        raise RuntimeError("the plan's own starts have no dispatch under the moved supply")
+    return took, redone.cost
 
 
 def pattern_of(problem: ReceivedProblem, found: Plan, compiled: Problem) -> dict[str, Any]:

@@ -21,7 +21,8 @@ class Board:
         self.it_limit, self.it = it_limit, idle.sum(axis=0)
         self.feed_limit = np.array([feed.limit for feed in problem.feeds]).reshape(-1, problem.slots)
         self.feeds = np.array([idle[list(f.pools)].sum(axis=0) for f in problem.feeds]).reshape(-1, problem.slots)
-        self.fed_by = [[i for i, f in enumerate(problem.feeds) if k in f.pools] for k in range(len(pools))]
+        self.fed = np.array([[k in f.pools for k in range(len(pools))] for f in problem.feeds], dtype=bool)
+        self.fed = self.fed.reshape(len(problem.feeds), len(pools))
 
     def is_overbooked(self) -> bool:
         """Whether anything is used beyond its limit."""
@@ -38,15 +39,14 @@ class Board:
         self.it += extra
         if e.pool is not None:
             self.gpus[e.pool] += sign * e.gpus * on
-            for i in self.fed_by[e.pool]:
-                self.feeds[i] += extra
+            self.feeds[self.fed[:, e.pool]] += extra
 
     def room(self, e: Entry, power: Floats) -> Floats:
         """Copies that still fit in each slot at each level, ``[level, slot]``; 0 outside the window."""
         extra = np.maximum(self.added(e, power), 1e-12)[:, None]
         most = np.broadcast_to((self.it_limit - self.it) / extra, (len(power), self.problem.slots))
         if e.pool is not None:
-            for i in self.fed_by[e.pool]:
+            for i in np.flatnonzero(self.fed[:, e.pool]):
                 most = np.minimum(most, (self.feed_limit[i] - self.feeds[i]) / extra)
             if e.gpus:
                 most = np.minimum(most, (self.gpu_limit[e.pool] - self.gpus[e.pool]) / e.gpus)
@@ -54,19 +54,6 @@ class Board:
         open_[e.first : e.last] = True
         room: Floats = np.where(open_, np.clip(np.floor(most + 1e-9), 0.0, e.count), 0.0)
         return room
-
-    def overbooked(self, e: Entry, power: Floats) -> Floats:
-        """Power's worth of overbooking that one more copy adds in each slot at each level, ``[level, slot]``."""
-        extra = self.added(e, power)[:, None]
-        over = np.maximum(0.0, self.it + extra - self.it_limit) - np.maximum(0.0, self.it - self.it_limit)
-        if e.pool is not None:
-            for i in self.fed_by[e.pool]:
-                over = over + np.maximum(0.0, self.feeds[i] + extra - self.feed_limit[i])
-            if e.gpus:
-                short = np.maximum(0.0, self.gpus[e.pool] + e.gpus - self.gpu_limit[e.pool])
-                over = over + np.minimum(1.0, short / e.gpus) * float(power.max())
-        worth: Floats = over
-        return worth
 
 
 def work_of(problem: Problem, e: Entry, on: Ints, level: int) -> float:

@@ -1,6 +1,6 @@
 """With the on-slots given: levels of the jobs, then battery, grid and curtailment, re-planned in one go.
 
-Two small solves. The first chooses levels and energy together, on the model's own parts. The second
+Two solves. The first chooses levels and energy together, on the model's own parts. The second
 takes the IT power that the first came to, holds cooling to its curve, and plans the energy side
 alone, so that what is published balances to the last digit.
 """
@@ -46,10 +46,8 @@ def redispatch(
     """Best levels and energy for given on-slots; None where there are none in the time.
 
     Where burning energy never pays this is one linear program over ``energy_model`` (compiled here if none
-    is handed in). Elsewhere binaries may be needed:
-
-    The relaxed model comes first: mended, its plan is nearly always as cheap as the relaxation itself.
-    Only where burning energy may pay and the mending cost something is the exact model solved too.
+    is handed in). Elsewhere the relaxed model comes first: mended, its plan is nearly always as cheap as the
+    relaxation itself, and only where the mending cost something is the exact model, with binaries, solved too.
     """
     if any(_owes_too_much(problem, e, pattern[e.id]) for e in problem.entries):
         return None
@@ -58,17 +56,14 @@ def redispatch(
         schedule = levels.solve(options.time_limit_s)
         return None if schedule is None else settled(problem, schedule, options)
     best: Redispatched | None = None
-    for exact in (False, True) if problem.burning_may_pay else (False,):
+    for exact in (False, True):
         model, _ = build(problem, exact=exact, pattern=pattern)
         outcome = solve(model, options)
         if outcome.values is None or outcome.objective is None:
             continue
         groups = {e.id: _groups(model, outcome, e, pattern, problem, exact) for e in problem.entries}
         schedule = Schedule(pattern, groups)
-        energy = dispatch_energy(problem, it_power(problem, schedule), options)
-        if energy is None:
-            continue
-        found = _judged(problem, schedule, energy)
+        found = settled(problem, schedule, options)
         if found is None:
             continue
         if best is None or found.cost < best.cost:

@@ -7,6 +7,7 @@ copies is a kind by itself: its copies share their work, so one price of work bi
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 
@@ -18,6 +19,9 @@ MOST_GROUPS = 64
 """Columns a round that the master gets: enough to mix well, few enough to solve quickly."""
 
 NEVER = 1 << 30
+
+Arrays = tuple[Any, Any, Any, Any, Any, Any, Any, Any, Any, Any]
+"""Ten arrays, one line a kind."""
 
 
 class Crowd:
@@ -52,6 +56,12 @@ class Crowd:
         self.row_of_group = np.zeros(self.groups, dtype=np.int64)
         self.row_of_group[self.group] = self.row
 
+    @property
+    def arrays(self) -> Arrays:
+        """Everything about the kinds that the compiled arithmetic reads, in its order."""
+        who = self.window, self.power, self.gain, self.levels, self.gpus, self.late, self.late_from
+        return *who, self.job, self.flag, self.row
+
     def _pick(self, of: Callable[[Entry], float]) -> Floats:
         return np.array([of(e) for e in self.kinds], dtype=float)
 
@@ -60,7 +70,7 @@ class Crowd:
         due, unmet = self.job[:, k.DUE], self.job[:, k.UNMET]
         energy = due * self.power.max(axis=1) / np.maximum(self.gain.max(axis=1) / self.problem.step_h, 1e-9)
         must = (unmet >= k.BIG) & (due > 0) | (self.flag[:, k.STAYS] == 1) | (self.flag[:, k.PINNED] == 1)
-        return self.times * np.where(must, 2e3 * (1.0 + dearest_price) * (1.0 + energy), np.where(must, 0, unmet) * due)
+        return self.times * np.where(must, 2e3 * (1.0 + dearest_price) * (1.0 + energy), unmet * due)
 
     def first_theta(self, price: float) -> Floats:
         """A price of work to begin with: what an hour of it draws, at some price of power."""

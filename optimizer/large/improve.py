@@ -69,7 +69,7 @@ def improve(
     tried = 0
     while time.monotonic() < deadline and best > good_enough:
         if tried % AFRESH == 0:
-            listing.it_limit = cost.energy.supported_it(columns)
+            listing.board.it_limit = cost.energy.supported_it(columns)
         tried += 1
         units = _draw(listing.regret(least), window, rng)
         kept = listing.snapshot()

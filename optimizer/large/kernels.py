@@ -617,8 +617,8 @@ def price_all(
     late_from: Any,
     job: Any,
     flag: Any,
-    times: Any,
     row: Any,
+    times: Any,
     group: Any,
     power_price: Any,
     gpu_price: Any,
@@ -686,9 +686,6 @@ def price_all(
 
 @njit(cache=True)
 def sweep(
-    order: Any,
-    line: Any,
-    copies: Any,
     window: Any,
     power: Any,
     gain: Any,
@@ -699,6 +696,9 @@ def sweep(
     job: Any,
     flag: Any,
     row: Any,
+    order: Any,
+    line: Any,
+    copies: Any,
     theta: Any,
     power_price: Any,
     gpu_price: Any,
@@ -727,14 +727,14 @@ def sweep(
     beyond a limit it costs ``fine``; where ``hard``, nothing goes beyond.
     """
     slots = len(it)
-    pools = len(idle) - 1
+    pools = len(idle)
     moved = 0
     for u in order:
         j, m = line[u], copies[u]
         p = row[j]
         first, last = window[j, 0], window[j, 1]
         wide, n = last - first, levels[j]
-        rest = idle[p] * gpus[j]
+        rest = idle[p] * gpus[j] if p < pools else 0.0
         for t in range(first, last):
             if on_of[u, t]:
                 extra = m * (drawn_of[u, t] - rest)

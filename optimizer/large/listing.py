@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from optimizer.board import Board
 from optimizer.energy_model import SlotPrices
 from optimizer.large.crowd import Crowd
 from optimizer.large.kernels import BIG, STAYS, UNMET, sweep
@@ -45,20 +46,10 @@ class Listing:
         """
         problem = self.problem = crowd.problem
         self.crowd, self.prices = crowd, prices
-        self.it_limit, self.target = it_limit, target
+        self.board, self.target = Board(problem, it_limit), target
         line, copies, owner = _units(crowd)
         self.line, self.copies, self.owner = line, copies, owner
         self.theta = theta[line].copy()
-        self.idle = np.array([*(pool.idle for pool in problem.pools), 0.0])
-        self.gpu_limit = np.array([p.gpus for p in problem.pools], dtype=float).reshape(-1, problem.slots)
-        self.feed_limit = np.array([f.limit for f in problem.feeds]).reshape(-1, problem.slots)
-        self.fed = np.zeros((len(problem.feeds), len(problem.pools) + 1), dtype=bool)
-        for i, feed in enumerate(problem.feeds):
-            self.fed[i, list(feed.pools)] = True
-        resting = self.idle[:-1, None] * self.gpu_limit
-        self.it = resting.sum(axis=0)
-        self.feeds = np.array([resting[list(f.pools)].sum(axis=0) for f in problem.feeds]).reshape(-1, problem.slots)
-        self.used = np.zeros_like(self.gpu_limit)
         self.on = np.zeros((len(line), problem.slots), dtype=bool)
         self.drawn = np.zeros((len(line), problem.slots))
         self.money = np.zeros(len(line))
@@ -86,36 +77,27 @@ class Listing:
             hard: nothing overruns a limit any more.
             order: the units; default: all.
         """
-        crowd, prices = self.crowd, self.prices
+        crowd, prices, board = self.crowd, self.prices, self.board
         curve = np.full(self.problem.slots, bend * self.power_fine / max(1e-9, float(self.target.mean())))
         return int(
             sweep(
+                *crowd.arrays,
                 self.order if order is None else order,
                 self.line,
                 self.copies,
-                crowd.window,
-                crowd.power,
-                crowd.gain,
-                crowd.levels,
-                crowd.gpus,
-                crowd.late,
-                crowd.late_from,
-                crowd.job,
-                crowd.flag,
-                crowd.row,
                 self.theta,
                 prices.power,
                 prices.gpus,
-                self.idle,
-                self.it,
-                self.it_limit,
+                board.idle,
+                board.it,
+                board.it_limit,
                 self.target,
                 curve,
-                self.used,
-                self.gpu_limit,
-                self.feeds,
-                self.feed_limit,
-                self.fed,
+                board.gpus,
+                board.gpu_limit,
+                board.feeds,
+                board.feed_limit,
+                board.fed,
                 fine * self.power_fine,
                 fine * self.gpu_fine,
                 hard,
@@ -136,51 +118,41 @@ class Listing:
         """Sweeps after which no limit is overrun; what must be done comes before all the rest."""
         self.sweep(bend, FINES[-1], hard=True)
         must = (self.crowd.job[self.line, UNMET] >= BIG) | (self.crowd.flag[self.line, STAYS] == 1)
-        if bool((must & ~self.on.any(axis=1)).any()) or self._overrun():
+        if bool((must & ~self.on.any(axis=1)).any()) or self.board.is_overbooked():
             self.lift(self.order)
             self.sweep(bend, FINES[-1], hard=True, order=self.order[must[self.order]])
             self.sweep(bend, FINES[-1], hard=True, order=self.order[~must[self.order]])
         for _ in range(HARD_SWEEPS):
             self.sweep(bend, FINES[-1], hard=True)
 
-    def _overrun(self) -> bool:
-        over = max(float((self.it - self.it_limit).max()), float((self.used - self.gpu_limit).max(initial=0.0)))
-        return max(over, float((self.feeds - self.feed_limit).max(initial=0.0))) > 1e-6
-
     def lift(self, units: Ints) -> None:
         """Take some units off the board."""
-        crowd = self.crowd
         for u in units.tolist():
-            j, m = self.line[u], self.copies[u]
-            p = crowd.row[j]
-            on = self.on[u]
-            extra = np.where(on, m * (self.drawn[u] - self.idle[p] * crowd.gpus[j]), 0.0)
-            self.it -= extra
-            if p < len(self.used):
-                self.used[p] -= np.where(on, m * crowd.gpus[j], 0.0)
-                self.feeds[self.fed[:, p]] -= extra
-            on[:] = False
-            self.drawn[u] = 0.0
+            e = self.crowd.kinds[self.line[u]]
+            copies = self.copies[u] * self.on[u].astype(np.int64)
+            self.board.take(e, copies, copies * self.drawn[u], -1)
+            self.on[u], self.drawn[u] = False, 0.0
 
     def loads(self) -> tuple[Floats, Floats]:
         """Power by pool (the last line: loads without one) and GPUs by pool, per slot."""
         crowd = self.crowd
         row = crowd.row[self.line]
-        power = np.zeros((len(self.idle), self.problem.slots))
+        power = np.zeros((len(self.problem.pools) + 1, self.problem.slots))
         np.add.at(power, row, self.copies[:, None] * self.drawn)
-        return power, self.used
+        return power, self.board.gpus
 
     def snapshot(self) -> Kept:
         """The board as it is, to come back to."""
-        held = self.it, self.used, self.feeds, self.on, self.drawn, self.money, self.theta
-        return tuple(a.copy() for a in held)
+        return tuple(a.copy() for a in self._changing())
 
     def restore(self, kept: Kept) -> None:
         """Back to a snapshot."""
-        for mine, old in zip(
-            (self.it, self.used, self.feeds, self.on, self.drawn, self.money, self.theta), kept, strict=True
-        ):
+        for mine, old in zip(self._changing(), kept, strict=True):
             mine[...] = old
+
+    def _changing(self) -> Kept:
+        board = self.board
+        return board.it, board.gpus, board.feeds, self.on, self.drawn, self.money, self.theta
 
     def regret(self, least: Floats) -> Floats:
         """What each unit costs at the slots' prices above the ``least`` proven for its kind; they sum to the gap."""

@@ -39,17 +39,8 @@ def price(crowd: Crowd, prices: SlotPrices, theta: Floats, *, tries: int = TRIES
     least, money = np.zeros(lines), np.zeros(lines)
     power, gpus = np.zeros((crowd.groups, slots)), np.zeros((crowd.groups, slots))
     price_all(
-        crowd.window,
-        crowd.power,
-        crowd.gain,
-        crowd.levels,
-        crowd.gpus,
-        crowd.late,
-        crowd.late_from,
-        crowd.job,
-        crowd.flag,
+        *crowd.arrays,
         crowd.times,
-        crowd.row,
         crowd.group,
         prices.power,
         prices.gpus,

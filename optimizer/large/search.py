@@ -135,16 +135,17 @@ class _Search:
         end = self.clock.at(ENDING_SHARE)
         every = ROUND_S * (1.0 + len(self.problem.entries) / ROUND_JOBS)
         bound = self.best.bound if self.best.bound is not None else -np.inf
+        # the plan's own levels come out a little cheaper than the board's
         good_enough = bound + self.best.gap * max(1.0, abs(bound))
         due = time.monotonic() + every
-        told = np.inf
+        cost = told = np.inf
         for cost in improve(listing, self.cost, least, good_enough, end):
             if time.monotonic() > due and cost < told:
                 yield from self._plan(listing, quick=False)
                 told, due = cost, time.monotonic() + every
                 if self.best.proven:
                     return
-        if listing is not None:
+        if cost < told:
             yield from self._plan(listing, quick=False)
 
 
