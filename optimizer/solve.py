@@ -97,17 +97,22 @@ def quiet_highs() -> highspy.Highs:
     return highs
 
 
+DUAL, PRIMAL = 1, 4
+"""HiGHS' numbers of its simplex strategies."""
+
+MOST_ITERATIONS = 3_000
+"""Of the primal simplex after some columns were added, which takes hundreds; beyond it the dual takes over."""
+
+
 class HeldLp:
     """A compiled model that stays in HiGHS: rows and columns are added, bounds moved, and it goes on from its basis."""
 
     def __init__(self, compiled: Compiled, threads: int = 1, *, relaxed: bool = False, primal: bool = False) -> None:
-        """Hand the model over; ``relaxed`` leaves its integers out, ``primal`` chooses the primal simplex."""
+        """Hand the model over; ``relaxed`` leaves its integers out, ``primal``: columns come between the solves."""
         self.own_columns, self.own_rows = compiled.lp.num_col_, compiled.lp.num_row_
+        self._primal, self._warm = primal, False
         self._highs = quiet_highs()
         self._highs.setOptionValue("threads", threads)
-        if primal:
-            # new columns leave the last basis primal feasible
-            self._highs.setOptionValue("simplex_strategy", 4)
         self._highs.passModel(compiled.lp)
         if relaxed and compiled.whole.any():
             where = np.flatnonzero(compiled.whole).astype(np.int32)
@@ -140,11 +145,22 @@ class HeldLp:
 
     def solve(self, time_limit_s: float = highspy.kHighsInf) -> Floats | None:
         """Values of all columns at the optimum; None where there is none, or none in the time."""
+        words = highspy.HighsModelStatus
         self._highs.setOptionValue("time_limit", self._highs.getRunTime() + time_limit_s)
-        self._highs.run()
-        if self._highs.getModelStatus() != highspy.HighsModelStatus.kOptimal:
-            return None
-        return np.array(self._highs.getSolution().col_value)
+        status = words.kNotset
+        if self._primal and self._warm:
+            # new columns leave the last basis primal feasible; yet the primal simplex may go round in circles
+            self._highs.setOptionValue("simplex_strategy", PRIMAL)
+            self._highs.setOptionValue("simplex_iteration_limit", MOST_ITERATIONS)
+            self._highs.run()
+            status = self._highs.getModelStatus()
+            self._highs.setOptionValue("simplex_iteration_limit", highspy.kHighsIInf)
+        if status != words.kOptimal:
+            self._highs.setOptionValue("simplex_strategy", DUAL)
+            self._highs.run()
+            status = self._highs.getModelStatus()
+        self._warm = status == words.kOptimal
+        return np.array(self._highs.getSolution().col_value) if self._warm else None
 
     @property
     def objective(self) -> float:

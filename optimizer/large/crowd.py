@@ -15,8 +15,8 @@ from optimizer.aggregate import classes_of
 from optimizer.large import kernels as k
 from optimizer.problem import Entry, Floats, Ints, Problem
 
-MOST_GROUPS = 64
-"""Columns a round that the master gets: enough to mix well, few enough to solve quickly."""
+MOST_GROUPS = 128
+"""Columns a round that the master gets: enough to mix well (half as many closed slowly at some sites), few to solve."""
 
 NEVER = 1 << 30
 
