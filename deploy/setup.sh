@@ -10,7 +10,8 @@ began=$(date +%s)
 if [ -z "${CHERGUI_NO_UV:-}" ] && command -v uv >/dev/null 2>&1; then
   tool=uv
   [ -x .venv/bin/python ] || uv venv --quiet --allow-existing --python '>=3.11' .venv
-  install="uv pip install --quiet --python .venv/bin/python"
+  # compiled now, or the first plan waits for it: pip does so by itself
+  install="uv pip install --quiet --compile-bytecode --python .venv/bin/python"
 else
   tool=pip
   python=${PYTHON:-python3}
