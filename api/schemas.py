@@ -10,19 +10,35 @@ from api.modes import ModeChange
 from models.jobs import TrainingJob
 from optimizer.document import JobPlan, Plan, Problem
 
-_LEASE = {
+_VERSIONED = {
     "ETag": 'weak, `W/"epoch.seq"`: changes with the plan, the mode and a lapsing lease',
     "Chergui-Plan-Version": "`epoch.seq`; refuse lower ones than you have seen",
-    "Chergui-Lease-Ttl": "whole seconds for which the answer holds, from receipt on your monotonic clock",
     "Chergui-Server-Time": "the service's clock, RFC 3339",
-    "Chergui-Rejoin": "the request's own header, given back: the answer is younger than it",
     "Cache-Control": "`private, no-cache`",
 }
-_HEADERS = {name: {"description": text, "schema": {"type": "string"}} for name, text in _LEASE.items()}
-PULL: dict[int, dict[str, Any]] = {
-    200: {"headers": _HEADERS},
-    304: {"description": "The version of `If-None-Match` still holds; the lease is renewed", "headers": _HEADERS},
+_LEASED = {
+    **_VERSIONED,
+    "Chergui-Lease-Ttl": "whole seconds for which the answer holds, from receipt on your monotonic clock",
+    "Chergui-Rejoin": "the request's own header, given back: the answer is younger than it",
 }
+
+
+def _headers(told: dict[str, str]) -> dict[str, Any]:
+    return {name: {"description": text, "schema": {"type": "string"}} for name, text in told.items()}
+
+
+PULL: dict[int, dict[str, Any]] = {
+    200: {"headers": _headers(_LEASED)},
+    304: {
+        "description": "The version of `If-None-Match` still holds; the lease is renewed",
+        "headers": _headers(_LEASED),
+    },
+}
+READ: dict[int, dict[str, Any]] = {
+    200: {"headers": _headers(_VERSIONED)},
+    304: {"description": "The version of `If-None-Match` still holds", "headers": _headers(_VERSIONED)},
+}
+"""A plan is read, not leased: what may be acted on, and how long, is told by pool and asset."""
 
 
 class VersionView(BaseModel):

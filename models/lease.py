@@ -69,8 +69,10 @@ class Timers:
 
 
 def timers_for(lease_s: float) -> Timers:
-    """Timers that fit a lease: three polls a lease at least, stale after at most a third of it."""
-    return Timers(min(30.0, lease_s / 3), min(120.0, lease_s / 3), lease_s)
+    """Timers that fit a lease: stale after a third of it at most, and four polls before that, so that three questions
+    in a row may fail before a grant is dropped."""
+    stale_after_s = min(120.0, lease_s / 3)
+    return Timers(stale_after_s / 4, stale_after_s, lease_s)
 
 
 def lease_left_s(lease_s: float, silent_s: float, valid_left_s: float) -> float:

@@ -11,12 +11,12 @@ from api.answers import matches, versioned
 from api.auth import Reader
 from api.doors import Doors, Through
 from api.plan_store import Edition
-from api.schemas import PULL, PlanEdition
+from api.schemas import READ, PlanEdition
 from models.errors import NotFound
 from models.lease import Version
 
 router = APIRouter(prefix="/api/v1/plans", tags=["plans"])
-_RESPONSES: dict[int | str, dict[str, Any]] = {200: {"model": PlanEdition, **PULL[200]}, 304: PULL[304]}
+_RESPONSES: dict[int | str, dict[str, Any]] = {200: {"model": PlanEdition, **READ[200]}, 304: READ[304]}
 
 
 @router.get("/current", response_model=None, responses=_RESPONSES)

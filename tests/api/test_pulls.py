@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+import re
 import time
 from collections.abc import Callable
 from typing import Any
 
 import pytest
 
+from api.app import bare_app, openapi
 from api.plan_store import PlanStore
 from api.store.engine import StateUnavailable
 from models.lease import Mode
@@ -200,3 +202,14 @@ def test_modes_are_set_over_http_by_admins_only(planned: House) -> None:
     assert [row["pointer"] for row in wrong.json()["errors"]] == ["/lease_s", "/mode", "/x"]
     modes = {row["target"]: row["mode"] for row in planned.get("/api/v1/modes").json()["modes"]}
     assert modes == {"hall": "auto", "roof": "shadow", "grid": "shadow"}
+
+
+def test_every_header_that_the_reference_promises_is_sent(planned: House) -> None:
+    paths = openapi(bare_app())["paths"]
+    for path in (*PULLS, "/api/v1/plans/current"):
+        told = next(get for name, get in paths.items() if re.fullmatch(re.sub(r"\{[^}]*\}", "[^/]+", name), path))[
+            "get"
+        ]["responses"]["200"]["headers"]
+        answer = planned.get(path, **{"Chergui-Rejoin": "a-fresh-token"})
+        assert set(told) <= {name for name in told if name in answer.headers}, path
+    assert "Chergui-Lease-Ttl" not in planned.get("/api/v1/plans/current").headers, "a plan is no lease"

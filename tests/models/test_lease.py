@@ -79,7 +79,13 @@ def test_the_lease_ends_with_silence_or_with_the_plan() -> None:
     assert lease_left_s(900, 901, 5000) == 0
     assert lease_left_s(900, 0, -1) == 0
     assert lease_left_s(900, float("inf"), 5000) == 0
-    assert timers_for(6).poll_s == 2
+
+
+@pytest.mark.parametrize("lease_s", [1.0, 6.0, 60.0, 89.0, 90.0, 360.0, 900.0, 86_400.0])
+def test_three_questions_in_a_row_may_fail_before_a_lease_of_any_length_is_stale(lease_s: float) -> None:
+    timers = timers_for(lease_s)
+    assert 3 * timers.poll_s * 1.2 < timers.stale_after_s, "a poll comes up to a fifth late"
+    assert timers.stale_after_s <= lease_s / 3
     assert timers_for(900) == Timers()
 
 
