@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Installs the real servers and the browser that `pytest -m peer` uses. One function a peer; each
 # says what it installs and why. Needs root for the package manager; without it, says so and goes
-# on, and the tests skip loudly what is missing.
+# on, and the tests skip loudly what is missing. (`type -P`, since `command -v` would find the function itself.)
 set -u
 
 quiet_apt() {
@@ -17,17 +17,17 @@ quiet_apt() {
 }
 
 influxdb() { # InfluxDB 1.6.7: the telemetry backend, written and read for real
-  command -v influxd >/dev/null && return 0
+  type -P influxd >/dev/null && return 0
   quiet_apt influxdb
 }
 
 prometheus() { # Prometheus and node_exporter: scraped, and asked over the HTTP API
-  command -v prometheus >/dev/null && command -v prometheus-node-exporter >/dev/null && return 0
+  type -P prometheus >/dev/null && type -P prometheus-node-exporter >/dev/null && return 0
   quiet_apt prometheus prometheus-node-exporter
 }
 
 mosquitto() { # an MQTT broker
-  [ -x /usr/sbin/mosquitto ] || command -v mosquitto >/dev/null || quiet_apt mosquitto
+  [ -x /usr/sbin/mosquitto ] || type -P mosquitto >/dev/null || quiet_apt mosquitto
 }
 
 chromium() { # a real browser for the operator's page; the system's, Playwright downloads nothing
