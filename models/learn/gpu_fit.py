@@ -54,8 +54,8 @@ def family_of(models: Iterable[GpuModel], leave_out: str | None = None) -> tuple
         )
         for m in models
         if m.key != leave_out
-        for c in m.curves
-        if len(c.points) >= 3
+        for curve in m.curves
+        if len(curve.points) >= 3
     ]
     measured = tuple(known for evidence, known in rows if evidence == "measured")
     return measured or tuple(known for _, known in rows)
