@@ -26,6 +26,7 @@ _COMMANDS: dict[str, tuple[str, str]] = {
     "key": ("api.commands.service", "Make, list or revoke API keys."),
     "mode": ("api.commands.service", "Show or set the mode of a pool or asset (shadow, auto, failsafe)."),
     "agent": ("api.commands.agent", "Hold this node's GPUs to the plan's caps, and to the default set without it."),
+    "agent-test": ("api.commands.agent_test", "Play scripted cases to any agent, and say what it does well."),
     "guard": ("api.commands.guard", "Read the grid meter every second and derate the site's caps near its limit."),
     "check": ("api.commands.site", "Check a site file; lists every error at once."),
     "collect": ("api.commands.collect", "Ask a site's telemetry sources once, or collect until Ctrl-C."),

@@ -7,7 +7,7 @@ stage=$(mktemp -d)
 trap 'rm -rf "$stage"' EXIT
 mkdir -p "$stage/models" dist
 cp -r agent "$stage/agent"
-rm -rf "$stage/agent/guard" "$stage/agent/__pycache__" # the guard reads its meter with more than that
+rm -rf "$stage/agent/guard" "$stage/agent/kit" "$stage/agent/__pycache__" # the guard reads its meter with more than that
 for leaf in __init__ errors horizon lease strict_json; do cp "models/$leaf.py" "$stage/models/"; done
 cp "$($python -c 'import pynvml; print(pynvml.__file__)')" "$stage/pynvml.py"
 printf 'import runpy\nrunpy.run_module("agent", run_name="__main__")\n' > "$stage/__main__.py"
