@@ -15,9 +15,10 @@ from agent.notify import notify
 from agent.parts import Parts
 from agent.service import Agent
 from agent.settings import CONFIG, Settings, read_settings
+from agent.sweep import Order
 from models.errors import InvalidInput
 
-ACTIONS = ("run", "check", "apply-default", "status", "disable", "enable", "forget", "override")
+ACTIONS = ("run", "check", "apply-default", "status", "disable", "enable", "forget", "override", "sweep")
 
 
 def main(
@@ -26,6 +27,7 @@ def main(
     *,
     limit_w: float | None = None,
     for_s: float = 3600.0,
+    sweep: Order | None = None,
 ) -> int:
     """Do ``action``; returns the exit status: 0 done, 1 failed, 2 bad configuration, 3 another process holds a GPU."""
     logging.basicConfig(stream=sys.stderr, level=logging.INFO, format="%(levelname)s %(message)s")
@@ -43,6 +45,8 @@ def main(
         return 0
     if action == "override":
         return oneshot.override(settings, limit_w or 0.0, for_s if limit_w else 0.0)
+    if action == "sweep":
+        return oneshot.sweep(settings, sweep)
     try:
         if action != "run":
             return {

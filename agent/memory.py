@@ -43,7 +43,7 @@ def write_durably(path: Path, content: Mapping[str, Any]) -> None:
         os.close(folder)
 
 
-def _read(path: Path) -> dict[str, Any] | None:
+def read_kept(path: Path) -> dict[str, Any] | None:
     """Content of a file; None where there is none, or where it cannot be read (said in the log)."""
     try:
         found = json.loads(path.read_text(encoding="utf-8"))
@@ -77,7 +77,7 @@ class Memory:
 
     def load(self, now_s: float) -> Kept:
         """The last orders, for their default set and their hard limits; no lease comes back with them."""
-        raw = _read(self._orders)
+        raw = read_kept(self._orders)
         if raw is None:
             return Kept()
         try:
@@ -117,7 +117,7 @@ class Memory:
 
     def originals(self) -> dict[str, float]:
         """Limit by UUID, W, as it was before the first write ever."""
-        raw = _read(self._originals) or {}
+        raw = read_kept(self._originals) or {}
         return {uuid: float(value) for uuid, value in raw.items() if isinstance(value, (int, float))}
 
     def save_original(self, uuid: str, limit_w: float) -> None:

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import json
 import math
+import signal
 import sys
 
 from agent.claim import Claimed
 from agent.clock import boot_s
-from agent.devices import NoDevices
+from agent.devices import DeviceLost, NoDevices
 from agent.machine import SiteFactor
 from agent.override import set_override
 from agent.parts import Parts
 from agent.service import default_set
 from agent.settings import Settings
+from agent.sweep import Order, Sweep, SweepStopped, give_back
 
 HELD, FAILED = 3, 1
 """Exit statuses: a living agent holds the GPUs; it could not be done."""
@@ -91,6 +93,36 @@ def override(settings: Settings, limit_w: float, for_s: float) -> int:
     set_override(settings.run_dir, limit_w, for_s)
     _say(f"at most {limit_w:g} W for {for_s:g} s" if for_s > 0 else "override ended")
     return 0
+
+
+def sweep(settings: Settings, order: Order | None) -> int:
+    """Measure the running job under a few limits (``order`` None: give back what a killed sweep had found)."""
+    if settings.actuator != "nvml-power":
+        _say(f'a sweep sets power limits: the actuator is {settings.actuator!r}, it needs "nvml-power"')
+        return FAILED
+    parts = Parts(settings)
+    asked_to_stop: list[int] = []
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda got, _: asked_to_stop.append(got))
+    try:
+        parts.find()
+        if order is None:
+            for line in give_back(parts.actuator, settings.state_dir):
+                _say(line)
+            return 0
+        report = Sweep(parts.actuator, settings.state_dir, order, stopped=lambda: bool(asked_to_stop)).run()
+    except Claimed as error:
+        _say(f"{error}; stop the agent for the time of the sweep")
+        return HELD
+    except (SweepStopped, DeviceLost, NoDevices, OSError) as error:
+        _say(str(error))
+        return FAILED
+    finally:
+        parts.close()
+    for line in report["not_restored"]:
+        _say(f"not restored: {line}")
+    _say(f"{len(report['samples'])} windows in {order.out}; limits as they were found")
+    return FAILED if report["not_restored"] else 0
 
 
 def status(settings: Settings) -> int:
