@@ -10,6 +10,7 @@ from optimizer.dispatch import Redispatched, calmed
 from optimizer.document import Plan
 from optimizer.extract import Rung, extract, with_bound
 from optimizer.problem import Problem
+from optimizer.replay import Previous
 from optimizer.sessions import Pattern
 from optimizer.solve import Options
 
@@ -28,6 +29,7 @@ class Request:
     time_limit_s: float
     threads: int = 1
     method: Method = "auto"
+    previous: Previous | None = None
 
 
 @dataclass(frozen=True)

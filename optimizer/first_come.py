@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 import numpy as np
 
@@ -13,10 +13,17 @@ from optimizer.sessions import lawful
 
 def in_order_of_release(problem: Problem, it_limit: Floats, levels: Mapping[str, int]) -> dict[str, Ints]:
     """On-slots of every entry, each at its given level in the earliest block that GPUs, feeds and supply allow."""
+    by_release = sorted(problem.entries, key=lambda e: (e.state != "running", e.pinned or e.first, e.deadline, e.id))
+    return in_order(problem, it_limit, levels, by_release)
+
+
+def in_order(
+    problem: Problem, it_limit: Floats, levels: Mapping[str, int], entries: Iterable[Entry]
+) -> dict[str, Ints]:
+    """The same for any order of entries; those that are not among ``entries`` stay off."""
     board = Board(problem, it_limit)
     pattern: dict[str, Ints] = {e.id: np.zeros(problem.slots, dtype=np.int64) for e in problem.entries}
-    by_release = sorted(problem.entries, key=lambda e: (e.state != "running", e.pinned or e.first, e.deadline, e.id))
-    for e in by_release:
+    for e in entries:
         if e.may_run and (e.due_h > 0 or e.must_start):
             level = levels[e.id]
             pattern[e.id] = _earliest(problem, e, board, level)

@@ -2,6 +2,7 @@
 
 The solve runs in a child process that is killed when it overstays or outgrows its memory; every
 plan that it finds is judged by the referee here, outside, and the best that passed is the answer.
+Where the child brings none, the rungs of :mod:`optimizer.ladder` are tried in turn, without it.
 """
 
 from __future__ import annotations
@@ -21,12 +22,16 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import IO, Any, Literal
+from typing import IO, TYPE_CHECKING, Any, Literal
 
 from models.errors import CherguiError, InvalidInput, NoPlanInTime
+from models.horizon import rfc3339
 from models.strict_json import loads
-from optimizer.document import Plan, ReceivedProblem, parse_plan
+from optimizer.document import Plan, ReceivedProblem, dump_plan, parse_plan
 from optimizer.verify import Violation, verify
+
+if TYPE_CHECKING:
+    from optimizer.replay import Previous
 
 log = logging.getLogger("chergui.optimizer")
 
@@ -84,7 +89,8 @@ class _Best:
 
 def _at_least_as_good(new: Plan, old: Plan) -> bool:
     if new.objective is None or old.objective is None:
-        return True
+        # a claim that there is no plan stands only until one has passed the referee
+        return old.objective is None
     return new.objective <= old.objective or (new.bound is not None and old.bound is None)
 
 
@@ -95,9 +101,13 @@ def plan(
     time_limit_s: float | None = None,
     threads: int = 1,
     method: Literal["auto", "direct", "large"] = "auto",
+    previous: Previous | None = None,
     on_progress: Callable[[Progress], None] | None = None,
 ) -> Plan:
     """Best plan found in the time, or a plan that says why there is none.
+
+    A solver that fails costs quality, not the plan: the rung says which step of the ladder it stands on, and a claim
+    of the solver that there is no plan is dropped where a lower rung finds one.
 
     Args:
         problem: a document that :func:`optimizer.refusals.check_problem` has passed.
@@ -105,17 +115,20 @@ def plan(
         time_limit_s: wall-clock limit of the solve; default: the document's.
         threads: threads of the solver.
         method: ``direct`` hands the whole model to HiGHS, ``large`` prices slots; ``auto`` chooses by size and shape.
+        previous: the plan in force, whose starts are tried first (``LP``) and which is the last but one rung.
         on_progress: told after every find.
 
     Raises:
         NoPlanInTime: neither a plan nor a proof that there is none.
-        SolverFault: the child failed before it found anything.
+        SolverFault: the child failed before it found anything, and no lower rung holds.
     """
     gap = problem.document.gap if gap is None else gap
     limit = problem.document.time_limit_s if time_limit_s is None else time_limit_s
     begun = time.monotonic()
     best = _Best(problem, gap)
     request = {"problem": problem.raw, "gap": gap, "time_limit_s": limit, "threads": threads, "method": method}
+    if previous is not None:
+        request["previous"] = {"plan": dump_plan(previous.plan), "start": rfc3339(previous.start)}
     last_words, bound, garbled = "", None, None
     with _child(request) as child:
         for line in _lines(child, begun + START_UP_S + limit):
@@ -132,17 +145,37 @@ def plan(
             if on_progress is not None:
                 on_progress(_progress(best.plan, bound, time.monotonic() - begun))
         last_words = _ended(child)
-    if best.plan is None:
-        if best.refused:
-            raise SolverFault(f"the referee refused every plan; first: {best.refused[0].sentence}")
+    if best.plan is not None and best.plan.objective is not None:
         if last_words:
-            raise SolverFault(last_words)
-        if garbled is not None:
-            raise garbled
-        raise NoPlanInTime(limit, best.tried or ["list scheduling", "MILP"])
+            log.error("the solver's process failed after a plan was found: %s", last_words)
+        return best.plan
+    claim, why = best.plan, _fault(best, last_words, garbled, limit)
+    lower = next((plan for plan in lower_rungs(problem, previous) if best.offer(plan)), None)
+    if lower is not None:
+        log.error(
+            "a plan of rung %s is taken: %s", lower.rung, why if claim is None else "the day has a plan after all"
+        )
+        return lower
+    if claim is not None:
+        return claim
+    raise why
+
+
+def lower_rungs(problem: ReceivedProblem, previous: Previous | None) -> Iterator[Plan]:
+    """Plans of :mod:`optimizer.ladder`, loaded only where the child has failed."""
+    from optimizer.ladder import descend
+    from optimizer.problem import compile_problem
+
+    yield from descend(compile_problem(problem), previous)
+
+
+def _fault(best: _Best, last_words: str, garbled: SolverFault | None, limit_s: float) -> CherguiError:
+    """Why the child brought no plan."""
+    if best.refused:
+        return SolverFault(f"the referee refused every plan; first: {best.refused[0].sentence}")
     if last_words:
-        log.error("the solver's process failed after a plan was found: %s", last_words)
-    return best.plan
+        return SolverFault(last_words)
+    return garbled or NoPlanInTime(limit_s, best.tried or ["list scheduling", "MILP"])
 
 
 def _heard(line: bytes) -> tuple[Plan | None, float | None]:

@@ -1,4 +1,4 @@
-"""One solve from beginning to end: list scheduling at priced slots first, then HiGHS on the whole model.
+"""One solve from beginning to end: the last starts re-dispatched, list scheduling at priced slots, then HiGHS.
 
 Runs inside a process that may be killed at any moment (``python -m optimizer.worker`` reads a
 request from standard input and writes one JSON line a find), so nothing that was found is lost.
@@ -14,14 +14,18 @@ import threading
 from collections.abc import Callable, Iterator
 from typing import Any
 
+from models.horizon import parse_rfc3339
 from optimizer.direct import has_one_level, milp, suits_milp
-from optimizer.document import dump_plan
+from optimizer.dispatch import redispatch
+from optimizer.document import dump_plan, parse_plan
 from optimizer.extract import infeasible_plan
 from optimizer.finds import Best, Clock, Find, Request
 from optimizer.large.search import first_plan, safe, search
 from optimizer.preflight import conflicts
 from optimizer.problem import Problem, compile_problem
 from optimizer.refusals import check_problem
+from optimizer.replay import Previous, replayed
+from optimizer.solve import Options
 
 
 def work(problem: Problem, request: Request, tell: Callable[[Find], None] = lambda _: None) -> Iterator[Find]:
@@ -36,6 +40,8 @@ def work(problem: Problem, request: Request, tell: Callable[[Find], None] = lamb
         yield Find(plan=infeasible_plan(problem, impossible, clock.elapsed))
         return
     best = Best(problem, request.gap, clock)
+    if request.previous is not None:
+        yield from last_starts(problem, request, clock, best)
     direct = request.method == "direct" or (request.method == "auto" and suits_milp(problem))
     if direct and (request.method == "direct" or has_one_level(problem)):
         yield from first_plan(problem, best)
@@ -46,6 +52,17 @@ def work(problem: Problem, request: Request, tell: Callable[[Find], None] = lamb
     if not best.proven and (direct or best.plan is None):
         yield from milp(problem, request, clock, best, tell)
     if best.calm():
+        yield best.find()
+
+
+def last_starts(problem: Problem, request: Request, clock: Clock, best: Best) -> Iterator[Find]:
+    """The plan before, with caps, battery, cooling and import planned anew: the first find, and a start for HiGHS."""
+    assert request.previous is not None
+    schedule = replayed(problem, request.previous)
+    if schedule is None:
+        return
+    redone = redispatch(problem, schedule.pattern, Options(gap=request.gap, time_limit_s=max(0.5, clock.left / 3)))
+    if redone is not None and best.offer(redone, schedule.pattern, "LP"):
         yield best.find()
 
 
@@ -65,7 +82,9 @@ def main() -> None:
             channel.write(line)
             channel.flush()
 
-    request = Request(asked["gap"], asked["time_limit_s"], asked["threads"], asked["method"])
+    before = asked.get("previous")
+    previous = None if before is None else Previous(parse_plan(before["plan"]), parse_rfc3339(before["start"]))
+    request = Request(asked["gap"], asked["time_limit_s"], asked["threads"], asked["method"], previous)
     # a solve ends with its process: sweeping up millions of model objects, now or at the end, is time lost
     gc.disable()
     for find in work(compile_problem(received), request, tell):

@@ -1,4 +1,7 @@
-"""The killable child, replaced by scripts that die, hang, rave, lie or overeat: what the caller is told."""
+"""The killable child, replaced by scripts that die, hang, rave, lie or overeat: what the caller is told.
+
+The rungs below the child are taken away here, so that its fault shows; ``test_ladder.py`` has them.
+"""
 
 from __future__ import annotations
 
@@ -50,6 +53,7 @@ def child(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Plan
 
     monkeypatch.setattr(rolling, "START_UP_S", 1.0)
     monkeypatch.setattr(rolling, "GRACE_S", 0.3)
+    monkeypatch.setattr(rolling, "lower_rungs", lambda *_: iter(()))
     return run
 
 
@@ -202,6 +206,7 @@ def test_a_child_that_does_not_read_a_large_request_is_ended(tmp_path: Path, mon
     monkeypatch.setattr(sys, "executable", str(script))
     monkeypatch.setattr(rolling, "START_UP_S", 0.5)
     monkeypatch.setattr(rolling, "GRACE_S", 0.3)
+    monkeypatch.setattr(rolling, "lower_rungs", lambda *_: iter(()))
     large = check_problem(made_site.site(200, seed=1))
     assert len(json.dumps(large.raw)) > 1 << 16  # more than a pipe holds
     begun = time.monotonic()

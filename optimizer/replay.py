@@ -1,0 +1,83 @@
+"""An earlier plan laid on a later problem: what of its runs and set-points still lies inside.
+
+Jobs are known by their id, slots by their instants. What the new problem does not know is dropped, what the earlier
+plan does not reach stays off; whether the rest still holds is for the referee to say.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+import numpy as np
+
+from optimizer.document import JobPlan, Plan
+from optimizer.problem import Entry, Floats, Problem
+from optimizer.schedule import Group, Schedule, curve_speed
+
+
+@dataclass(frozen=True)
+class Previous:
+    """A plan made earlier, and the first instant of its horizon, which the plan itself does not say."""
+
+    plan: Plan
+    start: datetime
+
+
+def replayed(problem: Problem, previous: Previous) -> Schedule | None:
+    """Runs of an earlier plan on the slots of a problem; None where the two do not share slot borders.
+
+    A run ends where the work does, and where its job's window does. A gang that may not stop in slot 0 stays on there,
+    at its lowest level where the plan had it off.
+    """
+    if (previous.start - problem.horizon.start) % problem.horizon.step:
+        return None
+    said = {job.id: job for job in previous.plan.jobs}
+    groups: dict[str, list[list[Group]]] = {}
+    for e in problem.entries:
+        slots = _slots(problem, e, said.get(e.id))
+        if slots is None:
+            return None
+        if e.must_stay and e.may_run and not slots[0]:
+            slots[0] = [(e.count, float(e.power[0]), float(e.speed[0]))]
+        groups[e.id] = _until_done(problem, e, slots)
+    pattern = {i: np.array([sum(n for n, _, _ in here) for here in slots]) for i, slots in groups.items()}
+    return Schedule(pattern, groups)
+
+
+def battery_wishes(problem: Problem, previous: Previous) -> dict[str, Floats]:
+    """Charge less discharge per slot by battery as the earlier plan had it, in the problem's unit; 0 where it ends."""
+    series, gone = previous.plan.series, (problem.horizon.start - previous.start) // problem.horizon.step
+    wishes = {b.name: np.zeros(problem.slots) for b in problem.batteries}
+    for name, wish in wishes.items():
+        if series is None or name not in series.charge_mw or name not in series.discharge_mw:
+            continue
+        flow = (np.array(series.charge_mw[name]) - np.array(series.discharge_mw[name])) / problem.unit_mw
+        left = flow[max(0, gone) :][: problem.slots - max(0, -gone)]
+        wish[max(0, -gone) : max(0, -gone) + len(left)] = left
+    return wishes
+
+
+def _slots(problem: Problem, e: Entry, said: JobPlan | None) -> list[list[Group]] | None:
+    horizon = problem.horizon
+    slots: list[list[Group]] = [[] for _ in range(problem.slots)]
+    for run in said.runs if said is not None else []:
+        if (run.start - horizon.start) % horizon.step or (run.end - horizon.start) % horizon.step:
+            return None
+        power = float(np.clip(run.power_mw / problem.unit_mw, e.power[0], e.power[-1]))
+        for t in range(max(e.first, horizon.border(run.start)), min(e.last, horizon.border(run.end))):
+            slots[t].append((run.count, power, curve_speed(e, power)))
+    return slots
+
+
+def _until_done(problem: Problem, e: Entry, slots: list[list[Group]]) -> list[list[Group]]:
+    """The slots up to the one in which the work ends; restart losses taken off as they fall due."""
+    done, before, free = 0.0, e.on_before, e.free_starts
+    for t, here in enumerate(slots):
+        if done >= e.count * e.work_h - 1e-9:
+            return slots[:t] + [[] for _ in slots[t:]]
+        on = sum(n for n, _, _ in here)
+        rise = max(0, on - before)
+        done += problem.step_h * sum(n * speed for n, _, speed in here) - e.loss_h * max(0, rise - free)
+        free, before = max(0, free - rise), on
+    return slots

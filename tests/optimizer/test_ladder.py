@@ -1,0 +1,245 @@
+"""Below the solver: each rung that needs none, what they do where the child fails, and the last plan's starts."""
+
+from __future__ import annotations
+
+import random
+import subprocess
+import sys
+from collections import Counter
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from random_days import day as random_day
+from small_day import at, battery, day, job, on_slots, planned
+
+from bench.faults import first_day, next_day
+from optimizer import rolling
+from optimizer.document import Plan, dump_plan
+from optimizer.ladder import descend
+from optimizer.problem import compile_problem
+from optimizer.refusals import check_problem
+from optimizer.replay import Previous, battery_wishes, replayed
+from optimizer.verify import verify
+from optimizer.worker import Request, work
+
+TOO_STEEP: dict[str, Any] = {"import_ramp_mw_per_slot": 0.5, "import_limit_mw": 8.0}
+"""A megawatt cannot come or go within such a ramp unless the battery helps."""
+
+
+def first_verified(document: dict[str, Any], previous: Previous | None = None) -> Plan:
+    """The plan that the ladder comes to."""
+    received = check_problem(document)
+    plans = descend(compile_problem(received), previous)
+    return next(plan for plan in plans if not verify(received, plan))
+
+
+def before(document: dict[str, Any]) -> Previous:
+    """The exact plan of a document, as the plan in force."""
+    return Previous(planned(document), check_problem(document).document.horizon.start)
+
+
+# ---- the rungs
+
+
+def test_greedy_takes_the_earliest_deadline_first() -> None:
+    # one megawatt at a time; b must be done by the end of slot 1, a by the end
+    made = first_verified(
+        day(
+            job("a", 2.0), job("b", 2.0, deadline=at(2)), prices=[10.0, 10.0, 10.0, 10.0], grid={"import_limit_mw": 1.0}
+        )
+    )
+    assert made.rung == "GREEDY"
+    assert (on_slots(made, "b"), on_slots(made, "a")) == ([0, 1], [2, 3])
+
+
+def test_greedy_does_what_is_dearest_undone_where_only_one_finds_room() -> None:
+    jobs = [job(name, 4.0, unmet_cost_per_h=price) for name, price in (("cheap", 50.0), ("dear", 90.0))]
+    made = first_verified(day(*jobs, grid={"import_limit_mw": 1.0}))
+    assert (on_slots(made, "cheap"), on_slots(made, "dear")) == ([], [0, 1, 2, 3])
+    assert made.objective == pytest.approx(100.0 + 4 * 50.0)
+
+
+def test_the_last_plan_holds_where_greedy_is_too_steep() -> None:
+    document = day(job("a", 2.0, unmet_cost_per_h=500.0), grid=TOO_STEEP, batteries=[battery()])
+    last = before(document)
+    made = first_verified(document, last)
+    assert made.rung == "LAST"
+    assert made.objective == pytest.approx(last.plan.objective, abs=1e-6)
+    assert on_slots(made) == on_slots(last.plan)
+
+
+def test_without_a_last_plan_nothing_starts() -> None:
+    made = first_verified(day(job("a", 2.0, unmet_cost_per_h=500.0), grid=TOO_STEEP))
+    assert made.rung == "SAFE"
+    assert on_slots(made) == []
+    assert made.terms["unmet"] == pytest.approx(1000.0)
+
+
+def test_safe_keeps_the_gang_that_may_not_stop_and_what_an_operator_ordered() -> None:
+    running = job("runs", 2.0, state="running", unmet_cost_per_h=500.0)
+    ordered = job("ordered", 1.0, pinned_start=at(2), unmet_cost_per_h=500.0)
+    waiting = job("waits", 1.0, unmet_cost_per_h=500.0)
+    received = check_problem(day(running, ordered, waiting))
+    *_, made = descend(compile_problem(received), None)
+    assert made.rung == "SAFE"
+    assert verify(received, made) == []
+    assert [on_slots(made, name) for name in ("runs", "ordered", "waits")] == [[0, 1], [2], []]
+
+
+def test_a_battery_is_charged_by_rule_to_what_it_owes_in_the_cheapest_slots() -> None:
+    # 0.45 MWh are missing: half a megawatt hour at nine tenths, all of it in slot 0 at 10 per MWh
+    made = first_verified(day(job("a", 1.0), batteries=[battery(soc_end_min_mwh=1.45)]))
+    assert made.series is not None
+    assert made.series.charge_mw["store"] == pytest.approx([0.5, 0.0, 0.0, 0.0])
+    assert made.objective == pytest.approx(10.0 * 1.0 + 10.0 * 0.5)
+
+
+def test_sun_is_used_before_import_and_sold_where_it_earns() -> None:
+    series = {"pv_available_mw": [3.0, 0.5, 0.0, 0.0], "export_price_per_mwh": [5.0] * 4}
+    made = first_verified(day(job("a", 2.0), grid={"export_limit_mw": 1.0}, series=series))
+    assert made.series is not None
+    assert made.series.import_mw == pytest.approx([0.0, 0.5, 0.0, 0.0])
+    assert made.series.export_mw == pytest.approx([1.0, 0.0, 0.0, 0.0])
+
+
+# ---- an earlier plan on a later problem
+
+
+def test_runs_are_found_by_their_instants_and_end_with_the_work() -> None:
+    document = day(job("a", 3.0), job("gone", 1.0), prices=[10.0, 10.0, 10.0, 99.0])
+    last = before(document)
+    left = day(job("a", 1.0, state="running", ran_slots=1), job("new", 1.0))
+    left["horizon"] = {"start": at(1), "step_minutes": 60, "slots": 4}
+    schedule = replayed(compile_problem(check_problem(left)), last)
+    assert schedule is not None
+    assert schedule.pattern["a"].tolist() == [1, 0, 0, 0], "two of its slots are left, one does the work"
+    assert schedule.pattern["new"].tolist() == [0, 0, 0, 0]
+
+
+def test_set_points_of_the_battery_move_with_the_horizon() -> None:
+    document = day(job("a", 1.0, pinned_start=at(3)), batteries=[battery()])
+    last = before(document)
+    assert last.plan.series is not None
+    flow = [
+        c - d
+        for c, d in zip(*(s["store"] for s in (last.plan.series.charge_mw, last.plan.series.discharge_mw)), strict=True)
+    ]
+    later = compile_problem(check_problem({**document, "horizon": {"start": at(2), "step_minutes": 60, "slots": 4}}))
+    assert battery_wishes(later, last)["store"] * later.unit_mw == pytest.approx([*flow[2:], 0.0, 0.0])
+
+
+def test_a_plan_between_the_slot_borders_is_of_no_use() -> None:
+    last = before(day(job("a", 1.0)))
+    problem = compile_problem(check_problem(day(job("a", 1.0))))
+    assert replayed(problem, Previous(last.plan, last.start + timedelta(minutes=20))) is None
+
+
+def test_the_last_starts_come_first_with_everything_else_planned_anew() -> None:
+    # slot 3 was cheapest; now slot 0 is. The last starts are re-dispatched before anything else is tried.
+    old = day(job("a", 1.0), prices=[40.0, 30.0, 20.0, 10.0])
+    received = check_problem(
+        day(job("a", 1.0), prices=[10.0, 20.0, 30.0, 40.0], series={"pv_available_mw": [0, 0, 0, 0.5]})
+    )
+    finds = list(work(compile_problem(received), Request(1e-9, 30.0, previous=before(old))))
+    first = finds[0].plan
+    assert first is not None
+    assert (first.rung, on_slots(first)) == ("LP", [3])
+    assert first.objective == pytest.approx(40.0 * 0.5), "half of it from the sun that was not foreseen"
+    plans = [find.plan for find in finds if find.plan is not None]
+    assert plans[-1].objective == pytest.approx(10.0)
+
+
+# ---- where the child fails
+
+FATES = {
+    "dies": "os.kill(os.getpid(), signal.SIGKILL)",
+    "crashes": "raise RuntimeError('the wheel came off')",
+    "ends without a word": "pass",
+    "raves": "print('*** glibc detected ***', flush=True)",
+    "overeats": "hoard = bytearray(1 << 40)",
+    "hangs": "time.sleep(30)",
+    "says NaN": "say(stale | {'objective': float('nan')})",
+    "says the last plan as it is": "say(stale)",
+    "says the last plan as today's": "say(stale | {'problem_digest': digest})",
+    "says that there is none": "say(none)",
+}
+CHILD = """#!{python} -SE
+import hashlib, json, os, signal, sys, time
+asked = json.load(sys.stdin)
+raw = json.dumps(asked["problem"], sort_keys=True, separators=(",", ":"))
+digest = hashlib.sha256(raw.encode()).hexdigest()
+stale = asked.get("previous", {{"plan": {{}}}})["plan"]
+none = dict(schema_version="1.0", name=asked["problem"]["name"], problem_digest=digest, status="infeasible",
+            rung="MILP", solve_seconds=0.0, conflicts=["the moon is full"])
+def say(plan):
+    print(json.dumps({{"plan": plan, "bound": None}}), flush=True)
+{fate}
+"""
+
+
+@pytest.fixture
+def broken(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A script in the place of the child; what it does is written into it."""
+    script = tmp_path / "child"
+    script.touch(0o700)
+    monkeypatch.setattr(sys, "executable", str(script))
+    monkeypatch.setattr(rolling, "START_UP_S", 0.1)
+    monkeypatch.setattr(rolling, "GRACE_S", 0.1)
+    return script
+
+
+PYTHON = sys.executable
+
+
+def test_every_cycle_of_a_day_has_a_verified_plan_whatever_the_child_does(broken: Path) -> None:
+    dice, raw, previous, rungs = random.Random(3), first_day(3), None, Counter[str]()
+    for number in range(20):
+        fate = list(FATES)[number % len(FATES)]
+        broken.write_text(CHILD.format(python=PYTHON, fate=FATES[fate]))
+        received = check_problem(raw)
+        plan = rolling.plan(received, time_limit_s=0.1, previous=previous)
+        assert plan.objective is not None, fate
+        assert verify(received, plan) == [], fate
+        rungs[plan.rung] += 1
+        previous, raw = Previous(plan, received.document.horizon.start), next_day(raw, plan, dice)
+    assert rungs.total() == 20
+    assert rungs["GREEDY"]
+
+
+def test_a_lower_rung_is_told_with_the_fault(broken: Path, caplog: pytest.LogCaptureFixture) -> None:
+    broken.write_text(CHILD.format(python=PYTHON, fate=FATES["crashes"]))
+    assert rolling.plan(check_problem(day(job("a", 1.0)))).rung == "GREEDY"
+    assert "the wheel came off" in caplog.text
+    assert "rung GREEDY" in caplog.text
+
+
+def test_a_claim_that_there_is_no_plan_does_not_take_the_place_of_one(broken: Path) -> None:
+    received = check_problem(day(job("a", 1.0)))
+    good = dump_plan(planned(received.raw))
+    broken.write_text(CHILD.format(python=PYTHON, fate=f"say({good!r})\nsay(none)"))
+    assert dump_plan(rolling.plan(received, time_limit_s=0.1)) == good
+
+
+def test_a_day_that_has_no_plan_is_still_told_so(broken: Path) -> None:
+    broken.write_text(CHILD.format(python=PYTHON, fate=FATES["says that there is none"]))
+    plan = rolling.plan(check_problem(day(job("a", 9.0))), time_limit_s=0.1)
+    assert plan.conflicts == ["the moon is full"]
+
+
+@pytest.mark.parametrize(("module", "heavy"), [("ladder", "highspy"), ("rolling", "pyomo")])
+def test_the_rungs_load_no_solver_and_the_door_no_model(module: str, heavy: str) -> None:
+    loaded = f"import sys, optimizer.{module}; print({heavy!r} in sys.modules)"
+    assert subprocess.run([PYTHON, "-c", loaded], capture_output=True, text=True, check=True).stdout == "False\n"
+
+
+@pytest.mark.parametrize("seed", range(25))
+def test_whatever_the_referee_passes_costs_no_less_than_the_optimum(seed: int) -> None:
+    document = random_day(seed)
+    received = check_problem(document)
+    passed = [plan for plan in descend(compile_problem(received), None) if not verify(received, plan)]
+    if passed:
+        best = planned(document)
+        assert best.objective is not None, "a day with a plan was called impossible"
+        assert min(plan.objective or 0.0 for plan in passed) >= best.objective - 1e-6 * max(1.0, abs(best.objective))
