@@ -31,6 +31,9 @@ while True:  # faster with more power, as a real one; it counts on real time, so
 """
 
 
+DRAWS_WHAT_IT_MAY = {"power": 900_000, "average": 900_000}
+
+
 @pytest.fixture(scope="session")
 def library(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return build(tmp_path_factory.mktemp("nvml-sweep"))
@@ -39,7 +42,7 @@ def library(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def node(tmp_path: Path, library: Path) -> Iterator[Node]:
     found = Node(tmp_path, library, "http://127.0.0.1:9")
-    found.world.gpus = [{**gpu, "power": 900_000, "average": 900_000} for gpu in found.world.gpus[:2]]  # draws what it may
+    found.world.gpus = [gpu | DRAWS_WHAT_IT_MAY for gpu in found.world.gpus[:2]]
     found.world.save()
     yield found
     found.end()
