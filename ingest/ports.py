@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Literal, Protocol, runtime_checkable
 from ingest.points import Point, Tags, Value
 
 if TYPE_CHECKING:
-    from models.jobs import TrainingJob
+    from models.queued_job import QueuedJob
     from models.series import Series
 
 Across = Literal["one", "sum", "mean", "max", "min"]
@@ -58,8 +58,12 @@ class JobSource(Protocol):
 
     name: str
 
-    def jobs(self, now: datetime) -> Sequence[TrainingJob]:
-        """Every job that is waiting or running at ``now``."""
+    def jobs(self, now: datetime) -> Sequence[QueuedJob]:
+        """Every job that is waiting or running at ``now``, as facts; the policy says what they mean.
+
+        Raises:
+            SourceUnavailable: nothing can be told now.
+        """
         ...
 
 

@@ -14,6 +14,7 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
+from ingest.job_rules import job_faults
 from ingest.telemetry_rules import telemetry_faults
 from models.errors import Fault, InvalidInput
 from models.site import Site, site_from
@@ -75,7 +76,7 @@ def resolved_site(raw: dict[str, Any], what: str = "the site", folder: Path | No
     Raises:
         InvalidInput: every fault at once, by dotted path.
     """
-    found = [*_weather_faults(raw, folder), *telemetry_faults(raw, folder)]
+    found = [*_weather_faults(raw, folder), *telemetry_faults(raw, folder), *job_faults(raw, folder)]
     full = dict(raw)
     own = raw.get("gpu_models", [])
     if isinstance(own, list):

@@ -49,7 +49,10 @@ class TrainingJob(Checked):
     ran_slots: Whole = Field(0, ge=0, description="slots of the current session so far, if running")
     pinned_start: Moment | None = Field(None, description="an operator's order: start exactly here")
     held: Flag = Field(False, description="an operator's order: do not run")
-    source: Literal["api", "synthetic", "csv"] = Field("api", description="where the job came from")
+    cap_floor_w: AtLeast0 = Field(
+        0.0, description="W per GPU; the plan caps it no lower (above the GPU's most: not at all)"
+    )
+    source: Literal["api", "synthetic", "csv", "json", "slurm"] = Field("api", description="where the job came from")
     submitted_at: Moment | None = Field(None, description="when it was handed in; set by the service if none")
 
     def faults(self) -> Iterable[Fault]:

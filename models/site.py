@@ -33,6 +33,7 @@ from models.cooling_plant import CoolingPlant
 from models.errors import Fault, InvalidInput, NotFound
 from models.gpu_power import GpuModel
 from models.horizon import Horizon
+from models.job_sources import Jobs
 from models.jobs import PRIORITIES, Priority
 from models.site_rules import cross_faults
 from models.supply import Battery, Feed, Grid, Solar, Wind
@@ -228,6 +229,7 @@ class Site(Checked):
     wishes: Wishes
     weather: WeatherSource = WeatherSource()
     telemetry: Telemetry = Telemetry()
+    jobs: Jobs = Jobs()
     planning: Planning = Planning()
     synthetic: SyntheticJobs = SyntheticJobs()
     gpu_models: tuple[GpuModel, ...] = Field(

@@ -17,7 +17,7 @@ from models.errors import Fault, InvalidInput
 from models.gpu_power import levels
 from models.horizon import Horizon, rfc3339
 from models.jobs import TrainingJob
-from models.site import Site
+from models.site import GpuPool, Site
 from models.supply import Battery
 from models.tariff import prices
 
@@ -194,6 +194,12 @@ def due_h(job: TrainingJob, horizon: Horizon) -> float:
     return job.work_h * ((horizon.end - first) / (job.deadline - first))
 
 
+def _levels(site: Site, pool: GpuPool, job: TrainingJob) -> list[dict[str, float]]:
+    """Levels at or above the job's cap floor; the highest always."""
+    every = levels(job.gpus, site.gpu(pool.gpu), job.workload, site.host_w(pool))
+    return [level for level in every[:-1] if level["limit_w"] >= job.cap_floor_w] + every[-1:]
+
+
 def _job(site: Site, horizon: Horizon, job: TrainingJob) -> dict[str, Any]:
     pool = site.pool(job.pool)
     late = site.wishes.late_per_gpu_h.get(job.priority)
@@ -205,7 +211,7 @@ def _job(site: Site, horizon: Horizon, job: TrainingJob) -> dict[str, Any]:
         "tenant": job.tenant,
         "work_h": job.work_h,
         "due_h": min(job.work_h, round(due_h(job, horizon), _DIGITS)),
-        "levels": levels(job.gpus, site.gpu(pool.gpu), job.workload, site.host_w(pool)),
+        "levels": _levels(site, pool, job),
         "release": rfc3339(_up(horizon, job.release)),
         "deadline": None if job.deadline is None else rfc3339(_down(horizon, job.deadline)),
         "late_cost_per_h": None if late is None else late * job.gpus,

@@ -1,0 +1,1 @@
+"""Slurm: its queue and placement, from ``squeue --json`` or slurmrestd."""
