@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from api import logs
 from api.following import as_it_stands
@@ -11,7 +11,12 @@ from api.plan_store import Edition, PlanStore
 from api.settings import Settings
 from api.store.jobs import JobStore
 from ingest.ports import Clock
+from models.errors import InvalidInput
+from models.horizon import parse_rfc3339
 from models.site import Site
+
+if TYPE_CHECKING:
+    from optimizer.replay import Previous
 
 _FIRST_SHARE = 0.75
 """Of the time limit, for the solve of a site's first plan: it is waited for, and start-up and drawing take the rest."""
@@ -41,7 +46,8 @@ class Desk:
         self._jobs.follow(gathered.changed)
         base = self._settings.site_path.parent
         limit_s = self._site.planning.time_limit_s * (_FIRST_SHARE if self._plans.now().plan_id is None else 1.0)
-        task = Task(self._site, [as_it_stands(k) for k in gathered.jobs], gathered.memory, base, limit_s)
+        before = previous_of(self._plans.current())
+        task = Task(self._site, [as_it_stands(k) for k in gathered.jobs], gathered.memory, base, limit_s, before)
         outcome = cycle(task, now)
         if outcome.set_aside:
             _log.warning("jobs_set_aside", jobs=dict(outcome.set_aside))
@@ -49,6 +55,20 @@ class Desk:
             self._jobs.follow({k.job.id: (k, k.progress, "set_aside", outcome.set_aside[k.job.id]) for k in blamed})
         edition = {**outcome.edition, "charts": drawn(outcome.edition)}
         return self._plans.publish(edition, gathered.memory.to_json(), wanted)
+
+
+def previous_of(edition: Edition | None) -> Previous | None:
+    """The plan in force as the optimizer takes it; None where there is none, or none that can be read any more."""
+    from optimizer.document import parse_plan
+    from optimizer.replay import Previous
+
+    if edition is None or edition["plan"].get("objective") is None:
+        return None
+    try:
+        return Previous(parse_plan(edition["plan"]), parse_rfc3339(edition["problem"]["horizon"]["start"]))
+    except InvalidInput:
+        _log.exception("plan_in_force_not_readable", plan_id=edition.get("plan_id"))
+        return None
 
 
 def drawn(edition: Edition) -> dict[str, Any]:

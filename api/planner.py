@@ -27,6 +27,7 @@ from optimizer import baselines
 from optimizer.compose import Availability, SiteState, compose
 from optimizer.document import Plan, ReceivedProblem, dump_plan
 from optimizer.refusals import check_problem
+from optimizer.replay import Previous
 from optimizer.rolling import Progress, plan
 from optimizer.verify import verify
 
@@ -36,13 +37,17 @@ _JOB_AT = re.compile(r"/?jobs[\[/](\d+)")
 
 @dataclass(frozen=True, slots=True)
 class Task:
-    """What a round starts from; ``jobs`` say what is left of them, ``base`` is the folder of the site file."""
+    """What a round starts from; ``jobs`` say what is left of them, ``base`` is the folder of the site file.
+
+    ``previous`` is the plan in force: its starts are tried first, and what is left of it stands where a solver fails.
+    """
 
     site: Site
     jobs: Sequence[TrainingJob]
     memory: Memory
     base: Path | None = None
     time_limit_s: float | None = None
+    previous: Previous | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +99,13 @@ def cycle(task: Task, now: datetime, on_progress: Tell | None = None) -> Outcome
 
 def _solved(problem: ReceivedProblem, task: Task, on_progress: Tell | None) -> Plan:
     limit_s = task.site.planning.time_limit_s if task.time_limit_s is None else task.time_limit_s
-    return plan(problem, time_limit_s=limit_s, threads=task.site.planning.threads, on_progress=on_progress)
+    return plan(
+        problem,
+        time_limit_s=limit_s,
+        threads=task.site.planning.threads,
+        previous=task.previous,
+        on_progress=on_progress,
+    )
 
 
 def _refused_set_aside(

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from api import planner
+from api.desk import previous_of
 from api.gathering import first_memory, horizon_at
 from api.planner import Outcome, Task, cycle
 from ingest.site_file import read_site, sample_path
@@ -114,3 +115,22 @@ def test_the_yardstick_is_published_where_the_solve_ended_above_it(site: Site, m
     edition = planned(site, job("a", gpus=64), job("b", gpus=64)).edition
     assert edition["plan"]["objective"] == pytest.approx(shelf[0].objective)
     assert edition["saving"]["saving"] == 0.0
+
+
+def test_the_plan_in_force_is_handed_to_the_next_round(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    edition = planned(site, job("a")).edition
+    before = previous_of(edition)
+    assert before is not None
+    assert rfc3339(before.start) == edition["problem"]["horizon"]["start"]
+    handed = []
+    solve = planner.plan
+    monkeypatch.setattr(planner, "plan", lambda problem, **how: handed.append(how["previous"]) or solve(problem, **how))
+    memory = first_memory(site, horizon_at(site, NOW).start)
+    cycle(Task(site, [job("a")], memory, previous=before), NOW)
+    assert handed == [before]
+
+
+def test_a_plan_that_is_none_or_cannot_be_read_is_not_handed_on() -> None:
+    assert previous_of(None) is None
+    assert previous_of({"plan": {"status": "infeasible"}}) is None
+    assert previous_of({"plan": {"objective": 1.0, "rung": "of an older house"}}) is None
