@@ -1,4 +1,4 @@
-"""The quality gate, first form: it flags and never mends.
+"""The quality gate: it flags and never mends.
 
 Every flagged value is stored as it came, and beside it a point of the measurement ``quality``: the
 same tags and instant, a tag ``metric``, and a string field ``flags`` (comma-separated words), so
@@ -6,27 +6,32 @@ that flags are telemetry like any other and every store keeps them. Two kinds ca
 they came: a value that is not finite (its text stands in ``raw``), and in InfluxDB a value that
 replaces another (the earlier one stands in ``before``).
 
-Words: nan_inf, range (outside the catalogue's physical range), future (more than 60 s ahead of our
-clock), late (more than 24 h old), counter_reset, unit_suspect (fits after × 1000 or ÷ 1000),
-dup_conflict (another value for a known series and instant; found by the store).
+The words, and what each means, stand in :mod:`ingest.quality_words`. A value is judged alone (its range, by the
+catalogue and by the site's file), then by its series' own past (:mod:`ingest.quality_series`), then by what belongs
+together (:mod:`ingest.quality_groups`). One that fails a step does not come into the memory of the next.
 """
 
 from __future__ import annotations
 
 import math
-from collections import OrderedDict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
 from ingest.catalogue import METRICS, Metric
 from ingest.points import NS, Point, Tags, Value
 from ingest.ports import Conflict
+from ingest.quality_groups import WATCHED, Groups
+from ingest.quality_series import Judge, Moves, Past
 
 MEASUREMENT = "quality"
 FUTURE_S = 60
 LATE_S = 24 * 3600
-_COUNTERS_KEPT = 200_000
+SILENT_PERIODS = 5
+_SILENT_LEAST_NS = 60 * NS
+_SERIES_KEPT = 200_000
+Limits = Mapping[str, Sequence[tuple[Tags, float, float]]]
+"""By metric: tags that a series must carry, and what is possible there; the first that fits counts."""
 
 
 class Finding(NamedTuple):
@@ -52,54 +57,134 @@ class Judged:
     findings: list[Finding]
 
 
-class Gate:
-    """Judges batches one after the other; remembers the last reading of each counter, boundedly."""
+class Silence(NamedTuple):
+    """A series of which nothing has come for :data:`SILENT_PERIODS` of its own periods."""
 
-    def __init__(self) -> None:
-        self._counters: OrderedDict[tuple[str, Tags], tuple[int, float]] = OrderedDict()
+    metric: str
+    tags: Tags
+    age_s: float
+
+
+class _Series:
+    """What the gate knows of one metric: how to judge it, and the past of its series, boundedly."""
+
+    __slots__ = ("groups", "judge", "limits", "metric", "moves", "pasts")
+
+    def __init__(self, metric: Metric, limits: Sequence[tuple[Tags, float, float]]) -> None:
+        self.metric = metric
+        self.limits = [(set(tags), low, high) for tags, low, high in limits]
+        self.judge = Judge.of(metric)
+        self.moves = Moves()
+        self.groups = metric.name in WATCHED
+        self.pasts: dict[Tags, Past] = {}
+
+    def past(self, tags: Tags) -> Past:
+        found = self.pasts.get(tags)
+        if found is None:
+            if len(self.pasts) >= _SERIES_KEPT:
+                del self.pasts[next(iter(self.pasts))]
+            low, high = self.metric.low, self.metric.high
+            for wanted, least, most in self.limits:
+                if wanted <= set(tags):
+                    low, high = max(low, least), min(high, most)
+                    break
+            found = self.pasts[tags] = Past(low, high)
+            self.moves.series = len(self.pasts)
+        return found
+
+
+class Gate:
+    """Judges batches one after the other. ``limits`` narrow the catalogue's ranges (see quality_limits)."""
+
+    def __init__(self, limits: Limits | None = None) -> None:
+        self._limits = limits or {}
+        self._series: dict[tuple[str, str], _Series | None] = {}
+        self._groups = Groups()
+        self._batch = 0
+        self.judged = 0
+        self.flagged: dict[str, int] = {}
 
     def judge(self, batch: Sequence[Point], now_ns: int) -> Judged:
         """Flags of a batch that arrived at ``now_ns`` (nanoseconds since the epoch)."""
         points: list[Point] = []
         places: list[int] = []
         findings: list[Finding] = []
+        self._batch += 1
         for place, point in enumerate(batch):
             measurement, tags, fields, time_ns = point
             when = _when(time_ns, now_ns)
             kept = fields
             for field, value in fields:
-                metric = f"{measurement}.{field}"
                 if isinstance(value, float) and not math.isfinite(value):
+                    metric = f"{measurement}.{field}"
                     findings.append(Finding(metric, tags, time_ns, (*when, "nan_inf"), raw=repr(value)))
                     kept = tuple(pair for pair in kept if pair[0] != field)
                     continue
-                flags = when + self._flags(metric, tags, time_ns, value)
+                series = self._known(measurement, field)
+                flags = when
+                if series is not None and not isinstance(value, (str, bool)):
+                    flags = self._flags(series, tags, time_ns, value, when)
                 if flags:
-                    findings.append(Finding(metric, tags, time_ns, flags))
+                    findings.append(Finding(f"{measurement}.{field}", tags, time_ns, flags))
             if kept:
                 points.append(point if kept is fields else point._replace(fields=kept))
                 places.append(place)
+        self._count(len(batch), findings)
         return Judged(points, places, findings)
 
-    def _flags(self, metric: str, tags: Tags, time_ns: int, value: Value) -> tuple[str, ...]:
-        known = METRICS.get(metric)
-        if known is None or isinstance(value, (str, bool)):
-            return ()
-        flags = _plausibility(known, value)
-        if known.kind == "counter" and self._was_reset(metric, tags, time_ns, value):
-            flags += ("counter_reset",)
-        return flags
+    def silent(self, now_ns: int) -> list[Silence]:
+        """Series that used to come and have stopped, for what is MISSING."""
+        found = []
+        for series in self._series.values():
+            for tags, past in series.pasts.items() if series is not None else ():
+                age = now_ns - past.at_ns
+                if past.step_ns and age > max(_SILENT_LEAST_NS, SILENT_PERIODS * past.step_ns):
+                    found.append(Silence(series.metric.name if series else "", tags, age / NS))
+        return found
 
-    def _was_reset(self, metric: str, tags: Tags, time_ns: int, value: float) -> bool:
-        key = (metric, tags)
-        before = self._counters.get(key)
-        if before is not None and time_ns <= before[0]:
-            return False  # an old reading says nothing about a reset
-        self._counters[key] = (time_ns, value)
-        self._counters.move_to_end(key)
-        if len(self._counters) > _COUNTERS_KEPT:
-            self._counters.popitem(last=False)
-        return before is not None and value < before[1]
+    def _known(self, measurement: str, field: str) -> _Series | None:
+        key = (measurement, field)
+        try:
+            return self._series[key]
+        except KeyError:
+            known = METRICS.get(f"{measurement}.{field}")
+            if known is None and len(self._series) > _SERIES_KEPT:
+                return None
+            found = None if known is None else _Series(known, self._limits.get(known.name, ()))
+            self._series[key] = found
+            return found
+
+    def _flags(self, series: _Series, tags: Tags, time_ns: int, value: float, when: tuple[str, ...]) -> tuple[str, ...]:
+        past = series.past(tags)
+        flags = _plausibility(series.metric, value, past)
+        if flags or when:
+            return when + flags
+        word = past.clock(time_ns, self._batch)
+        if word:
+            return (word,)
+        if series.metric.kind == "counter":
+            word = "counter_reset" if _was_reset(past, value, time_ns) else ""
+        else:
+            word = past.judge(value, time_ns, series.judge, series.moves)
+        if not word and series.groups:
+            word = self._groups.judge(series.metric.name, tags, value, time_ns)
+        return (word,) if word else ()
+
+    def _count(self, points: int, findings: Sequence[Finding]) -> None:
+        self.judged += points
+        for finding in findings:
+            for flag in finding.flags:
+                self.flagged[flag] = self.flagged.get(flag, 0) + 1
+
+
+def _was_reset(past: Past, value: float, time_ns: int) -> bool:
+    """Whether a counter began anew; an old reading says nothing about that."""
+    if past.at_ns and time_ns <= past.at_ns:
+        return False
+    before, known = past.good, past.at_ns > 0
+    past.step_ns = time_ns - past.at_ns if known else 0
+    past.at_ns, past.good = time_ns, value
+    return known and value < before
 
 
 def conflict_findings(conflicts: Iterable[Conflict]) -> list[Finding]:
@@ -132,8 +217,8 @@ def _when(time_ns: int, now_ns: int) -> tuple[str, ...]:
     return ("late",) if time_ns < now_ns - LATE_S * NS else ()
 
 
-def _plausibility(metric: Metric, value: float) -> tuple[str, ...]:
-    flags: tuple[str, ...] = () if metric.low <= value <= metric.high else ("range",)
+def _plausibility(metric: Metric, value: float, past: Past) -> tuple[str, ...]:
+    flags: tuple[str, ...] = () if past.low <= value <= past.high else ("range",)
     if metric.usual is not None:
         low, high = metric.usual
         if not low <= value <= high and any(low <= value * factor <= high for factor in (1000, 0.001)):

@@ -2,7 +2,8 @@
 
 The kinds are those that sites report: values that are none, silence, single spikes, a reading that hangs, a unit that
 changed (1,000 times too much or little, Fahrenheit), a sign that flipped, a clock ahead or behind, a counter that
-began anew, a meter that drifts away from what it sums. Pure: the same faults and readings give the same result.
+began anew, a meter that drifts away from what it sums; and a GPU that waits for data, which is no sensor's fault.
+Pure: the same faults and readings give the same result.
 """
 
 from __future__ import annotations
@@ -16,7 +17,19 @@ import numpy as np
 from models.plant.meters import Reading, Tags
 
 Kind = Literal[
-    "nan", "silence", "spike", "stuck", "unit_up", "unit_down", "fahrenheit", "sign", "future", "past", "reset", "drift"
+    "nan",
+    "silence",
+    "spike",
+    "stuck",
+    "unit_up",
+    "unit_down",
+    "fahrenheit",
+    "sign",
+    "future",
+    "past",
+    "reset",
+    "drift",
+    "starved",
 ]
 KINDS: Final[tuple[Kind, ...]] = (
     "nan",
@@ -31,6 +44,7 @@ KINDS: Final[tuple[Kind, ...]] = (
     "past",
     "reset",
     "drift",
+    "starved",
 )
 _AHEAD_S, _BEHIND_S = 900.0, -1800.0
 
@@ -59,8 +73,11 @@ class FaultySensors:
 
     def __init__(self, faults: Iterable[SensorFault]) -> None:
         self._by_series: dict[tuple[str, Tags], list[SensorFault]] = {}
+        self._starved: dict[Tags, list[SensorFault]] = {}
         for fault in faults:
             self._by_series.setdefault((fault.metric, fault.tags), []).append(fault)
+            if fault.kind == "starved":
+                self._starved.setdefault(fault.tags, []).append(fault)
         self._hung: dict[SensorFault, float] = {}
         self._offset: dict[tuple[str, Tags], float] = {}
         self._single: set[SensorFault] = set()
@@ -68,9 +85,14 @@ class FaultySensors:
     def sweep(self, rows: Sequence[Reading], time_s: float) -> list[Stamped]:
         """Readings as they arrive; silent ones are left out."""
         out: list[Stamped] = []
-        for row in rows:
+        for given in rows:
+            row = given
             key = (row.metric, row.tags)
             faults = self._by_series.get(key)
+            if row.field == "throttle_power_cap" and any(
+                self._active(one, time_s) for one in self._starved.get(row.tags, ())
+            ):
+                row = row._replace(value=0)  # no cap holds a GPU that waits for data
             if not faults:
                 out.append(Stamped(row, time_s))
                 continue
@@ -117,6 +139,8 @@ class FaultySensors:
             case "drift":
                 grown = (time_s - fault.begins_s) / max(1.0, fault.ends_s - fault.begins_s)
                 return value * (1 - 0.6 * min(1.0, 2 * grown)), 0.0
+            case "starved":
+                return value * 0.45, 0.0
         return value, 0.0
 
 
@@ -139,10 +163,12 @@ def fits(kind: Kind, row: Reading) -> bool:
             return row.metric in ("battery.power_mw", "meter.power_mw", "site.it_mw", "gpu.power_w") and row.value != 0
         case "drift":
             return row.metric in ("node.power_w", "site.it_mw")
+        case "starved":
+            return row.metric == "gpu.power_w" and row.value > 300
         case "unit_up" | "unit_down" | "spike":
             return not counter and (not celsius or kind == "spike") and row.value != 0
         case "stuck":
-            return not counter and row.value != 0 and not (row.measurement == "gpu" and celsius)
+            return not counter and row.value != 0 and not celsius and row.field != "soc_mwh" and not row.exact
         case "silence" | "nan" | "future" | "past":
             return True
     return False
@@ -151,17 +177,20 @@ def fits(kind: Kind, row: Reading) -> bool:
 def drawn_faults(
     series: Sequence[Reading], span_s: float, per_hour: float, rng: np.random.Generator, quiet_s: float = 0.0
 ) -> list[SensorFault]:
-    """Faults of random kinds on random series over ``span_s``, 5 to 30 minutes long, none on one series twice.
+    """Faults of random kinds, each as likely, on random series that can have them, over ``span_s``.
 
+    Each lasts 5 to 30 minutes; no series has two.
     None begins in the first ``quiet_s``: what a gate knows of a series it learns there.
     """
-    left = [row for row in series if any(fits(kind, row) for kind in KINDS)]
-    count = min(len(left), int(rng.poisson(per_hour * max(0.0, span_s - quiet_s) / 3600)))
-    found = []
-    for place in rng.permutation(len(left))[:count]:
-        row = left[int(place)]
-        kinds = [kind for kind in KINDS if fits(kind, row)]
-        kind = kinds[int(rng.integers(len(kinds)))]
+    left = list(series)
+    found: list[SensorFault] = []
+    for _ in range(int(rng.poisson(per_hour * max(0.0, span_s - quiet_s) / 3600))):
+        kind = KINDS[int(rng.integers(len(KINDS)))]
+        able = [row for row in left if fits(kind, row)]
+        if not able:
+            continue
+        row = able[int(rng.integers(len(able)))]
+        left.remove(row)
         begins = float(rng.uniform(quiet_s, max(quiet_s, span_s - 600)))
         found.append(SensorFault(kind, row.metric, row.tags, begins, begins + float(rng.uniform(300, 1800))))
     return sorted(found, key=lambda fault: fault.begins_s)

@@ -17,8 +17,6 @@ from models.plant.step import Flows, PlantState
 from models.site import GpuPool, Site
 
 Tags = tuple[tuple[str, str], ...]
-_GPU_RISE_K_PER_W = 0.055
-"""Die above inlet air: 700 W at 24 degC give some 62 degC. Assumed."""
 _HALL, _CHILLER, _GRID, _CDU = "hall", "chiller", "grid", "cdu"
 
 
@@ -54,7 +52,7 @@ def _site(site: Site, state: PlantState, flows: Flows) -> Iterator[Reading]:
         yield Reading("battery", tags, "power_mw", mw)
         yield Reading("battery", tags, "charge_mw", max(0.0, mw))
         yield Reading("battery", tags, "discharge_mw", max(0.0, -mw))
-        yield Reading("battery", tags, "soc_mwh", state.soc_mwh[name])
+        yield Reading("battery", tags, "soc_mwh", round(state.soc_mwh[name], 3), exact=True)
     grid = _tags(site, asset=_GRID)
     yield Reading("meter", grid, "power_mw", flows.import_mw - flows.export_mw)
     yield Reading("meter", grid, "import_mwh", round(state.import_mwh, 6), exact=True)
@@ -102,7 +100,7 @@ def _nodes(site: Site, state: PlantState, flows: Flows) -> Iterator[Reading]:
             yield Reading("gpu", tags, "power_w", drawn)
             yield Reading("gpu", tags, "limit_w", shown.limit_w, exact=True)
             yield Reading("gpu", tags, "limit_enforced_w", shown.limit_w, exact=True)
-            yield Reading("gpu", tags, "temperature_c", state.rooms.hall_c + _GPU_RISE_K_PER_W * drawn)
+            yield Reading("gpu", tags, "temperature_c", state.gpu_c[pool.name])
             yield Reading("gpu", tags, "utilization_ratio", shown.busy, exact=True)
             yield Reading("gpu", tags, "energy_j", round(state.gpu_j.get(pool.name, 0.0) * spread, 3), exact=True)
             capped = int(shown.busy > 0 and drawn > 0.95 * shown.limit_w)

@@ -7,6 +7,7 @@ then caps fall to their least and jobs stop; what the grid cannot take is charge
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
@@ -21,13 +22,15 @@ from models.site import Site
 
 MOST_STEP_S = 60.0
 _HALVINGS = 20
+_DIE_K_PER_W, _DIE_S = 0.055, 25.0
+"""Die above inlet air (700 W at 24 degC give some 62 degC), and how fast it gets there. Assumed."""
 
 
 @dataclass(frozen=True, slots=True)
 class PlantState:
     """What a step hands to the next. ``work_h``: hours at full speed done by each job that has orders.
 
-    ``gpu_j`` counts, per pool, the energy of a GPU of the node whose telemetry is shown.
+    ``gpu_j`` counts, per pool, the energy of a GPU of the node whose telemetry is shown; ``gpu_c`` is its die.
     """
 
     at: datetime
@@ -38,6 +41,7 @@ class PlantState:
     export_mwh: float = 0.0
     work_h: Mapping[str, float] = field(default_factory=dict)
     gpu_j: Mapping[str, float] = field(default_factory=dict)
+    gpu_c: Mapping[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,8 +162,14 @@ class Plant:
             import_mwh=state.import_mwh + flows.import_mw * hours,
             export_mwh=state.export_mwh + flows.export_mw * hours,
             work_h=done,
+            gpu_c={name: self._die_c(state, name, gpu.drawn_w, seconds) for name, gpu in flows.shown.items()},
             gpu_j={name: state.gpu_j.get(name, 0.0) + gpu.drawn_w * seconds for name, gpu in flows.shown.items()},
         )
+
+    @staticmethod
+    def _die_c(state: PlantState, pool: str, drawn_w: float, seconds: float) -> float:
+        goal = state.rooms.hall_c + _DIE_K_PER_W * drawn_w
+        return goal + (state.gpu_c.get(pool, goal) - goal) * math.exp(-seconds / _DIE_S)
 
     # ---- batteries
 
