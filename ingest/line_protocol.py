@@ -330,7 +330,7 @@ def encode(points: Iterable[Point]) -> str:
         for key, value in fields:
             name = names.get(key)
             if name is None:
-                name = names[key] = _encoded_name(key, "field key")
+                name = names[key] = encode_name(key, "field key")
             if type(value) is float and value - value == 0.0:  # finite: the common case
                 parts.append(f"{name}={value!r}")
             else:
@@ -351,11 +351,16 @@ def encode_key(measurement: str, tags: Tags) -> str:
         raise ValueError(f"line protocol cannot say the measurement {measurement!r}")
     head = measurement.translate(_ESCAPE_MEASUREMENT)
     for key, value in tags:
-        head += f",{_encoded_name(key, 'tag key')}={_encoded_name(value, 'tag value')}"
+        head += f",{encode_name(key, 'tag key')}={encode_name(value, 'tag value')}"
     return head
 
 
-def _encoded_name(name: str, what: str) -> str:
+def encode_name(name: str, what: str) -> str:
+    """A tag or field key, or a tag value, escaped; ``what`` it is, for the error.
+
+    Raises:
+        ValueError: as :func:`encode`.
+    """
     if _UNSAYABLE.search(name):
         raise ValueError(f"line protocol cannot say the {what} {name!r}")
     return name.translate(_ESCAPE_NAME)

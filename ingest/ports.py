@@ -111,15 +111,19 @@ class TelemetryStore(Protocol):
     """Keeps points; :meth:`write` returns only when they are safe.
 
     ``metric`` is ``measurement.field``; ``tags`` select the series that carry at least these.
-    Times are aware; ranges are half-open ``[start, end)``. One contract suite holds every store to
-    this (tests/ingest/stores/test_contract.py).
+    Times are aware; ranges are half-open ``[start, end)``. ``as_of`` asks for what was believed at
+    that instant: of each sample the value learned last until then, none where none was. One contract
+    suite holds every store to this (tests/ingest/stores/test_contract.py).
     """
 
-    def write(self, batch: Sequence[Point]) -> Written:
+    def write(self, batch: Sequence[Point], believed_at: datetime | None = None) -> Written:
         """Keep a batch, all or nothing but for the fields listed in ``refused``.
 
         A value that is there already is counted and changes nothing; a different one for the same
-        series and instant becomes the current value.
+        series and instant becomes the current value. ``believed_at`` says since when a forecast or a
+        plan was known (None: a measurement, learned now): then the value believed last is the
+        current one, in whatever order they come, and to believe anew what was believed before is no
+        conflict.
 
         Raises:
             StoreUnavailable: nothing was kept (StoreBusy, StoreFull: why).
@@ -135,6 +139,7 @@ class TelemetryStore(Protocol):
         end: datetime,
         step: timedelta,
         across: Across = "one",
+        as_of: datetime | None = None,
     ) -> Series:
         """Means of the samples in each slot of ``step`` from ``start``, NaN where there are none.
 
@@ -144,7 +149,7 @@ class TelemetryStore(Protocol):
 
         Raises:
             InvalidInput: ``across="one"`` and more than one series matches; or a range that is
-                empty or no multiple of ``step``.
+                empty or no multiple of ``step``, or of which only coarser means are kept.
             NotFound: no numeric series of that name and those tags has a sample in the range.
             StoreUnavailable: the store does not answer.
         """
@@ -154,8 +159,10 @@ class TelemetryStore(Protocol):
         """Newest sample of every matching series, in the order of their tags; empty where none."""
         ...
 
-    def raw(self, metric: str, tags: Mapping[str, str], start: datetime, end: datetime) -> list[Sample]:
-        """Every sample of every matching series, ordered by tags, then time."""
+    def raw(
+        self, metric: str, tags: Mapping[str, str], start: datetime, end: datetime, as_of: datetime | None = None
+    ) -> list[Sample]:
+        """Every sample of every matching series that is kept as it came, ordered by tags, then time."""
         ...
 
     def close(self) -> None:

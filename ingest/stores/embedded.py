@@ -1,17 +1,17 @@
-"""The default store: one SQLite file, safe against a killed process and a lost machine.
+"""The default store: SQLite for the hot days, sorted Parquet files for the others; nothing to install or start.
 
-WAL with ``synchronous=FULL``: the log is flushed to the disk before :meth:`EmbeddedStore.write`
-returns, so that what was acknowledged survives a power cut. One writer at a time (a file lock, so
-that the web process and the collector may both write), any number of readers that never wait.
+WAL with ``synchronous=FULL``: the log is flushed to the disk before :meth:`EmbeddedStore.write` returns, so that what
+was acknowledged survives a power cut. One writer at a time (a file lock, so that the web process and the collector
+may both write), any number of readers that never wait. :meth:`EmbeddedStore.tidy` moves days that are over to files
+and drops what retention no longer keeps (:mod:`ingest.stores.compaction`).
 
-The current value of a series and instant lies in ``sample``, clustered by its key; a value that it
-replaced moves to ``belief`` with the time at which it was learned, so that nothing is overwritten.
-Retention and compaction are not here yet. This module must stay light: the web process writes.
+Nothing is overwritten: a value that another replaces stays as a *belief*, with the time at which it was learned, and
+``as_of`` asks for what was believed then. This module must stay light: the web process writes.
 """
 
 from __future__ import annotations
 
-import json
+import math
 import os
 import sqlite3
 import threading
@@ -23,28 +23,19 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from ingest.clock import SystemClock
 from ingest.errors import StoreFull, StoreUnavailable
-from ingest.line_protocol import encode
-from ingest.points import INT64_MAX, Point, Tags, Unsigned, Value, kind_of, split_metric, to_ns
+from ingest.points import INT64_MAX, INT64_MIN, UINT64_MAX, Point, Tags, Unsigned, Value, kind_of, to_ns
 from ingest.ports import Across, Clock, Conflict, Refusal, Sample, Written
+from ingest.stores import hot
 from ingest.stores.filelock import exclusive
+from ingest.stores.hot import Names, Places, from_stored, matching, to_stored
+from ingest.stores.layout import DAY_NS, STRAY, Retention, day_of, table_of
 from ingest.stores.memory import refused_type
 
 if TYPE_CHECKING:
+    from ingest.stores.compaction import Tidied
     from models.series import Series
 
-_VERSION = 1
-_SCHEMA = """
-CREATE TABLE metric (id INTEGER PRIMARY KEY, measurement TEXT NOT NULL, field TEXT NOT NULL, kind TEXT NOT NULL,
-  UNIQUE (measurement, field));
-CREATE TABLE series (id INTEGER PRIMARY KEY, metric INTEGER NOT NULL REFERENCES metric, tags TEXT NOT NULL,
-  UNIQUE (metric, tags));
-CREATE TABLE sample (series INTEGER NOT NULL, time_ns INTEGER NOT NULL, value NOT NULL, believed_ms INTEGER NOT NULL,
-  PRIMARY KEY (series, time_ns)) WITHOUT ROWID;
-CREATE TABLE belief (series INTEGER NOT NULL, time_ns INTEGER NOT NULL, nth INTEGER NOT NULL, value NOT NULL,
-  believed_ms INTEGER NOT NULL, PRIMARY KEY (series, time_ns, nth)) WITHOUT ROWID;
-"""
-_TWO64 = 1 << 64
-_UNSIGNED = "CASE WHEN value < 0 THEN value + 18446744073709551616.0 ELSE value END"
+_Row = tuple[int, int, hot.Stored, int]
 
 
 class Belief(NamedTuple):
@@ -55,15 +46,8 @@ class Belief(NamedTuple):
     believed_ms: int
 
 
-class _Row(NamedTuple):
-    series: int
-    time_ns: int
-    value: float | int | str
-    believed_ms: int
-
-
 class EmbeddedStore:
-    """Telemetry in ``path`` (created with its folder; see the module).
+    """Telemetry in ``path`` (created with its folder; see the module); old days lie in ``history`` beside it.
 
     ``wait_s`` bounds how long a write waits for another writer; ``max_series`` how many series
     may exist, because a tag that changes with every point would otherwise fill the disk.
@@ -73,28 +57,35 @@ class EmbeddedStore:
     """
 
     def __init__(
-        self, path: Path, *, clock: Clock | None = None, wait_s: float = 5.0, max_series: int = 1_000_000
+        self,
+        path: Path,
+        *,
+        clock: Clock | None = None,
+        wait_s: float = 5.0,
+        max_series: int = 1_000_000,
+        retention: Retention | None = None,
     ) -> None:
         self.path = path
+        self.history = path.with_name(path.name + "-history")
+        self.retention = retention or Retention()
         self._clock = clock or SystemClock()
         self._wait_s = wait_s
         self._max_series = max_series
         self._lock_path = path.with_name(path.name + ".lock")
-        self._kinds: dict[tuple[str, str], tuple[int, str]] = {}
-        self._series: dict[tuple[int, Tags], int] = {}
+        self._heads: hot.Heads = {}
         self._mutex = threading.Lock()
         self._local = threading.local()
         self._readers: list[sqlite3.Connection] = []
         path.parent.mkdir(parents=True, exist_ok=True)
         with self._translated():
             self._writer = self._open()
-            with exclusive(self._lock_path, wait_s, str(path)):
+            with self.writing():
                 self._prepare()
 
     def _open(self) -> sqlite3.Connection:
         # The file lock keeps writers apart; SQLite's own wait covers checkpoints and recovery.
         connection = sqlite3.connect(
-            self.path, isolation_level=None, check_same_thread=False, timeout=self._wait_s, cached_statements=64
+            self.path, isolation_level=None, check_same_thread=False, timeout=self._wait_s, cached_statements=256
         )
         connection.execute("PRAGMA synchronous = FULL")
         return connection
@@ -102,95 +93,165 @@ class EmbeddedStore:
     def _prepare(self) -> None:
         version = self._writer.execute("PRAGMA user_version").fetchone()[0]
         if version == 0:
-            self._writer.execute("PRAGMA journal_mode = WAL")
-            self._writer.executescript(f"BEGIN IMMEDIATE; {_SCHEMA} PRAGMA user_version = {_VERSION}; COMMIT")
+            hot.create(self._writer)
             folder = os.open(self.path.parent, os.O_RDONLY)
             try:
                 os.fsync(folder)  # the new file's name, too, must survive
             finally:
                 os.close(folder)
-        elif version != _VERSION:
-            told = f"its layout is {version}, this version knows {_VERSION}; use the version that wrote it"
+        elif version == 1:
+            hot.upgrade_from_1(self._writer)
+        elif version != hot.VERSION:
+            told = f"its layout is {version}, this version knows {hot.VERSION}; use the version that wrote it"
             raise StoreUnavailable(str(self.path), told)
+
+    @contextmanager
+    def writing(self) -> Iterator[None]:
+        """The right to write, across processes.
+
+        Raises:
+            StoreBusy: another writer had it for longer than ``wait_s``.
+        """
+        with exclusive(self._lock_path, self._wait_s, str(self.path)):
+            yield
 
     # ---- writing
 
-    def write(self, batch: Sequence[Point]) -> Written:
+    def write(self, batch: Sequence[Point], believed_at: datetime | None = None) -> Written:
         """See TelemetryStore; returns after the disk has it."""
-        encode(batch)  # refuses what no store can say
-        with self._mutex, self._translated(), exclusive(self._lock_path, self._wait_s, str(self.path)):
+        believed_ms = to_ns(believed_at or self._clock.now()) // 1_000_000
+        with self._mutex, self._translated(), self.writing():
             self._writer.execute("BEGIN IMMEDIATE")
+            names = Names(self._writer, self._heads, self._max_series)
             try:
-                names = _Names(self._writer, self._kinds, self._series, self._max_series)
-                rows, keys, refused = self._rows(batch, names)
-                written = self._insert(rows, keys)
+                places = Places(self._writer, day_of(to_ns(self._clock.now())))
+                rows, refused = self._rows(batch, names, believed_ms)
+                told = [self._insert(day, found, places, believed_at is not None) for day, found in rows.items()]
                 self._writer.execute("COMMIT")
             except BaseException:
+                names.forget()
                 if self._writer.in_transaction:
                     self._writer.execute("ROLLBACK")
                 raise
-            names.keep()
-        return Written(written.stored, written.duplicates, written.conflicts, tuple(refused))
+        conflicts = tuple(conflict for one in told for conflict in one.conflicts)
+        stored, duplicates = sum(one.stored for one in told), sum(one.duplicates for one in told)
+        return Written(stored, duplicates, conflicts, tuple(refused))
 
     def _rows(
-        self, batch: Sequence[Point], names: _Names
-    ) -> tuple[list[_Row], list[tuple[str, str, Tags]], list[Refusal]]:
-        believed_ms = to_ns(self._clock.now()) // 1_000_000
-        rows: list[_Row] = []
-        keys: list[tuple[str, str, Tags]] = []
+        self, batch: Sequence[Point], names: Names, believed_ms: int
+    ) -> tuple[dict[int, list[_Row]], list[Refusal]]:
+        """Rows of a batch by day. One pass and few words, because this is where the time of a write goes."""
+        by_day: dict[int, list[_Row]] = {}
         refused: list[Refusal] = []
+        heads, nothing = self._heads, dict[str, tuple[int, str]]()
+        begins, ends, rows = 0, 0, list[_Row]()
         for index, (measurement, tags, fields, time_ns) in enumerate(batch):
+            if not begins <= time_ns < ends:
+                if not INT64_MIN <= time_ns <= INT64_MAX:
+                    raise ValueError(f"the time {time_ns} of {measurement!r} does not fit 64 bits")
+                begins = time_ns // DAY_NS * DAY_NS
+                ends = begins + DAY_NS
+                rows = by_day.setdefault(begins // DAY_NS, [])
+            known = heads.get((measurement, tags), nothing)
             for field, value in fields:
-                kind = kind_of(value)
-                metric_id, known = names.metric(measurement, field, kind)
-                if known != kind:
-                    refused.append(refused_type(index, (measurement, field), known, value))
+                found = known.get(field)
+                if found is not None and found[1] == "f" and type(value) is float and value - value == 0.0:
+                    rows.append((found[0], time_ns, value, believed_ms))
                     continue
-                series_id = names.series(metric_id, tags)
-                if series_id is None:
+                kind = _checked_kind(field, value)
+                series, known_kind = found or names.find((measurement, tags), field, kind)
+                if kind != known_kind:
+                    refused.append(refused_type(index, (measurement, field), known_kind, value))
+                elif series is None:
                     message = f"{self._max_series} series exist already; remove a tag that changes with every point"
                     refused.append(Refusal(index, field, "too_many_series", message))
-                    continue
-                rows.append(_Row(series_id, time_ns, _stored(value, kind), believed_ms))
-                keys.append((measurement, field, tags))
-        return rows, keys, refused
+                else:
+                    rows.append((series, time_ns, to_stored(value, kind), believed_ms))
+            if not fields:
+                raise ValueError(f"the point of {measurement!r} has no fields")
+        return by_day, refused
 
-    def _insert(self, rows: list[_Row], keys: list[tuple[str, str, Tags]]) -> Written:
-        fresh = self._writer.executemany("INSERT INTO sample VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING", rows).rowcount
-        if fresh == len(rows) or not rows:
-            return Written(stored=len(rows))
+    def _insert(self, day: int, rows: list[_Row], places: Places, dated: bool) -> Written:
+        """Keep the rows of a day. ``dated``: as of their belief time, which need not be the newest."""
+        table = places.table(day)
+        places.touched(day)
+        fresh = 0
+        if day not in places.files:
+            insert = f"INSERT INTO {table} VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING"  # noqa: S608  our own name
+            fresh = self._writer.executemany(insert, rows).rowcount if rows else 0
+            if fresh == len(rows):
+                return Written(stored=len(rows))
         # Some keys were there before, or stand twice in this batch: compare one by one.
+        stored = 0
         conflicts: list[Conflict] = []
-        for row, (measurement, field, tags) in zip(rows, keys, strict=True):
-            before = self._replace(row)
+        for row in rows:
+            news, before = (self._believe if dated else self._replace)(table, row, places.files.get(day))
+            stored += news
             if before is not None:
-                kind = self._kind(measurement, field)
-                told = (_read(before, kind), _read(row.value, kind))
-                conflicts.append(Conflict(f"{measurement}.{field}", tags, row.time_ns, *told))
-        stored = fresh + len(conflicts)
-        return Written(stored, len(rows) - stored, tuple(conflicts))
+                metric, found = hot.described(self._writer, row[0])
+                told = (from_stored(before, found.kind), from_stored(row[2], found.kind))
+                conflicts.append(Conflict(metric, found.tags, row[1], *told))
+        return Written(fresh + stored, len(rows) - fresh - stored, tuple(conflicts))
 
-    def _replace(self, row: _Row) -> float | int | str | None:
-        """Make ``row`` the current value unless it is, or was, known; returns the one it replaced."""
-        key = (row.series, row.time_ns)
-        value, believed_ms = self._writer.execute(
-            "SELECT value, believed_ms FROM sample WHERE series = ? AND time_ns = ?", key
-        ).fetchone()
-        if value == row.value:
-            return None
-        older = self._writer.execute("SELECT value FROM belief WHERE series = ? AND time_ns = ?", key).fetchall()
-        if (row.value,) in older:
-            return None  # a late repeat of something corrected since
-        self._writer.execute("INSERT INTO belief VALUES (?, ?, ?, ?, ?)", (*key, len(older), value, believed_ms))
-        self._writer.execute(
-            "UPDATE sample SET value = ?, believed_ms = ? WHERE series = ? AND time_ns = ?",
-            (row.value, row.believed_ms, *key),
-        )
-        return value  # type: ignore[no-any-return]
+    def _replace(self, table: str, row: _Row, file: str | None) -> tuple[bool, hot.Stored | None]:
+        """Make ``row`` the current value unless it is, or was, known; whether it is news, and what it replaced.
 
-    def _kind(self, measurement: str, field: str) -> str:
-        query = "SELECT kind FROM metric WHERE measurement = ? AND field = ?"
-        return str(self._writer.execute(query, (measurement, field)).fetchone()[0])
+        A late point of a day that lies in ``file`` is news until the day is moved again: looking it up would make
+        every late batch read the file.
+        """
+        held = self._current(table, row)
+        if held is not None and held[0] == row[2]:
+            return False, None
+        if (held is not None or file) and self._was_believed(row, file if held else None):
+            return False, None  # a late repeat of something corrected since
+        if held is None:
+            self._put(table, row)
+            return True, None
+        self._put(table, (*row[:3], max(row[3], held[1])))  # what came last holds, also where a clock went back
+        self._put_belief((row[0], row[1], *held))
+        return True, held[0]
+
+    def _believe(self, table: str, row: _Row, _: str | None) -> tuple[bool, hot.Stored | None]:
+        """Add a belief of a stated time; a value that was believed then already is no news. Never a conflict."""
+        held = self._current(table, row)
+        if held is None:
+            self._put(table, row)
+            return True, None
+        if held[1] <= row[3]:
+            if held[0] == row[2]:
+                return False, None
+            self._put_belief((row[0], row[1], *held))
+            self._put(table, row)
+            return True, None
+        query = "SELECT value FROM belief WHERE series = ? AND time_ns = ? AND believed_ms <= ? "
+        query += "ORDER BY believed_ms DESC, nth DESC LIMIT 1"
+        then = self._writer.execute(query, (row[0], row[1], row[3])).fetchone()
+        if then is not None and then[0] == row[2]:
+            return False, None
+        self._put_belief(row)
+        return True, None
+
+    def _current(self, table: str, row: _Row) -> tuple[hot.Stored, int] | None:
+        query = f"SELECT value, believed_ms FROM {table} WHERE series = ? AND time_ns = ?"  # noqa: S608  our own name
+        found: tuple[hot.Stored, int] | None = self._writer.execute(query, row[:2]).fetchone()
+        return found
+
+    def _was_believed(self, row: _Row, file: str | None) -> bool:
+        query = "SELECT 1 FROM belief WHERE series = ? AND time_ns = ? AND value = ?"
+        if self._writer.execute(query, row[:3]).fetchone() is not None:
+            return True
+        if file is None:
+            return False
+        from ingest.stores import history
+
+        return any(value == row[2] for _, value, _ in history.samples(self.history / file, row[0], row[1], row[1] + 1))
+
+    def _put(self, table: str, row: _Row) -> None:
+        self._writer.execute(f"INSERT OR REPLACE INTO {table} VALUES (?, ?, ?, ?)", row)  # noqa: S608  our own name
+
+    def _put_belief(self, row: _Row) -> None:
+        nth = "(SELECT count(*) FROM belief WHERE series = ? AND time_ns = ?)"
+        self._writer.execute(f"INSERT INTO belief VALUES (?, ?, {nth}, ?, ?)", (*row[:2], *row[:2], *row[2:]))  # noqa: S608
 
     # ---- reading
 
@@ -202,69 +263,68 @@ class EmbeddedStore:
         end: datetime,
         step: timedelta,
         across: Across = "one",
+        as_of: datetime | None = None,
     ) -> Series:
         """See TelemetryStore."""
+        from ingest.stores.reading import Reading
         from ingest.stores.slots import join, slot_count
 
         count = slot_count(start, end, step)
         first, last, width = to_ns(start), to_ns(end), step // timedelta(microseconds=1) * 1000
         means: dict[Tags, dict[int, float]] = {}
-        with self._translated():
-            for series_id, kind, found in self._matching(metric, tags):
-                if kind not in "fiu":
-                    continue
-                value = _UNSIGNED if kind == "u" else "value"
-                rows = self._reader().execute(
-                    f"SELECT (time_ns - ?) / ?, avg({value}) FROM sample "  # noqa: S608  no input in it
-                    "WHERE series = ? AND time_ns >= ? AND time_ns < ? GROUP BY 1",
-                    (first, width, series_id, first, last),
-                )
-                slots = dict(rows.fetchall())
-                if slots:
-                    means[found] = slots
-        return join(metric, tags, start, step, count, means, across, "embedded")
+        with self._translated(), self._snapshot() as reader:
+            reading = Reading(reader, self.history, first, last, as_of)
+            for found in matching(reader, metric, tags):
+                if found.kind in "fiu" and (slots := reading.means(found, width)):
+                    means[found.tags] = slots
+        return join(metric, tags, start, step, count, means, across, "embedded", as_of)
 
     def latest(self, metric: str, tags: Mapping[str, str]) -> list[Sample]:
         """See TelemetryStore."""
-        query = "SELECT time_ns, value FROM sample WHERE series = ? ORDER BY time_ns DESC LIMIT 1"
-        with self._translated():
-            return [
-                Sample(found, time_ns, _read(value, kind))
-                for series_id, kind, found in self._matching(metric, tags)
-                for time_ns, value in self._reader().execute(query, (series_id,))
-            ]
+        found: list[Sample] = []
+        with self._translated(), self._snapshot() as reader:
+            tables = _tables(reader)
+            for one in matching(reader, metric, tags):
+                rows = [reader.execute(query, (one.id,)).fetchone() for query in tables]
+                newest = max((row for row in rows if row is not None), default=None, key=lambda row: row[0])
+                if newest is not None:
+                    found.append(Sample(one.tags, newest[0], from_stored(newest[1], one.kind)))
+        return found
 
-    def raw(self, metric: str, tags: Mapping[str, str], start: datetime, end: datetime) -> list[Sample]:
-        """See TelemetryStore."""
-        query = "SELECT time_ns, value FROM sample WHERE series = ? AND time_ns >= ? AND time_ns < ? ORDER BY time_ns"
-        with self._translated():
+    def raw(
+        self,
+        metric: str,
+        tags: Mapping[str, str],
+        start: datetime,
+        end: datetime,
+        as_of: datetime | None = None,
+    ) -> list[Sample]:
+        """See TelemetryStore; only where raw values are still kept."""
+        from ingest.stores.reading import Reading
+
+        with self._translated(), self._snapshot() as reader:
+            reading = Reading(reader, self.history, to_ns(start), to_ns(end), as_of)
             return [
-                Sample(found, time_ns, _read(value, kind))
-                for series_id, kind, found in self._matching(metric, tags)
-                for time_ns, value in self._reader().execute(query, (series_id, to_ns(start), to_ns(end)))
+                Sample(one.tags, time_ns, from_stored(value, one.kind))
+                for one in matching(reader, metric, tags)
+                for time_ns, value in reading.samples(one)
             ]
 
     def replaced(self, metric: str, tags: Mapping[str, str], time_ns: int) -> list[Belief]:
         """Values that were held for true at ``time_ns`` before the current one, oldest first."""
-        query = "SELECT time_ns, value, believed_ms FROM belief WHERE series = ? AND time_ns = ? ORDER BY nth"
-        with self._translated():
+        query = (
+            "SELECT time_ns, value, believed_ms FROM belief WHERE series = ? AND time_ns = ? ORDER BY believed_ms, nth"
+        )
+        with self._translated(), self._snapshot() as reader:
             return [
-                Belief(at, _read(value, kind), believed_ms)
-                for series_id, kind, _ in self._matching(metric, tags)
-                for at, value, believed_ms in self._reader().execute(query, (series_id, time_ns))
+                Belief(at, from_stored(value, one.kind), believed_ms)
+                for one in matching(reader, metric, tags)
+                for at, value, believed_ms in reader.execute(query, (one.id, time_ns))
             ]
 
-    def _matching(self, metric: str, tags: Mapping[str, str]) -> list[tuple[int, str, Tags]]:
-        rows = self._reader().execute(
-            "SELECT series.id, kind, tags FROM series JOIN metric ON metric.id = series.metric "
-            "WHERE measurement = ? AND field = ?",
-            split_metric(metric),
-        )
-        wanted = set(tags.items())
-        found = [(series_id, kind, tuple((k, v) for k, v in json.loads(text))) for series_id, kind, text in rows]
-        return sorted((row for row in found if wanted <= set(row[2])), key=lambda row: row[2])
-
-    def _reader(self) -> sqlite3.Connection:
+    @contextmanager
+    def _snapshot(self) -> Iterator[sqlite3.Connection]:
+        """A connection of this thread, on which everything is read at one instant."""
         connection: sqlite3.Connection | None = getattr(self._local, "connection", None)
         if connection is None:
             connection = self._open()
@@ -272,7 +332,31 @@ class EmbeddedStore:
             self._local.connection = connection
             with self._mutex:
                 self._readers.append(connection)
-        return connection
+        connection.execute("BEGIN")
+        try:
+            yield connection
+        finally:
+            connection.execute("COMMIT")
+
+    # ---- keeping order
+
+    def tidy(self) -> Tidied:
+        """Move days that are over to files, drop what is no longer kept. Heavy; for the collector, not for the web.
+
+        Raises:
+            StoreUnavailable: it could not be done now; nothing is lost, try again later.
+        """
+        from ingest.stores.compaction import tidy
+
+        with self._translated():
+            connection = self._open()
+            try:
+                return tidy(self, connection, self._clock.now())
+            except OSError as error:
+                kind = StoreFull if error.errno in hot.NO_ROOM else StoreUnavailable
+                raise kind(str(self.history), str(error)) from error
+            finally:
+                connection.close()
 
     def close(self) -> None:
         """See TelemetryStore."""
@@ -292,70 +376,18 @@ class EmbeddedStore:
             raise kind(str(self.path), f"{error}; {'free some room' if full else 'check the disk'}") from error
 
 
-class _Names:
-    """Numbers of metrics and series inside one transaction; what is new is kept only after it."""
-
-    def __init__(
-        self,
-        connection: sqlite3.Connection,
-        kinds: dict[tuple[str, str], tuple[int, str]],
-        series: dict[tuple[int, Tags], int],
-        max_series: int,
-    ) -> None:
-        self._connection = connection
-        self._kinds, self._new_kinds = kinds, dict[tuple[str, str], tuple[int, str]]()
-        self._series, self._new_series = series, dict[tuple[int, Tags], int]()
-        self._max_series = max_series
-        self._count: int | None = None
-
-    def metric(self, measurement: str, field: str, kind: str) -> tuple[int, str]:
-        """Number and type letter of a metric; the first value of a field decides its type."""
-        key = (measurement, field)
-        found = self._kinds.get(key) or self._new_kinds.get(key)
-        if found is None:
-            self._connection.execute("INSERT INTO metric VALUES (NULL, ?, ?, ?) ON CONFLICT DO NOTHING", (*key, kind))
-            query = "SELECT id, kind FROM metric WHERE measurement = ? AND field = ?"
-            found = self._new_kinds[key] = self._connection.execute(query, key).fetchone()
-        return found
-
-    def series(self, metric: int, tags: Tags) -> int | None:
-        """Number of a series; None where it is new and there are too many."""
-        key = (metric, tags)
-        found = self._series.get(key) or self._new_series.get(key)
-        if found is None:
-            text = json.dumps(tags, ensure_ascii=False, separators=(",", ":"))
-            query = "SELECT id FROM series WHERE metric = ? AND tags = ?"
-            row = self._connection.execute(query, (metric, text)).fetchone()
-            if row is None:
-                if self._room() < 1:
-                    return None
-                self._count = (self._count or 0) + 1
-                row = (self._connection.execute("INSERT INTO series VALUES (NULL, ?, ?)", (metric, text)).lastrowid,)
-            found = self._new_series[key] = int(row[0])
-        return found
-
-    def keep(self) -> None:
-        """The transaction stands: remember what it added."""
-        self._kinds.update(self._new_kinds)
-        self._series.update(self._new_series)
-
-    def _room(self) -> int:
-        if self._count is None:
-            self._count = int(self._connection.execute("SELECT count(*) FROM series").fetchone()[0])
-        return self._max_series - self._count
+def _tables(reader: sqlite3.Connection) -> list[str]:
+    """One query a place in which the newest sample of a series may lie."""
+    days = sorted((row[0] for row in reader.execute("SELECT day FROM day")), reverse=True)
+    tables = [*(table_of(day) for day in days), STRAY, "last"]
+    return [f"SELECT time_ns, value FROM {t} WHERE series = ? ORDER BY time_ns DESC LIMIT 1" for t in tables]  # noqa: S608
 
 
-def _stored(value: Value, kind: str) -> float | int | str:
-    if kind == "b":
-        return int(value)
-    if kind == "u" and int(value) > INT64_MAX:
-        return int(value) - _TWO64  # SQLite's integers are signed
-    return int(value) if kind in "iu" else value
-
-
-def _read(value: float | int | str, kind: str) -> Value:
-    if kind == "b":
-        return bool(value)
-    if kind == "u":
-        return Unsigned(int(value) % _TWO64)
-    return value
+def _checked_kind(field: str, value: Value) -> str:
+    kind = kind_of(value)
+    if isinstance(value, float) and not math.isfinite(value):
+        raise ValueError(f"{value} of field {field!r} is not finite; leave the field out where it is missing")
+    low, high = (0, UINT64_MAX) if isinstance(value, Unsigned) else (INT64_MIN, INT64_MAX)
+    if kind in "iu" and not low <= int(value) <= high:
+        raise ValueError(f"{value} of field {field!r} does not fit 64 bits")
+    return kind

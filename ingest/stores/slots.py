@@ -55,8 +55,9 @@ def join(
     means: Mapping[Tags, Mapping[int, float]],
     across: Across,
     store: str,
+    as_of: datetime | None = None,
 ) -> Series:
-    """One series of ``count`` slots from the slot means of each matching series (slot → mean).
+    """One series of ``count`` slots from the slot means of each matching series (slot → mean), known at ``as_of``.
 
     Raises:
         InvalidInput: ``across`` is "one" and several series match.
@@ -79,4 +80,4 @@ def join(
         "max": np.max,
         "min": np.min,
     }
-    return Series(start, step, joins[across](table, axis=0), unit_of(metric), source=f"{store}:{metric}")
+    return Series(start, step, joins[across](table, axis=0), unit_of(metric), f"{store}:{metric}", False, as_of)

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from ingest.stores.embedded import EmbeddedStore
+from ingest.stores.layout import Retention
 from ingest.stores.memory import MemoryStore
 
 PEERS = Path(__file__).resolve().parents[2] / "peers"
@@ -42,11 +43,26 @@ def influx_store(influx_server):
     run(f"DROP DATABASE {database}")
 
 
-@pytest.fixture(params=["memory", "embedded", pytest.param("influx", marks=pytest.mark.peer)])
+class HistoryStore(EmbeddedStore):
+    """The embedded store with every day moved to files at once, so that reads come from there."""
+
+    def __init__(self, path):
+        super().__init__(path, retention=Retention(raw_days=10**5, minute_days=10**5, quarter_days=10**5))
+
+    def write(self, batch, believed_at=None):
+        written = super().write(batch, believed_at)
+        assert self.tidy().waiting == ()
+        return written
+
+
+@pytest.fixture(params=["memory", "embedded", "history", pytest.param("influx", marks=pytest.mark.peer)])
 def store(request, tmp_path):
     if request.param == "influx":
         yield request.getfixturevalue("influx_store")
         return
-    opened = MemoryStore() if request.param == "memory" else EmbeddedStore(tmp_path / "telemetry.sqlite")
+    path = tmp_path / "telemetry.sqlite"
+    opened = {"memory": MemoryStore, "embedded": lambda: EmbeddedStore(path), "history": lambda: HistoryStore(path)}[
+        request.param
+    ]()
     yield opened
     opened.close()

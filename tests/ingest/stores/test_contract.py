@@ -149,3 +149,44 @@ def test_texts_and_switches_have_no_mean(store):
     for field in ("text", "flag"):
         with pytest.raises(NotFound):
             store.query(f"types.{field}", {}, START, START + QUARTER, QUARTER)
+
+
+def believed(store, *times):
+    """What a store says of the first hour as of some hours after it, NaN where nothing was known."""
+    said = []
+    for hours in times:
+        as_of = None if hours is None else START + timedelta(hours=hours)
+        try:
+            series = store.query("forecast.pv_mw", {}, START, START + 2 * QUARTER, QUARTER, as_of=as_of)
+        except NotFound:
+            said.append([])
+            continue
+        assert series.available_at == as_of
+        said.append(series.values.tolist())
+    return said
+
+
+def forecast(*values):
+    return [point("forecast", {"site": "s"}, {"pv_mw": v}, T0 + k * 900 * S) for k, v in enumerate(values)]
+
+
+def test_a_forecast_is_asked_for_as_it_was_believed_then(store):
+    store.write(forecast(1.0, 2.0), START - timedelta(hours=3))
+    store.write(forecast(1.0, 5.0), START - timedelta(hours=2))
+    store.write(forecast(1.0, 2.0), START - timedelta(hours=1))  # back to what it was
+    assert believed(store, -4, -3, -2.5, -2, -1, None) == [[], [1, 2], [1, 2], [1, 5], [1, 2], [1, 2]]
+
+
+def test_a_belief_that_comes_late_takes_its_place_in_time(store):
+    if not getattr(store, "orders_beliefs", True):
+        pytest.skip("this store's current value is the one that was written last")
+    store.write(forecast(1.0, 2.0), START - timedelta(hours=1))
+    store.write(forecast(7.0, 8.0), START - timedelta(hours=3))
+    assert believed(store, -2, -1, None) == [[7, 8], [1, 2], [1, 2]]
+
+
+def test_what_was_believed_already_is_no_news(store):
+    store.write(forecast(1.0, 2.0), START - timedelta(hours=3))
+    store.write(forecast(1.0, 2.0), START - timedelta(hours=3))
+    store.write(forecast(1.0, 2.0), START - timedelta(hours=2))
+    assert believed(store, -3, -2, None) == [[1, 2]] * 3
