@@ -1,6 +1,7 @@
 """Polls every source in its own time and keeps what they say; one that fails or hangs harms no other.
 
-Each source has a thread of its own, so that a device that hangs costs that source only. Batches go
+Each source has a thread of its own, so that a device that hangs costs that source only. One that fails is
+asked more and more rarely, up to every five minutes, and in its own time again once it is back. Batches go
 through the intake at once; while the store cannot take them they wait in bounded memory, the oldest
 are dropped first, and how many is counted. A source that settles (see ports) hears of either. This
 is one of the two places where every exception is caught: logged once per kind of trouble, counted
@@ -13,22 +14,31 @@ import logging
 import threading
 from collections import deque
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from datetime import datetime
 
 from ingest.errors import SourceUnavailable, StoreUnavailable
 from ingest.intake import Intake
 from ingest.points import Point
 from ingest.ports import Clock, Settling, Source, TelemetryStore
+from ingest.quality import Gate
 
 _log = logging.getLogger("chergui.ingest.collector")
 _TICK_S = 0.2
 _JOIN_S = 5.0
+_LEAST_PAUSE_S = 1.0
+LONGEST_PAUSE_S = 300.0
+_IN_TIME = 2
+"""Failures in a row after which a source is still asked in its own time; then each doubles the pause."""
+_MOST_GOOD = 10_000
 
 
 @dataclass(frozen=True, slots=True)
 class SourceStatus:
-    """How a source is doing. Ages in seconds, None where there was nothing yet."""
+    """How a source is doing. Ages in seconds, None where there was nothing yet.
+
+    ``pause_s`` is how long it is left alone after its last failure; 0 while it answers.
+    """
 
     name: str
     polls: int
@@ -38,11 +48,12 @@ class SourceStatus:
     age_s: float | None
     hanging_s: float | None
     points: int
+    pause_s: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
 class LastGood:
-    """The newest batch of a source that was not empty, and how old it is."""
+    """The newest batch of a source that was not empty (its last 10,000 points), and how old it is."""
 
     batch: Sequence[Point]
     at: datetime
@@ -60,6 +71,7 @@ class _Seat:
     failing: int = 0
     points: int = 0
     last_error: str = ""
+    pause_s: float = 0.0
     begun: float | None = None
     good_at: float | None = None
     good: tuple[Sequence[Point], datetime] | None = field(default=None)
@@ -73,14 +85,21 @@ class Collector:
     """
 
     def __init__(
-        self, sources: Sequence[Source], store: TelemetryStore, clock: Clock, *, max_waiting: int = 200_000
+        self,
+        sources: Sequence[Source],
+        store: TelemetryStore,
+        clock: Clock,
+        *,
+        max_waiting: int = 200_000,
+        gate: Gate | None = None,
     ) -> None:
         names = [source.name for source in sources]
         if len(set(names)) < len(names) or any(source.period_s <= 0 for source in sources):
             raise ValueError(f"sources need names of their own and positive periods: {names}")
         now = clock.monotonic()
         self._clock = clock
-        self._intake = Intake(store, clock)
+        self.gate = gate or Gate()
+        self._intake = Intake(store, clock, self.gate)
         self._seats = [_Seat(source, now) for source in sources]
         self._waiting: deque[tuple[_Seat, Sequence[Point]]] = deque()
         self._waiting_points = 0
@@ -141,6 +160,7 @@ class Collector:
             batch = seat.source.poll(now)
         except Exception as error:  # see the module
             self._failed(seat, error)
+            self._leave_alone(seat)
             if isinstance(error, SourceUnavailable):
                 self._queue(seat, error.points)
                 self.hand_over()
@@ -148,10 +168,10 @@ class Collector:
         with self._mutex:
             if seat.failing:
                 _log.info("source %s is back after %d failures", seat.source.name, seat.failing)
-            seat.failing, seat.begun = 0, None
+            seat.failing, seat.pause_s, seat.begun = 0, 0.0, None
             seat.points += len(batch)
             if batch:
-                seat.good, seat.good_at = (tuple(batch), now), begun
+                seat.good, seat.good_at = (tuple(batch[-_MOST_GOOD:]), now), begun
         self._queue(seat, batch)
         self.hand_over()
 
@@ -188,6 +208,15 @@ class Collector:
             seat.last_error, seat.begun = told, None
         if news:
             _log.warning("source %s failed: %s", seat.source.name, told)
+
+    def _leave_alone(self, seat: _Seat) -> None:
+        """Put off the next poll of a source that fails; a device in trouble is not helped by many questions."""
+        with self._mutex:
+            pause = max(seat.source.period_s, _LEAST_PAUSE_S) * 2.0 ** min(max(0, seat.failing - _IN_TIME), 20)
+            seat.pause_s = min(pause, max(LONGEST_PAUSE_S, seat.source.period_s))
+            # The beat is kept: the next turn is the first one after the pause.
+            now, period = self._clock.monotonic(), seat.source.period_s
+            seat.due += max(0.0, -((seat.due - now - seat.pause_s) // period)) * period
 
     def hand_over(self) -> None:
         """Give the store what waits for it, oldest first; what it cannot take now waits on."""
@@ -249,9 +278,22 @@ class Collector:
                     since(seat.good_at),
                     since(seat.begun),
                     seat.points,
+                    seat.pause_s,
                 )
                 for seat in self._seats
             ]
+
+    def report(self) -> dict[str, object]:
+        """The whole state as plain data, for other processes: sources, what waits, what was lost, flags by word."""
+        return {
+            "sources": [asdict(one) for one in self.status()],
+            "waiting": self.waiting,
+            "dropped": self.dropped,
+            "refused": self.refused,
+            "store_error": self._store_error,
+            "judged": self.gate.judged,
+            "flagged": dict(self.gate.flagged),
+        }
 
     def last_good(self, name: str) -> LastGood | None:
         """The newest batch that source ``name`` gave; None where it never gave any."""

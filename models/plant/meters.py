@@ -93,7 +93,7 @@ def _nodes(site: Site, state: PlantState, flows: Flows) -> Iterator[Reading]:
         gpus = min(pool.gpus_per_node, pool.gpus)
         total = 0.0
         for k in range(gpus):
-            spread = _spread(pool, k) if shown.busy else 1.0
+            spread = _spread(pool, k)
             drawn = min(shown.drawn_w * spread, shown.limit_w)
             total += drawn
             tags = _tags(site, node=node, gpu=f"GPU-{pool.name}-{k}", pool=pool.name)

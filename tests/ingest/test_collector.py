@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import threading
 import time
@@ -92,9 +93,43 @@ def test_a_source_that_fails_harms_no_other_is_counted_and_logged_once(caplog):
     assert (told_good.polls, told_good.failures, told_good.points, told_good.age_s) == (3, 0, 3, 0.0)
     assert sum("bad failed" in message for message in caplog.messages) == 1
     bad.poll = good.poll
-    at(clock, 30, collector)
+    at(clock, 40, collector)
     assert collector.status()[0].failing == 0
     assert any("bad is back after 3 failures" in message for message in caplog.messages)
+
+
+def test_a_source_that_keeps_failing_is_asked_more_and_more_rarely_and_in_its_own_time_once_it_is_back():
+    clock, good, bad = HandClock(), Steady("good"), Broken("bad")
+    collector = Collector([bad, good], MemoryStore(), clock)
+    for seconds in range(0, 1500, 10):
+        at(clock, seconds, collector)
+    asked = [(moment - START).seconds for moment in bad.polled]
+    assert asked == [0, 10, 20, 40, 80, 160, 320, 620, 920, 1220]  # at most five minutes apart
+    assert len(good.polled) == 150
+    assert collector.status()[0].pause_s == 300.0
+    bad.poll = good.poll
+    before = len(good.polled)
+    for seconds in range(1500, 1600, 10):
+        at(clock, seconds, collector)
+    assert len(good.polled) - before == 10 + 8  # back at 1520, then every ten seconds
+    assert (collector.status()[0].failing, collector.status()[0].pause_s) == (0, 0.0)
+
+
+def test_a_source_in_a_hurry_that_fails_is_asked_once_a_second_at_most():
+    clock, bad = HandClock(), Broken("bad", 0.05)
+    collector = Collector([bad], MemoryStore(), clock)
+    for k in range(60):
+        at(clock, 0.05 * k, collector)
+    assert len(bad.polled) == 3
+
+
+def test_the_report_is_plain_data():
+    clock, good, bad = HandClock(), Steady("good"), Broken("bad")
+    collector = Collector([good, bad], MemoryStore(), clock)
+    at(clock, 0, collector)
+    told = json.loads(json.dumps(collector.report()))
+    assert [one["name"] for one in told["sources"]] == ["good", "bad"]
+    assert (told["sources"][1]["failing"], told["waiting"], told["dropped"], told["judged"]) == (1, 0, 0, 1)
 
 
 def test_the_last_good_batch_stays_with_its_age():
