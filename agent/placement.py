@@ -22,6 +22,11 @@ class Placement:
         self._folder = folder
         self._parsed: dict[str, tuple[tuple[int, int, int], str, tuple[str, ...]]] = {}
 
+    @property
+    def known(self) -> bool:
+        """Whether anybody says here who has which GPU: a prolog makes the folder; an empty one means free GPUs."""
+        return self._folder.is_dir()
+
     def jobs(self, gpus: list[Gpu]) -> dict[str, tuple[str, ...]]:
         """Jobs by UUID of the GPU."""
         try:

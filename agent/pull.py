@@ -10,6 +10,7 @@ from __future__ import annotations
 import contextlib
 import http.client
 import json
+import math
 import re
 import socket
 import ssl
@@ -82,7 +83,7 @@ class Service:
         if held is not None:
             headers["If-None-Match"] = f'W/"{held}"'
             if wait_s > 0:
-                headers["Prefer"] = f"wait={wait_s:.0f}"
+                headers["Prefer"] = f"wait={math.ceil(wait_s)}"
         if token is not None:
             headers["Chergui-Rejoin"] = token
         status, got, body = self._exchange("GET", path, headers, None, self._timeout_s + (wait_s if held else 0.0))

@@ -35,6 +35,7 @@ from models.horizon import rfc3339
 from models.lease import AgentState
 
 _log = logging.getLogger("chergui.agent")
+_REPORT_GAP_S = 0.2
 _REPORT_AGAIN_S = 600.0
 """How long a service that takes no reports is left in peace."""
 
@@ -58,6 +59,11 @@ class Agent:
         self._placement = Placement(settings.run_dir / "placement")
         self._measures = parts.measures
         self._stop = threading.Event()
+        self._news = threading.Event()
+        """Orders were taken: the next tick comes at once."""
+        self._tell = threading.Event()
+        """There is something to report."""
+        self._told: tuple[object, ...] = ()
         self._fault: BaseException | None = None
         self._failures = 0
         self._last = "not asked yet"
@@ -69,13 +75,21 @@ class Agent:
         self._devices = "not looked for yet"
 
     def stop(self) -> None:
-        """Ask it to end; from a signal handler."""
+        """Ask it to end; from a signal handler, which may have come while this very thread holds an event's lock."""
+        threading.Thread(target=self._end, name="stop").start()
+
+    def _end(self) -> None:
         self._stop.set()
+        self._news.set()
+        self._tell.set()
 
     def run(self) -> int:
         """Apply the default set, then hold the caps until told to stop. Returns the exit status."""
         self.tick(boot_s())
-        for name, work in (("questions", self._questions), ("guard", lambda: self._ear.listen(self._stop))):
+        works = {"questions": self._questions, "guard": lambda: self._ear.listen(self._stop)}
+        if self._settings.report:
+            works["reports"] = self._reports
+        for name, work in works.items():
             threading.Thread(target=self._guarded, args=(work,), name=name, daemon=True).start()
         ready = False
         following = time.monotonic()
@@ -86,7 +100,8 @@ class Agent:
                 notify("READY=1", f"STATUS={self.shown()}")
             notify("WATCHDOG=1", f"STATUS={self.shown()}")
             following = max(following + self._settings.tick_s, time.monotonic())
-            self._stop.wait(max(0.0, following - time.monotonic()))
+            self._news.wait(max(0.0, following - time.monotonic()))
+            self._news.clear()
         notify("STOPPING=1")
         self._leave()
         if self._fault is not None:
@@ -99,7 +114,7 @@ class Agent:
             work()
         except BaseException as fault:
             self._fault = fault
-            self._stop.set()
+            self._end()
 
     # The tick: every second, in the main thread.
 
@@ -122,6 +137,7 @@ class Agent:
             status = self.status(now_s)
         self._disabled = disabled
         self._write_status(status)
+        self._notice()
 
     def _hold(self, now_s: float, disabled: bool) -> None:
         """Caps on the devices; a driver that is away is looked for again at each tick."""
@@ -182,31 +198,34 @@ class Agent:
         retry_s: float | None = None
         before = self._machine.lease.version
         began = boot_s()
+        # Waiting longer than a poll would cost contact; in failsafe an answer is wanted now, for the way out.
+        wait_s = min(self._settings.wait_s, self._machine.timers.poll_s) if self._machine.token is None else 0.0
         try:
-            held = self._ask()
+            held = self._ask(wait_s)
         except (NoAnswer, InvalidInput) as error:
             retry_s = error.retry_s if isinstance(error, NoAnswer) else None
             self._alarm(str(error))
             held = False
         self._failures = 0 if held else self._failures + 1
-        if self._settings.report:
-            self._report()
+        if self._machine.lease.version != before:
+            self._news.set()
+        self._tell.set()
         # One question that fails, or comes late, must not make a short lease stale.
         poll_s = min(self._machine.timers.poll_s, self._machine.timers.stale_after_s / 2.5)
         if not held:
             return max(retry_s or 0.0, min(2 * poll_s, 2.0 ** min(self._failures, 10))) * _jitter()
         # A service that can wait holds an unchanged answer back; one that cannot is asked at the usual pace.
-        waited = boot_s() - began >= 0.5 * self._settings.wait_s
-        if self._settings.wait_s > 0 and (waited or self._machine.lease.version != before):
+        waited = boot_s() - began >= 0.5 * wait_s
+        if wait_s > 0 and (waited or self._machine.lease.version != before):
             return 0.1 * _jitter()
         return poll_s * _jitter()
 
-    def _ask(self) -> bool:
+    def _ask(self, wait_s: float) -> bool:
         with self._lock:
             version, token = self._machine.etag_version, self._machine.token
         settings = self._settings
         sent_s = boot_s()
-        answer = self._service.ask(settings.path, held=version, token=token, wait_s=settings.wait_s)
+        answer = self._service.ask(settings.path, held=version, token=token, wait_s=wait_s)
         got_s = boot_s()
         when = (answer.ttl_s, answer.server_s, sent_s, got_s, answer.token)
         if answer.status == 304:
@@ -246,9 +265,25 @@ class Agent:
             _log.warning("%s", what)
         self._last = what
 
+    # The reports: in a thread of their own, after each answer and when something has changed.
+
+    def _reports(self) -> None:
+        while not self._stop.is_set():
+            self._tell.wait()
+            self._tell.clear()
+            if boot_s() >= self._report_after_s and not self._stop.is_set():
+                self._report()
+                self._stop.wait(_REPORT_GAP_S)
+
+    def _notice(self) -> None:
+        """Report soon where state, version, jobs or reachable GPUs are others than a tick ago; a ramp can wait."""
+        held = self._parts.enforcer.held.values()
+        now = (self.shown(), self._machine.lease.version, *((one.jobs, one.lost is None) for one in held))
+        if now != self._told:
+            self._told = now
+            self._tell.set()
+
     def _report(self) -> None:
-        if boot_s() < self._report_after_s:
-            return
         with self._lock:
             report = self.status(boot_s())
         try:
@@ -286,6 +321,7 @@ class Agent:
             "last_answer": self._last,
             "alarms": self._alarms,
             "devices": self._devices or "ok",
+            "placement": self._placement.known,
             "client_time": rfc3339(datetime.now(UTC)),
             "boot_s": round(now_s, 3),
             "gpus": [_gpu_status(held) for held in self._parts.enforcer.held.values()],

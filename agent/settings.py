@@ -31,7 +31,7 @@ class Settings:
     lock_dir: Path = Path("/run/lock/chergui")
     tick_s: float = 1.0
     timeout_s: float = 5.0
-    wait_s: float = 0.0
+    wait_s: float = 30.0
     max_body_bytes: int = 4 * 1024 * 1024
     report: bool = True
     node_budget_w: float = math.inf
@@ -105,7 +105,7 @@ def _settings(top: Table) -> Settings:
         ),
         tick_s=timers.number("tick_s", 1.0, 0.05, 5.0),
         timeout_s=timers.number("timeout_s", 5.0, 0.1, 60.0),
-        wait_s=timers.number("wait_s", 0.0, 0.0, 300.0),
+        wait_s=timers.number("wait_s", 30.0, 0.0, 300.0),
         guard_url=guard.text("url"),
         guard_file=guard.path("file"),
         guard_ttl_s=guard.number("ttl_s", 5.0, 0.2, 300.0),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from typing import Any
 
 from fastapi import Request
@@ -30,8 +31,13 @@ def matches(request: Request, etag: str) -> bool:
     return asked.strip() == "*" or bare in (part.strip().removeprefix("W/") for part in asked.split(","))
 
 
-def pulled(request: Request, body: dict[str, Any], standing: Standing, clock: Clock) -> Response:
-    """Answer of a caps or set-point pull."""
+def matches_version(request: Request, version: Version) -> bool:
+    """Whether the asker holds this version already."""
+    return matches(request, etag_of(version))
+
+
+def pulled(request: Request, body: Callable[[Standing], dict[str, Any]], standing: Standing, clock: Clock) -> Response:
+    """Answer of a caps or set-point pull; ``body`` is only made where it is sent."""
     headers = {
         "Chergui-Lease-Ttl": str(standing.ttl_s),
         **versioned(standing.version, clock),
@@ -41,7 +47,7 @@ def pulled(request: Request, body: dict[str, Any], standing: Standing, clock: Cl
         del headers["ETag"]
     elif matches(request, headers["ETag"]):
         return Response(status_code=304, headers=headers)
-    return JSONResponse(body, headers=headers)
+    return JSONResponse(body(standing), headers=headers)
 
 
 def rejoining(request: Request) -> dict[str, str]:

@@ -17,7 +17,7 @@ from api.doors import Doors
 from api.metrics import SiteCollector
 from api.pages import router as pages
 from api.pages.source import StoreSource
-from api.routes import caps, health, jobs, modes, plans, setpoints, solve, write
+from api.routes import agents, caps, health, jobs, modes, plans, setpoints, solve, write
 from api.schemas import INCOMING, problem_responses
 from api.shell import Shell
 
@@ -52,7 +52,7 @@ def bare_app() -> FastAPI:
     guarded = problem_responses(401, 403, 404, 422, 503)
     for module in (plans, caps, setpoints, modes):
         app.include_router(module.router, responses=guarded)
-    for module in (jobs, solve):
+    for module in (agents, jobs, solve):
         app.include_router(module.router, responses=guarded | problem_responses(413))
     app.include_router(write.router, responses=problem_responses(400, 401, 403, 413, 422, 503))
     app.include_router(health.router)

@@ -60,17 +60,37 @@ def job_caps(site: Site, pool: GpuPool, job_id: str, standing: Standing) -> Body
     return {**_head(site, standing), "pool": pool.name, **_pool_part(site, pool), **schedule}
 
 
-def node_caps(site: Site, pool: GpuPool, node: str, standing: Standing) -> Body:
-    """Body of ``/caps/nodes/{node}``: a limit per GPU of the node.
+def node_caps(
+    site: Site, pool: GpuPool, node: str, standing: Standing, placed: Mapping[int, str | None] | None
+) -> Body:
+    """Body of ``/caps/nodes/{node}``: a limit per GPU of the node, and the schedule of the job that it works for.
 
-    No source of placement (which GPU works for which job) is connected yet, so a node gets its pool's default on
-    every GPU, in every mode: a job's grant is given only where it is known that the GPU belongs to that job.
+    ``placed`` is the job by GPU index (None: the GPU is free); None where nobody knows. A job's grant is given only
+    where it is known that the GPU belongs to that job: without placement, and for a GPU that it does not name, the
+    pool's default holds. ``limit_w`` is what holds outside the periods.
     """
-    gpus = [{"index": k, "job": None, "limit_w": pool.default.limit_w} for k in range(pool.gpus_per_node)]
-    head = {**_head(site, standing), "source": "default"}
-    if not standing.reason:
-        head["reason"] = "NO_PLACEMENT"
-    return {**head, "pool": pool.name, "node": node, **_pool_part(site, pool), "placement": "unknown", "gpus": gpus}
+    head, part = _head(site, standing), _pool_part(site, pool)
+    default_w = pool.default.limit_w
+    told = {} if placed is None else placed
+    schedules: dict[str, list[Body]] = {}
+    if placed is not None and not standing.reason:
+        wanted = set(placed.values())
+        schedules = {
+            job["id"]: _job_schedule(job, plan)["periods"]
+            for job, plan in _planned(standing, pool.name)
+            if job["id"] in wanted
+        }
+    gpus: list[Body] = []
+    for k in range(pool.gpus_per_node):
+        job = told.get(k)
+        free = k in told and job is None and not standing.reason
+        row: Body = {"index": k, "job": job, "limit_w": part["default"]["idle_limit_w"] if free else default_w}
+        gpus.append({**row, "periods": schedules.get(job, []) if job else []})
+    if placed is None:
+        head["source"] = "default"
+        head["reason"] = standing.reason or "NO_PLACEMENT"
+    known = "unknown" if placed is None else "agent"
+    return {**head, "pool": pool.name, "node": node, **part, "placement": known, "gpus": gpus}
 
 
 def pool_of_node(site: Site, node: str) -> GpuPool:

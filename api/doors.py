@@ -13,9 +13,11 @@ from api.plan_store import InForce, PlanStore
 from api.settings import Settings
 from api.sign_of_life import SignOfLife
 from api.solving import Solver
+from api.store.agents import AgentStore
 from api.store.engine import StateUnavailable
 from api.store.jobs import JobStore
 from api.store.keys import KeyStore
+from api.watch import Watch
 from ingest.intake import Intake
 from ingest.ports import Clock
 from models.lease import Mode, lease_left_s
@@ -37,9 +39,11 @@ class Doors:
     jobs: JobStore
     keys: KeyStore
     intake: Intake
+    agents: AgentStore
     planner: SignOfLife
     collector: SignOfLife
     solver: Solver
+    watch: Watch
     metrics: Any
 
     def lease_s(self, name: str, held: InForce) -> float:

@@ -95,6 +95,27 @@ class PlanStore:
         until = None if row.valid_until is None else parse_rfc3339(row.valid_until)
         return InForce(Version(row.epoch, row.seq), row.plan_id, until, found)
 
+    def version(self) -> Version:
+        """Version in force; one row, for those that only look whether something has changed."""
+        with reading(self._engine) as connection:
+            row = connection.execute(
+                select(in_force.c.epoch, in_force.c.seq).where(in_force.c.site == self._site)
+            ).first()
+        return Version(1, 0) if row is None else Version(row.epoch, row.seq)
+
+    def made_between(self, start: datetime, end: datetime) -> list[tuple[datetime, str]]:
+        """Instant and id of each plan published in [start, end), and of the last one before, oldest first."""
+        wanted = select(plans.c.created_at, plans.c.plan_id).where(plans.c.site == self._site)
+        order = (plans.c.epoch, plans.c.seq)
+        with reading(self._engine) as connection:
+            before = connection.execute(
+                wanted.where(plans.c.created_at < rfc3339(start)).order_by(*(c.desc() for c in order)).limit(1)
+            ).all()
+            inside = connection.execute(
+                wanted.where(plans.c.created_at >= rfc3339(start), plans.c.created_at < rfc3339(end)).order_by(*order)
+            ).all()
+        return [(parse_rfc3339(row.created_at), row.plan_id) for row in [*before, *inside]]
+
     def edition(self, plan_id: str, *, charts: bool = False) -> Edition:
         """A published plan with everything that was known when it was made. Callers do not change it.
 
@@ -218,16 +239,7 @@ class PlanStore:
         return self.now().version
 
     def _raise_version(self, connection: Connection, now: datetime, plan_id: str | None = None) -> Version:
-        values: dict[str, Any] = {"changed_at": rfc3339(now)}
-        if plan_id is not None:
-            values["plan_id"] = plan_id
-        row = connection.execute(
-            insert(in_force)
-            .values(site=self._site, epoch=1, seq=1, **values)
-            .on_conflict_do_update(index_elements=["site"], set_={"seq": in_force.c.seq + 1, **values})
-            .returning(in_force.c.epoch, in_force.c.seq)
-        ).one()
-        return Version(row.epoch, row.seq)
+        return raise_version(connection, self._site, now, plan_id)
 
     # ---- the planner's rounds
 
@@ -273,6 +285,20 @@ class PlanStore:
         with reading(self._engine) as connection:
             found = connection.execute(select(cycles.c.outcome, func.count()).group_by(cycles.c.outcome))
             return {row[0]: int(row[1]) for row in found}
+
+
+def raise_version(connection: Connection, site: str, now: datetime, plan_id: str | None = None) -> Version:
+    """The next version, inside the transaction of what changes: a puller must never be told 304 about it."""
+    values: dict[str, Any] = {"changed_at": rfc3339(now)}
+    if plan_id is not None:
+        values["plan_id"] = plan_id
+    row = connection.execute(
+        insert(in_force)
+        .values(site=site, epoch=1, seq=1, **values)
+        .on_conflict_do_update(index_elements=["site"], set_={"seq": in_force.c.seq + 1, **values})
+        .returning(in_force.c.epoch, in_force.c.seq)
+    ).one()
+    return Version(row.epoch, row.seq)
 
 
 def _target(row: Any) -> Target:

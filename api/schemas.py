@@ -6,6 +6,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, Field
 
+from api.agent_report import AgentReport
 from api.modes import ModeChange
 from models.jobs import TrainingJob
 from optimizer.document import JobPlan, Plan, Problem
@@ -124,18 +125,21 @@ class JobCaps(_PoolPull, JobSchedule):
 
 
 class GpuCap(BaseModel):
-    """Cap of one GPU of a node."""
+    """Cap of one GPU of a node: its job's schedule, and what holds outside of that."""
 
     index: int
     job: str | None
     limit_w: float
+    periods: list[Period]
 
 
 class NodeCaps(_PoolPull):
     """Caps of a node."""
 
     node: str
-    placement: Literal["unknown"]
+    placement: Literal["unknown", "agent"] = Field(
+        description="agent: the node's own agent says which job has which GPU"
+    )
     gpus: list[GpuCap]
 
 
@@ -215,6 +219,39 @@ class JobTaken(BaseModel):
     plan_request: int
 
 
+class AgentRow(BaseModel):
+    """How an agent stands, by its last report."""
+
+    node: str
+    pool: str
+    seen_at: str
+    silent_s: float
+    silent: bool = Field(description="no report for a third of a lease")
+    state: str
+    default_set: bool
+    plan_version: VersionView
+    behind: bool = Field(description="a newer version is in force")
+    lease_remaining_s: float
+    clock_skew_s: float | None = Field(description="the machine's wall clock less ours")
+    gpus: int
+    gpus_lost: int
+    gpus_above: int = Field(description="that enforce more than was asked for")
+
+
+class AgentView(AgentRow):
+    """An agent with its last report."""
+
+    report: AgentReport
+
+
+class AgentList(BaseModel):
+    """A page of agents; `counts` by state, of this page."""
+
+    agents: list[AgentRow]
+    counts: dict[str, int]
+    next: str | None
+
+
 class ModeView(BaseModel):
     """Mode of a pool or asset."""
 
@@ -281,6 +318,7 @@ INCOMING: dict[str, type[BaseModel]] = {
     "Problem": Problem,
     "TrainingJob": TrainingJob,
     "ModeChange": ModeChange,
+    "AgentReport": AgentReport,
     "TelemetryBatch": TelemetryBatch,
     "ProblemDetails": ProblemDetails,
 }

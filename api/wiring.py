@@ -16,9 +16,11 @@ from api.plan_store import PlanStore
 from api.settings import Settings
 from api.sign_of_life import SignOfLife
 from api.solving import Solver
+from api.store.agents import AgentStore
 from api.store.engine import open_engine
 from api.store.jobs import JobStore
 from api.store.keys import KeyStore
+from api.watch import Watch
 from ingest.intake import Intake
 from ingest.ports import Clock
 from ingest.site_file import read_site
@@ -50,17 +52,20 @@ def doors_for(settings: Settings, engine: Engine | None = None) -> Doors:
     engine = engine or engine_of(settings)
     clock = clock_of(settings)
     site = read_site(settings.site_path)
+    plans = PlanStore(engine, site.name, clock)
     return Doors(
         settings=settings,
         site=site,
         clock=clock,
-        plans=PlanStore(engine, site.name, clock),
+        plans=plans,
         jobs=JobStore(engine, clock),
         keys=KeyStore(engine, clock),
+        agents=AgentStore(engine, site.name, clock, site.planning.step),
         intake=Intake(EmbeddedStore(settings.telemetry_path, clock=clock), clock),
         planner=sign_of(settings, "planner"),
         collector=sign_of(settings, "collector"),
         solver=Solver(),
+        watch=Watch(plans.version),
         metrics=Metrics(version("chergui")),
     )
 

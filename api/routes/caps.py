@@ -1,44 +1,74 @@
-"""Power caps: what schedulers and agents pull, by job, node and pool."""
+"""Power caps: what schedulers and agents pull, by job, node and pool; at once, or when something has changed."""
 
 from __future__ import annotations
 
+import re
+from collections.abc import Callable
 from typing import Any
 
+from anyio import to_thread
 from fastapi import APIRouter, Request
 from fastapi.responses import Response
 
 from api import caps
-from api.answers import pulled
+from api.answers import matches_version, pulled
 from api.auth import Reader
-from api.doors import Through
+from api.caps import Body, Standing
+from api.doors import Doors, Through
 from api.schemas import PULL, JobCaps, NodeCaps, PoolCaps
+from models.lease import timers_for
 
 router = APIRouter(prefix="/api/v1/caps", tags=["caps"])
+_WAIT = re.compile(r"(?:^|[,;\s])wait\s*=\s*\"?(\d{1,5})\"?(?:$|[,;\s])", re.IGNORECASE)
+_PREFER = {
+    "name": "Prefer",
+    "in": "header",
+    "required": False,
+    "description": "`wait=N` (RFC 7240) with `If-None-Match`: hold the 304 back for up to N seconds, never longer than "
+    "`lease.poll_s`, and answer at once when something changes",
+    "schema": {"type": "string"},
+}
 
 
 def _pull(model: type[Any]) -> Any:
-    return {"response_model": None, "responses": {200: {"model": model, **PULL[200]}, 304: PULL[304]}}
+    responses = {200: {"model": model, **PULL[200]}, 304: PULL[304]}
+    return {"response_model": None, "responses": responses, "openapi_extra": {"parameters": [_PREFER]}}
 
 
 @router.get("/pools/{pool}", **_pull(PoolCaps))
-def pool(pool: str, request: Request, doors: Through, _: Reader) -> Response:
+async def pool(pool: str, request: Request, doors: Through, _: Reader) -> Response:
     """Default set, limits and the schedule of each job of a pool. `If-None-Match` renews the lease by a 304."""
     found = doors.site.pool(pool)
-    standing = doors.standing(pool)
-    return pulled(request, caps.pool_caps(doors.site, found, standing), standing, doors.clock)
+    return await _answer(request, doors, found.name, lambda held: caps.pool_caps(doors.site, found, held))
 
 
 @router.get("/jobs/{job}", **_pull(JobCaps))
-def job(job: str, request: Request, doors: Through, _: Reader) -> Response:
+async def job(job: str, request: Request, doors: Through, _: Reader) -> Response:
     """Limit of every GPU of one job's gang, by period; no period: the default holds and the job does not run."""
-    found = doors.site.pool(doors.jobs.get(job).job.pool)
-    standing = doors.standing(found.name)
-    return pulled(request, caps.job_caps(doors.site, found, job, standing), standing, doors.clock)
+    known = await to_thread.run_sync(doors.jobs.get, job)
+    found = doors.site.pool(known.job.pool)
+    return await _answer(request, doors, found.name, lambda held: caps.job_caps(doors.site, found, job, held))
 
 
 @router.get("/nodes/{node}", **_pull(NodeCaps))
-def node(node: str, request: Request, doors: Through, _: Reader) -> Response:
-    """Limit of every GPU of one node, `<pool>-n<number>`: the pool's default while no placement is known."""
+async def node(node: str, request: Request, doors: Through, _: Reader) -> Response:
+    """Limit of every GPU of one node, `<pool>-n<number>`: its job's schedule where the node's agent says which job has
+    which GPU, else the pool's default."""
     found = caps.pool_of_node(doors.site, node)
-    standing = doors.standing(found.name)
-    return pulled(request, caps.node_caps(doors.site, found, node, standing), standing, doors.clock)
+
+    def body(held: Standing) -> Body:
+        told = doors.agents.rows(node)
+        return caps.node_caps(doors.site, found, node, held, None if told is None else told[1])
+
+    return await _answer(request, doors, found.name, body)
+
+
+async def _answer(request: Request, doors: Doors, pool: str, body: Callable[[Standing], Body]) -> Response:
+    standing = await to_thread.run_sync(doors.standing, pool)
+    asked = _WAIT.search(request.headers.get("prefer", ""))
+    if asked and standing.noted and matches_version(request, standing.version):
+        # Never longer than a poll, so that waiting costs no lease; and never past the end of this one.
+        wait_s = min(float(asked[1]), timers_for(standing.lease_s).poll_s, standing.ttl_s + 0.2)
+        await doors.watch.changed(standing.version, wait_s)
+        standing = await to_thread.run_sync(doors.standing, pool)
+    return await to_thread.run_sync(lambda: pulled(request, body, standing, doors.clock))

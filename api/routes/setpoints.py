@@ -19,4 +19,4 @@ def setpoint(asset: str, request: Request, doors: Through, _: Reader) -> Respons
     """Schedule and default of an asset of the site file, or of `grid`; lease and version as for caps."""
     caps.asset_of(doors.site, asset)
     standing = doors.standing(asset)
-    return pulled(request, caps.setpoint(doors.site, asset, standing), standing, doors.clock)
+    return pulled(request, lambda held: caps.setpoint(doors.site, asset, held), standing, doors.clock)

@@ -93,6 +93,48 @@ cycles = Table(
     Column("reason", Text, doc="of a failure; for operators"),
 )
 
+agents = Table(
+    "agents",
+    metadata,
+    Column("node", Text, primary_key=True),
+    Column("pool", Text, nullable=False),
+    Column("seen_at", Text, nullable=False, doc="by the service's clock"),
+    Column("report", Text, nullable=False, doc="the last one, JSON"),
+    Column("placement", Text, nullable=False, doc="JSON: job, or null, by GPU index"),
+)
+
+achieved = Table(
+    "achieved",
+    metadata,
+    Column("start", Text, primary_key=True, doc="of the slot"),
+    Column("node", Text, primary_key=True),
+    Column("job", Text, primary_key=True, doc="empty: GPUs without a job"),
+    Column("reports", Integer, nullable=False, doc="that counted"),
+    Column("gpus", Integer, nullable=False, doc="at most, in one report"),
+    Column("limits", Integer, nullable=False, doc="GPU readings of a requested and an enforced limit"),
+    Column("requested_w", Float, nullable=False, doc="sum over them"),
+    Column("enforced_w", Float, nullable=False, doc="sum over them"),
+    Column("above", Integer, nullable=False, doc="of them, enforced above requested"),
+    Column("powers", Integer, nullable=False, doc="GPU readings of power"),
+    Column("power_w", Float, nullable=False, doc="sum over them"),
+    Column("uncontrolled", Integer, nullable=False, doc="reports in which the agent did not follow the plan"),
+)
+
+events = Table(
+    "events",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("document", Text, nullable=False, doc="as handed in, in canonical JSON"),
+    Column("starts_at", Text, nullable=False),
+    Column("ends_at", Text, nullable=False),
+    Column("status", Text, nullable=False, doc="accepted or withdrawn"),
+    Column("answer", Text, nullable=False, doc="JSON: what was answered before acceptance"),
+    Column("baseline_plan_id", Text, doc="plan in force when it was accepted, before it knew the event"),
+    Column("accepted_at", Text, nullable=False),
+    Column("withdrawn_at", Text),
+)
+Index("ix_events_ends_at", events.c.ends_at)
+
 audit = Table(
     "audit",
     metadata,

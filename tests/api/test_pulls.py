@@ -49,7 +49,12 @@ def test_a_new_site_serves_the_default_set_in_shadow(planned: House) -> None:
         "suspend_order": ["low", "normal", "high"],
         "nodes_may_switch_off": True,
     }
-    assert planned.get(PULLS[2]).json()["gpus"][0] == {"index": 0, "job": None, "limit_w": 350.0}
+    assert planned.get(PULLS[2]).json()["gpus"][0] == {
+        "index": 0,
+        "job": None,
+        "limit_w": 350.0,
+        "periods": [],
+    }
     assert len(planned.get(PULLS[2]).json()["gpus"]) == 8
     assert planned.get(PULLS[3]).json()["default"] == {"limit_mw": 0.05}, "what the grid takes with no load at all"
 
