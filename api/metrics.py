@@ -9,6 +9,8 @@ from prometheus_client import CollectorRegistry, Counter, Info, generate_latest
 from prometheus_client.metrics_core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
+from api.collector_report import read_report
+
 _METHODS = {"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"}
 
 
@@ -34,6 +36,40 @@ class Metrics:
     def text(self) -> bytes:
         """Everything in the exposition format."""
         return generate_latest(self.registry)
+
+
+def source_metrics(told: dict[str, Any] | None) -> Iterator[Metric]:
+    """The collector's sources, what waits for the store, and flags by word, from its report; none without one."""
+    if told is None:
+        return
+    rows = told["sources"]
+    up = GaugeMetricFamily("chergui_source_up", "1: its last answer was good", labels=["source"])
+    for row in rows:
+        up.add_metric([row["name"]], 0 if row["failing"] else 1)
+    yield up
+    for key, text in (("polls", "Times asked"), ("failures", "Times it failed"), ("points", "Points that it gave")):
+        counter = CounterMetricFamily(f"chergui_source_{key}", text, labels=["source"])
+        for row in rows:
+            counter.add_metric([row["name"]], row[key])
+        yield counter
+    for key, text in (
+        ("age", "Since its last good values"),
+        ("pause", "How long it is left alone after its last failure"),
+        ("hanging", "How long the question now open has been waiting"),
+    ):
+        gauge = GaugeMetricFamily(f"chergui_source_{key}_seconds", text, labels=["source"])
+        for row in rows:
+            if row[f"{key}_s"] is not None:
+                gauge.add_metric([row["name"]], row[f"{key}_s"])
+        yield gauge
+    yield GaugeMetricFamily("chergui_collector_waiting_points", "Waiting for the store", value=told["waiting"])
+    yield CounterMetricFamily("chergui_collector_dropped_points", "Given up, memory was used up", value=told["dropped"])
+    yield CounterMetricFamily("chergui_collector_refused_points", "No store will take them", value=told["refused"])
+    flags = CounterMetricFamily("chergui_telemetry_flags", "Values flagged, by word", labels=["flag"])
+    for word, count in told["flagged"].items():
+        flags.add_metric([word], count)
+    yield flags
+    yield GaugeMetricFamily("chergui_telemetry_silent_series", "Series that have stopped", value=told["silent"])
 
 
 class SiteCollector(Collector):
@@ -65,6 +101,7 @@ class SiteCollector(Collector):
         for name, sign in (("planner", doors.planner), ("collector", doors.collector)):
             silence.add_metric([name], sign.silent_s())
         yield silence
+        yield from source_metrics(read_report(doors.settings.collector_path))
         modes = GaugeMetricFamily("chergui_mode_info", "Mode of a pool or asset", labels=["target", "mode"])
         for name, target in sorted(held.targets.items()):
             modes.add_metric([name, target.mode.value], 1)

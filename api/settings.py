@@ -44,6 +44,11 @@ class Settings:
         return self.data_dir / "run"
 
     @property
+    def collector_path(self) -> Path:
+        """What the collector last said of its sources."""
+        return self.run_dir / "collector.json"
+
+    @property
     def memo_path(self) -> Path:
         """These settings as they were last run, for ``chergui mode``."""
         return self.run_dir / "settings.json"

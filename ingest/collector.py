@@ -21,7 +21,7 @@ from ingest.errors import SourceUnavailable, StoreUnavailable
 from ingest.intake import Intake
 from ingest.points import Point
 from ingest.ports import Clock, Settling, Source, TelemetryStore
-from ingest.quality import Gate
+from ingest.quality import Gate, Silence
 
 _log = logging.getLogger("chergui.ingest.collector")
 _TICK_S = 0.2
@@ -294,6 +294,10 @@ class Collector:
             "judged": self.gate.judged,
             "flagged": dict(self.gate.flagged),
         }
+
+    def silent(self) -> list[Silence]:
+        """Series that used to come and have stopped."""
+        return self._intake.silent()
 
     def last_good(self, name: str) -> LastGood | None:
         """The newest batch that source ``name`` gave; None where it never gave any."""

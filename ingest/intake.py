@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from ingest.points import Point, to_ns
 from ingest.ports import Clock, Refusal, TelemetryStore
-from ingest.quality import Finding, Gate, as_points, conflict_findings
+from ingest.quality import Finding, Gate, Silence, as_points, conflict_findings
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +36,11 @@ class Intake:
         self._clock = clock
         self._gate = gate or Gate()
         self._mutex = threading.Lock()
+
+    def silent(self) -> list[Silence]:
+        """Series that used to come and have stopped (see the gate)."""
+        with self._mutex:
+            return self._gate.silent(to_ns(self._clock.now()))
 
     def accept(self, batch: Sequence[Point]) -> Accepted:
         """Keep a batch; when this returns, what was not refused is safe.
