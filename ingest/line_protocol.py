@@ -17,6 +17,7 @@ from collections.abc import Iterable
 from datetime import datetime
 from typing import NamedTuple
 
+from ingest.line_memory import Memory
 from ingest.points import INT64_MAX, INT64_MIN, UINT64_MAX, Point, Tags, Unsigned, Value, kind_of, to_ns
 
 PRECISION_NS = {"ns": 1, "us": 1_000, "ms": 1_000_000, "s": 1_000_000_000}
@@ -86,6 +87,29 @@ def parse(body: bytes | str, precision: str = "ns", now: datetime | None = None)
     else:
         text = body
     now_ns = None if now is None else to_ns(now)
+    if text.isascii() and '"' not in text:  # no line break can hide in a quoted value: lines are lines
+        return _plainly(text, unit_ns, now_ns)
+    return _strictly(text, unit_ns, now_ns)
+
+
+_memory = Memory()
+
+
+def _plainly(text: str, unit_ns: int, now_ns: int | None) -> tuple[list[Point], list[Reject]]:
+    found = _memory.read(text.removesuffix("\n").split("\n"), unit_ns)
+    points: list[Point] = []
+    rejects: list[Reject] = []
+    for number, one in enumerate(found, start=1):
+        if isinstance(one, str):
+            more, told = _strictly(one, unit_ns, now_ns)
+            points += more
+            rejects += [reject._replace(line=number) for reject in told]
+        else:
+            points.append(one)
+    return points, rejects
+
+
+def _strictly(text: str, unit_ns: int, now_ns: int | None) -> tuple[list[Point], list[Reject]]:
     points: list[Point] = []
     rejects: list[Reject] = []
     number = 1
@@ -95,7 +119,7 @@ def parse(body: bytes | str, precision: str = "ns", now: datetime | None = None)
         line = text[start:end].rstrip("\r")
         if line.strip(" \t") and not line.lstrip(" \t").startswith("#"):
             try:
-                points.append(_quick(line, unit_ns) or _line(line, unit_ns, now_ns))
+                points.append(_line(line, unit_ns, now_ns))
             except _Bad as bad:
                 before = line.count("\n", 0, bad.at)
                 column = bad.at - line.rfind("\n", 0, bad.at)
@@ -136,57 +160,6 @@ def _end_of_quoted_line(text: str, start: int, end: int) -> int:
             end = len(text) if end < 0 else end
 
 
-# Senders say the same heads and keys again and again: those that were read whole before need no second look.
-_heads: dict[str, tuple[str, Tags]] = {}
-_keys: set[str] = set()
-_MOST_HEADS, _MOST_KEYS = 200_000, 10_000
-
-
-def _quick(line: str, unit_ns: int) -> Point | None:
-    """The point of a line of the plainest form with a known head and known keys; None: :func:`_line` decides.
-
-    Plain: head, fields and timestamp with one space between, numbers only, nothing quoted or escaped.
-    """
-    parts = line.split(" ")
-    if len(parts) != 3 or "\\" in line or '"' in line:
-        return None
-    known = _heads.get(parts[0])
-    if known is None or not _TIME.fullmatch(parts[2]):
-        return None
-    fields: list[tuple[str, Value]] = []
-    for pair in parts[1].split(","):
-        key, _, word = pair.partition("=")
-        if key not in _keys:
-            return None
-        if _FLOAT.fullmatch(word):
-            number = float(word)
-            if math.isinf(number):
-                return None
-            value: Value = number
-        elif word[-1:] == "i" and _TIME.fullmatch(word, 0, len(word) - 1):
-            value = int(word[:-1])
-            if not INT64_MIN <= value <= INT64_MAX:
-                return None
-        else:
-            return None
-        fields.append((key, value))
-    time_ns = int(parts[2]) * unit_ns
-    if not INT64_MIN <= time_ns <= INT64_MAX or (len(fields) > 1 and len({key for key, _ in fields}) < len(fields)):
-        return None
-    return Point(*known, tuple(fields), time_ns)
-
-
-def _remember(line: str, point: Point) -> None:
-    """Let :func:`_quick` know the head and the keys of a line that was read whole."""
-    if "\\" in line or '"' in line:
-        return
-    if len(_heads) >= _MOST_HEADS:
-        _heads.clear()
-    _heads[line.partition(" ")[0]] = (point.measurement, point.tags)
-    if len(_keys) < _MOST_KEYS:
-        _keys.update(key for key, _ in point.fields)
-
-
 def _line(line: str, unit_ns: int, now_ns: int | None) -> Point:
     at = len(line) - len(line.lstrip(" \t"))
     match = _MEASUREMENT.match(line, at)
@@ -213,7 +186,7 @@ def _line(line: str, unit_ns: int, now_ns: int | None) -> Point:
         if one == other:
             raise _Bad(line.find(one), "duplicate_tag", f"the tag {one!r} stands twice; keep one")
     point = Point(measurement, tuple(tags), fields, time_ns)
-    _remember(line, point)
+    _memory.learn(line, point)
     return point
 
 

@@ -8,7 +8,7 @@ import time
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ingest import line_protocol
@@ -199,23 +199,45 @@ PLAIN = st.text(st.sampled_from("ab=, -1.e+iu_T"), max_size=6)
 
 
 @given(st.lists(st.tuples(st.sampled_from(["m", "m,t=a", "m,t=a,t=a", "m,"]), PLAIN, PLAIN), max_size=6))
+@settings(deadline=None)
 def test_the_quick_way_says_what_the_whole_way_says(rows):
     lines = [f"{head} a={value} {time}" for head, value, time in rows]
     lines += [f"{head} a=1,{value},b=2i {time}" for head, value, time in rows]
     parse("m a=1,b=2i 3\nm,t=a a=1 3")  # known from now on
     for line in lines:
-        quick = line_protocol._quick(line, 1)
+        [quick] = line_protocol._memory.read([line], 1)
         try:
             whole = line_protocol._line(line, 1, None)
         except line_protocol._Bad:
             whole = None
-        assert quick is None or quick == whole, line
+        assert quick in (line, whole), line
 
 
 def test_plain_lines_are_read_the_quick_way():
     parse("gpu,gpu=a power_w=1.5,mig_enabled=0i 7")
-    known = line_protocol._quick("gpu,gpu=a mig_enabled=1i,power_w=-2e3 9", 1000)
+    memory = line_protocol._memory
+    [known, one] = memory.read(["gpu,gpu=a mig_enabled=1i,power_w=-2e3 9", "gpu,gpu=a power_w=.5 9"], 1000)
     assert known == Point("gpu", (("gpu", "a"),), (("mig_enabled", 1), ("power_w", -2000.0)), 9000)
+    assert one == Point("gpu", (("gpu", "a"),), (("power_w", 0.5),), 9000)
     assert list(map(kind_of, dict(known.fields).values())) == ["i", "f"]
-    for odd in ("gpu,gpu=a power_w=1e999 7", "gpu,gpu=a power_w=1.5,power_w=2 7", "gpu,gpu=b power_w=1.5 7"):
-        assert line_protocol._quick(odd, 1) is None
+    odd = [
+        "gpu,gpu=a power_w=1e999 7",
+        "gpu,gpu=a power_w=1.5,power_w=2 7",
+        "gpu,gpu=b power_w=1.5 7",
+        "gpu,gpu=a power_w=nan 7",
+        "gpu,gpu=a power_w=1_0 7",
+        "gpu,gpu=a power_w=+1 7",
+        f"gpu,gpu=a mig_enabled={'0' * 30}1i 7",
+        f"gpu,gpu=a power_w=1 {'0' * 30}1",
+        "gpu,gpu=a power_w=1 9223372036854775808",
+        "gpu,gpu=a power_w=1",
+        "",
+    ]
+    assert memory.read(odd, 1) == odd
+
+
+def test_good_and_odd_lines_together_keep_their_order_and_their_numbers():
+    parse("gpu,gpu=a power_w=1.5 7")
+    points, rejects = parse("gpu,gpu=a power_w=1 1\r\n\n# gpu\ngpu,gpu=a power_w=x 2\ngpu,gpu=a power_w=3 3\n\n")
+    assert [p.time_ns for p in points] == [1, 3]
+    assert [(r.line, r.column, r.code) for r in rejects] == [(4, 19, "value")]
