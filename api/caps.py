@@ -61,7 +61,12 @@ def job_caps(site: Site, pool: GpuPool, job_id: str, standing: Standing) -> Body
 
 
 def node_caps(
-    site: Site, pool: GpuPool, node: str, standing: Standing, placed: Mapping[int, str | None] | None
+    site: Site,
+    pool: GpuPool,
+    node: str,
+    standing: Standing,
+    placed: Mapping[int, str | None] | None,
+    told_by: Literal["agent", "scheduler"] = "agent",
 ) -> Body:
     """Body of ``/caps/nodes/{node}``: a limit per GPU of the node, and the schedule of the job that it works for.
 
@@ -89,7 +94,7 @@ def node_caps(
     if placed is None:
         head["source"] = "default"
         head["reason"] = standing.reason or "NO_PLACEMENT"
-    known = "unknown" if placed is None else "agent"
+    known = "unknown" if placed is None else told_by
     return {**head, "pool": pool.name, "node": node, **part, "placement": known, "gpus": gpus}
 
 

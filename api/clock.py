@@ -1,4 +1,5 @@
-"""The service's clock: the machine's, or one that was set to another instant when the service began and runs on."""
+"""The service's clock: the machine's, one that was set to another instant and runs on, or a simulation's, which is
+faster."""
 
 from __future__ import annotations
 
@@ -8,14 +9,21 @@ from ingest.clock import SystemClock
 
 
 class ShiftedClock(SystemClock):
-    """Wall time moved by ``shift``; monotonic time is the machine's."""
+    """Wall time moved by ``shift``, and ``speed`` times as fast from the machine's instant ``origin`` on.
 
-    def __init__(self, shift: timedelta = timedelta(0)) -> None:
+    Monotonic time is the machine's: leases, pauses and signs of life are not simulated.
+    """
+
+    def __init__(self, shift: timedelta = timedelta(0), *, speed: float = 1.0, origin: datetime | None = None) -> None:
         self.shift = shift
+        self._faster = speed - 1
+        self._origin = origin
 
     def now(self) -> datetime:
         """The present instant of this clock, UTC."""
-        return super().now() + self.shift
+        real = super().now()
+        ahead = timedelta(0) if self._origin is None else (real - self._origin) * self._faster
+        return real + self.shift + ahead
 
     @classmethod
     def starting_at(cls, moment: datetime | None) -> ShiftedClock:

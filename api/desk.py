@@ -13,13 +13,14 @@ from api.store.jobs import JobStore
 from ingest.ports import Clock
 from models.errors import InvalidInput
 from models.horizon import parse_rfc3339
-from models.site import Site
+from models.site import Planning, Site
 
 if TYPE_CHECKING:
     from optimizer.replay import Previous
 
 _FIRST_SHARE = 0.75
 """Of the time limit, for the solve of a site's first plan: it is waited for, and start-up and drawing take the rest."""
+_LEAST_LIMIT_S = 2.0
 _log = logs.get("planner")
 
 
@@ -45,7 +46,8 @@ class Desk:
         gathered = gather(self._site, self._plans, self._jobs.open(), horizon.start)
         self._jobs.follow(gathered.changed)
         base = self._settings.site_path.parent
-        limit_s = self._site.planning.time_limit_s * (_FIRST_SHARE if self._plans.now().plan_id is None else 1.0)
+        share = _FIRST_SHARE if self._plans.now().plan_id is None else 1.0
+        limit_s = time_limit_s(self._site.planning, self._settings.speed) * share
         before = previous_of(self._plans.current())
         task = Task(self._site, [as_it_stands(k) for k in gathered.jobs], gathered.memory, base, limit_s, before)
         outcome = cycle(task, now)
@@ -69,6 +71,11 @@ def previous_of(edition: Edition | None) -> Previous | None:
     except InvalidInput:
         _log.exception("plan_in_force_not_readable", plan_id=edition.get("plan_id"))
         return None
+
+
+def time_limit_s(planning: Planning, speed: float) -> float:
+    """The site's limit, and in a simulation half of what a round's turn takes there: a later plan would be stale."""
+    return min(planning.time_limit_s, max(_LEAST_LIMIT_S, planning.replan_minutes * 30 / speed))
 
 
 def drawn(edition: Edition) -> dict[str, Any]:

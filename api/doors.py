@@ -17,6 +17,7 @@ from api.store.agents import AgentStore
 from api.store.engine import StateUnavailable
 from api.store.jobs import JobStore
 from api.store.keys import KeyStore
+from api.store.placements import PlacementStore
 from api.watch import Watch
 from ingest.intake import Intake
 from ingest.ports import Clock
@@ -40,6 +41,7 @@ class Doors:
     keys: KeyStore
     intake: Intake
     agents: AgentStore
+    placements: PlacementStore
     planner: SignOfLife
     collector: SignOfLife
     solver: Solver

@@ -137,8 +137,8 @@ class NodeCaps(_PoolPull):
     """Caps of a node."""
 
     node: str
-    placement: Literal["unknown", "agent"] = Field(
-        description="agent: the node's own agent says which job has which GPU"
+    placement: Literal["unknown", "agent", "scheduler"] = Field(
+        description="who says which job has which GPU: the node's own agent, or else the scheduler"
     )
     gpus: list[GpuCap]
 

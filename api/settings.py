@@ -7,7 +7,7 @@ import json
 import os
 import sys
 from dataclasses import asdict, dataclass, replace
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 
 from models.horizon import parse_rfc3339
@@ -18,7 +18,11 @@ MAX_BODY = 8 * 1024 * 1024
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """One installation's service. ``shift_s`` moves its clock (``--now``); ``lease_s`` overrides the pools' leases."""
+    """One installation's service. ``shift_s`` moves its clock (``--now``); ``lease_s`` overrides the pools' leases.
+
+    ``scenario`` names that of a simulated site; its clock runs ``speed`` times as fast from ``origin_s`` on (seconds of
+    the machine's clock since the epoch).
+    """
 
     site_path: Path
     data_dir: Path
@@ -27,6 +31,9 @@ class Settings:
     shift_s: float = 0.0
     lease_s: float | None = None
     allowed_hosts: tuple[str, ...] = ()
+    scenario: str | None = None
+    speed: float = 1.0
+    origin_s: float = 0.0
 
     @property
     def state_path(self) -> Path:
@@ -58,6 +65,11 @@ class Settings:
         """Whether only this machine can reach the service."""
         return is_loopback(self.host)
 
+    @property
+    def began(self) -> datetime:
+        """Instant that the service's clock showed when a simulation began."""
+        return datetime.fromtimestamp(self.origin_s + self.shift_s, UTC)
+
     def to_json(self) -> str:
         """For a child process' command line; there are no secrets in it."""
         return json.dumps({**asdict(self), "site_path": str(self.site_path), "data_dir": str(self.data_dir)})
@@ -68,6 +80,12 @@ class Settings:
         raw = json.loads(text)
         raw |= {"site_path": Path(raw["site_path"]), "data_dir": Path(raw["data_dir"])}
         return cls(**{**raw, "allowed_hosts": tuple(raw["allowed_hosts"])})
+
+    def simulating(self, scenario: str, speed: float, clock: datetime) -> Settings:
+        """For a simulated site from the machine's instant ``clock`` on, in a data folder of its own."""
+        settings = replace(self, scenario=scenario, speed=speed, origin_s=clock.timestamp())
+        folder = self.data_dir / "simulated" / f"{clock:%Y%m%dT%H%M%S}-{scenario}"
+        return replace(settings, data_dir=folder)
 
     def shown_at(self, now: datetime | None, clock: datetime) -> Settings:
         """With a clock that shows ``now`` at the machine's instant ``clock``; None: unmoved."""

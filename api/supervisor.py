@@ -1,4 +1,4 @@
-"""Keeps three processes: the light web process first, then planner and collector.
+"""Keeps the processes: the light web process first, then planner and collector, and where queues are named, jobs.
 
 The listening socket belongs to the supervisor: a busy port is told before anything starts, and while the web
 process restarts, connections wait instead of being refused. Children die with the supervisor (PDEATHSIG), lead
@@ -116,7 +116,8 @@ def url_of(listener: socket.socket) -> str:
 class Supervisor:
     """Starts, watches and stops the children."""
 
-    def __init__(self, settings: Settings, listener: socket.socket) -> None:
+    def __init__(self, settings: Settings, listener: socket.socket, *, jobs: bool = False) -> None:
+        """``jobs``: whether the site names queues that are to be read."""
         told, me = settings.to_json(), str(os.getpid())
         fd = listener.fileno()
         self._settings = settings
@@ -127,6 +128,9 @@ class Supervisor:
             Child("planner", ["api.planner_process", told, me], SignOfLife(settings.run_dir / "planner.alive")),
             Child("collector", ["api.collector_process", told, me], SignOfLife(settings.run_dir / "collector.alive")),
         ]
+        if jobs:
+            alive = SignOfLife(settings.run_dir / "jobs.alive")
+            self._children.append(Child("jobs", ["api.jobs_process", told, me], alive))
 
     def run(self, ready: Callable[[str], None]) -> int:
         """Serve until SIGTERM or SIGINT; ``ready`` is told the address once the web process answers."""

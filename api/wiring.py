@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -20,21 +20,26 @@ from api.store.agents import AgentStore
 from api.store.engine import open_engine
 from api.store.jobs import JobStore
 from api.store.keys import KeyStore
+from api.store.placements import PlacementStore
 from api.watch import Watch
 from ingest.intake import Intake
 from ingest.ports import Clock
+from ingest.quality import Gate
+from ingest.quality_limits import limits_of
 from ingest.site_file import read_site
 from ingest.stores.embedded import EmbeddedStore
 from models.site import Site
 
 if TYPE_CHECKING:
     from api.desk import Desk
+    from api.job_round import Turn
     from ingest.collector import Collector
 
 
 def clock_of(settings: Settings) -> ShiftedClock:
     """The service's clock."""
-    return ShiftedClock(timedelta(seconds=settings.shift_s))
+    origin = datetime.fromtimestamp(settings.origin_s, UTC) if settings.scenario else None
+    return ShiftedClock(timedelta(seconds=settings.shift_s), speed=settings.speed, origin=origin)
 
 
 def engine_of(settings: Settings) -> Engine:
@@ -43,7 +48,7 @@ def engine_of(settings: Settings) -> Engine:
 
 
 def sign_of(settings: Settings, process: str) -> SignOfLife:
-    """Sign of life of ``planner`` or ``collector``."""
+    """Sign of life of ``planner``, ``collector`` or ``jobs``."""
     return SignOfLife(Path(settings.run_dir) / f"{process}.alive")
 
 
@@ -61,7 +66,8 @@ def doors_for(settings: Settings, engine: Engine | None = None) -> Doors:
         jobs=JobStore(engine, clock),
         keys=KeyStore(engine, clock),
         agents=AgentStore(engine, site.name, clock, site.planning.step),
-        intake=Intake(EmbeddedStore(settings.telemetry_path, clock=clock), clock),
+        placements=PlacementStore(engine, site.name, clock),
+        intake=Intake(EmbeddedStore(settings.telemetry_path, clock=clock), clock, Gate(limits_of(site))),
         planner=sign_of(settings, "planner"),
         collector=sign_of(settings, "collector"),
         solver=Solver(),
@@ -82,11 +88,52 @@ def desk_for(settings: Settings) -> tuple[Desk, PlanStore, Site, Clock]:
 
 
 def collector_for(settings: Settings) -> Collector:
-    """What the collector process works with: every source that the site file names."""
+    """What the collector process works with: every source that the site file names, or the simulated site."""
+    from api.simulation import simulated_sources
     from api.sources import sources_of
     from ingest.collector import Collector
 
     clock = clock_of(settings)
     site = read_site(settings.site_path)
-    sources = sources_of(site, settings.site_path.parent)
-    return Collector(sources, EmbeddedStore(settings.telemetry_path, clock=clock), clock)
+    if settings.scenario:
+        plans = PlanStore(engine_of(settings), site.name, clock)
+        sources = simulated_sources(settings, site, plans, clock)
+    else:
+        sources = sources_of(site, settings.site_path.parent)
+    store = EmbeddedStore(settings.telemetry_path, clock=clock)
+    return Collector(sources, store, clock, gate=Gate(limits_of(site)))
+
+
+def turns_for(settings: Settings) -> list[Turn]:
+    """What the jobs process does: every queue that the site file names.
+
+    Slurm lives in the machine's own time, so it is left in peace while the service's clock is moved.
+    """
+    from api import logs
+    from api.job_round import SlurmRound, list_turn
+    from api.job_sources import lists_of, policy_of, slurm_commands, slurm_source
+    from api.slurm.hand import Hand
+
+    doors = doors_for(settings)
+    site, folder = doors.site, settings.site_path.parent
+    policy = policy_of(site, folder)
+    turns = [
+        list_turn(one.period_s, source, policy, site, doors.jobs, doors.clock) for one, source in lists_of(site, folder)
+    ]
+    slurm = site.jobs.slurm
+    if slurm is not None and settings.shift_s:
+        logs.get("jobs").warning("slurm_not_read", reason="the service's clock is moved (--now); Slurm's is not")
+    elif slurm is not None:
+        round_ = SlurmRound(
+            spec=slurm,
+            source=slurm_source(slurm, folder),
+            hand=Hand(slurm_commands(slurm, folder)),
+            policy=policy,
+            site=site,
+            store=doors.jobs,
+            plan=doors.plans.current,
+            following=lambda: {pool.name for pool in site.pools if doors.standing(pool.name).reason is None},
+            placements=doors.placements,
+        )
+        turns.append(round_.turn(doors.clock))
+    return turns

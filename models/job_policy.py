@@ -225,7 +225,7 @@ def _job(facts: QueuedJob, row: PolicyRow, pool: str, work_h: float, latest: dat
         "min_run_slots": row.min_run_slots if facts.count == 1 else 1,
         "max_pauses": row.max_pauses if facts.count == 1 else None,
         "tenant": row.tenant or (getattr(facts, row.tenant_from) or None if row.tenant_from else None),
-        "state": facts.state,
+        "state": "paused" if facts.state == "queued" and facts.done_h > 0 and facts.count == 1 else facts.state,
         "held": facts.held,
         "cap_floor_w": max(row.cap_floor_w, words.floor_w or 0.0),
         "source": facts.source,

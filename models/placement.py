@@ -1,18 +1,14 @@
-"""GPU -> node -> job: which job each GPU of the site works for, as Slurm and agents tell it.
+"""GPU -> node -> job: which job each GPU of the site works for, as a scheduler tells it.
 
-A GPU is known by its node (the site's own name, ``<pool>-n<number>``) and its index there. Where both Slurm and a
-node's agent speak of a node, the agent's word counts while it is fresh: it reads what the prolog wrote on the machine.
-Light: the web process imports this module.
+A GPU is known by its node (the site's own name, ``<pool>-n<number>``) and its index there. Where a node's agent says it
+too, the agent's word counts: it reads what the prolog wrote on the machine. Light: the web process imports this module.
 """
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
-
-from models.horizon import parse_rfc3339, rfc3339
+from datetime import datetime
 
 Rows = Mapping[int, str]
 
@@ -32,32 +28,3 @@ class Placement:
         """GPUs that a job has, by node."""
         found = {node: tuple(sorted(k for k, who in rows.items() if who == job)) for node, rows in self.nodes.items()}
         return {node: indices for node, indices in found.items() if indices}
-
-    def to_json(self) -> str:
-        """As it is kept in a file."""
-        nodes = {node: {str(k): job for k, job in sorted(rows.items())} for node, rows in sorted(self.nodes.items())}
-        return json.dumps({"as_of": rfc3339(self.as_of), "nodes": nodes})
-
-    @classmethod
-    def from_json(cls, text: str) -> Placement:
-        """As it was kept.
-
-        Raises:
-            ValueError: it is none.
-        """
-        try:
-            raw = json.loads(text)
-            nodes = {node: {int(k): str(job) for k, job in rows.items()} for node, rows in raw["nodes"].items()}
-            return cls(parse_rfc3339(raw["as_of"]), nodes)
-        except (KeyError, TypeError, AttributeError) as error:
-            raise ValueError(f"this is no placement: {error!r}") from None
-
-
-def merged(scheduler: Placement, agents: Iterable[Placement], now: datetime, fresh: timedelta) -> Placement:
-    """One view: the scheduler's, and for each node the newest word of its agent where that is not older than
-    ``fresh``."""
-    nodes: dict[str, Rows] = dict(scheduler.nodes)
-    for told in sorted(agents, key=lambda one: one.as_of):
-        if now - told.as_of <= fresh:
-            nodes |= told.nodes
-    return Placement(scheduler.as_of, nodes)

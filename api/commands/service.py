@@ -35,6 +35,17 @@ class ScopeName(StrEnum):
     admin = "admin"
 
 
+class ScenarioName(StrEnum):
+    """What may happen at a simulated site (see models.plant.scenarios)."""
+
+    calm = "calm"
+    heatwave = "heatwave"
+    sandstorm = "sandstorm"
+    grid_trip = "grid-trip"
+    chiller_loss = "chiller-loss"
+    forecast_bust = "forecast-bust"
+
+
 SITE = Annotated[str, typer.Option(help="Site file, or the name of a sample: dakhla, local.")]
 DATA = Annotated[Path | None, typer.Option(help="Folder of the service's data; default: the user's data folder.")]
 
@@ -66,8 +77,19 @@ def run(
     now: Annotated[str | None, typer.Option(help="Begin at this instant (RFC 3339) instead of the present.")] = None,
     lease_s: Annotated[float | None, typer.Option(min=1, max=86400, help="Lease of all pools and assets.")] = None,
     allow_host: Annotated[list[str] | None, typer.Option(help="Further name in a Host header.")] = None,
+    simulate: Annotated[
+        bool, typer.Option("--simulate", help="Simulate the site instead of asking its sources; data apart.")
+    ] = False,
+    speed: Annotated[float, typer.Option(min=1, max=240, help="Of the simulation's clock.")] = 1.0,
+    scenario: Annotated[
+        ScenarioName, typer.Option(help="What happens in the simulation, unforeseen by any forecast.")
+    ] = ScenarioName.calm,
 ) -> None:
-    """Serve a site: web, planner and collector, until Ctrl-C."""
+    """Serve a site: web, planner and collector, until Ctrl-C.
+
+    With --simulate the collector reads a simulated site that follows the plan, in a data folder of its own below the
+    usual one, and every pool and asset begins in auto: try what a plan does, or train operators.
+    """
     from api import logs
     from api.store.peek import is_ready
     from api.supervisor import Supervisor, listen, lock_data_dir
@@ -78,10 +100,13 @@ def run(
         settings = _settings(
             site, data_dir, host=host, port=port, lease_s=lease_s, allowed_hosts=tuple(allow_host or ())
         ).shown_at(moment_option(now), datetime.now(UTC))
-        read_site(settings.site_path)
+        settings = _simulating(settings, simulate, speed, scenario)
+        found = read_site(settings.site_path)
         lock_data_dir(settings)
         listener = listen(host, port)
         first = None if is_ready(settings.state_path) else _first_key(settings)
+        if settings.scenario:
+            _grant_all(settings)
         settings.memo_path.write_text(settings.to_json(), encoding="utf-8")
     except (CherguiError, ValueError) as error:
         raise _fail(error) from None
@@ -92,7 +117,32 @@ def run(
             lines += [f"first key, shown this once (later: chergui key new --data-dir {settings.data_dir}):", first]
         typer.echo("\n".join(lines))
 
-    raise typer.Exit(Supervisor(settings, listener).run(ready))
+    raise typer.Exit(Supervisor(settings, listener, jobs=found.jobs.any).run(ready))
+
+
+def _simulating(settings: Settings, simulate: bool, speed: float, scenario: ScenarioName) -> Settings:
+    """Settings of a simulation, where one is asked for.
+
+    Raises:
+        ValueError: a speed or a scenario without --simulate.
+    """
+    if simulate:
+        return settings.simulating(scenario.value, speed, datetime.now(UTC))
+    if speed != 1.0 or scenario is not ScenarioName.calm:
+        raise ValueError("--speed and --scenario are for a simulated site; add --simulate, or leave them out")
+    return settings
+
+
+def _grant_all(settings: Settings) -> None:
+    """Let a simulated site follow its plans from the beginning."""
+    from api.caps import target_names
+    from api.plan_store import PlanStore
+    from api.wiring import clock_of, engine_of
+
+    site = read_site(settings.site_path)
+    plans = PlanStore(engine_of(settings), site.name, clock_of(settings))
+    for name in target_names(site):
+        plans.set_mode(name, Mode.AUTO, None, "simulation")
 
 
 def _first_key(settings: Settings) -> str | None:

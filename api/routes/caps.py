@@ -52,13 +52,16 @@ async def job(job: str, request: Request, doors: Through, _: Reader) -> Response
 
 @router.get("/nodes/{node}", **_pull(NodeCaps))
 async def node(node: str, request: Request, doors: Through, _: Reader) -> Response:
-    """Limit of every GPU of one node, `<pool>-n<number>`: its job's schedule where the node's agent says which job has
-    which GPU, else the pool's default."""
+    """Limit of every GPU of one node, `<pool>-n<number>`: its job's schedule where the node's agent, or else the
+    scheduler, says which job has which GPU; the pool's default where nobody does."""
     found = caps.pool_of_node(doors.site, node)
 
     def body(held: Standing) -> Body:
         told = doors.agents.rows(node)
-        return caps.node_caps(doors.site, found, node, held, None if told is None else told[1])
+        if told is not None:
+            return caps.node_caps(doors.site, found, node, held, told[1])
+        placed = doors.placements.rows(node, found.gpus_per_node)
+        return caps.node_caps(doors.site, found, node, held, placed, "scheduler")
 
     return await _answer(request, doors, found.name, body)
 

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
-from datetime import datetime
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
 from typing import Literal
 
 from sqlalchemy import Connection, Engine, RowMapping, select, update
@@ -57,6 +57,31 @@ class KnownJob:
     reason: str | None
     created_at: str
     updated_at: str
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """What a source's word changed: ids of new or changed jobs, of those that are over, of those not its own."""
+
+    changed: list[str] = field(default_factory=list)
+    ended: list[str] = field(default_factory=list)
+    strangers: list[str] = field(default_factory=list)
+
+
+_DRIFT = timedelta(minutes=15)
+_AT_ONCE = 5000
+"""Ids in one question: the database takes so many."""
+
+
+def _matters(before: TrainingJob, job: TrainingJob) -> bool:
+    """Whether a plan may answer to the difference: work that shrinks while a job runs is no news, nor is a deadline
+    that drifts with it."""
+    drifts = {"ran_slots"}
+    if before.state == job.state == "running":
+        drifts |= {"work_h", "deadline"}
+    elif before.deadline is not None and job.deadline is not None and abs(job.deadline - before.deadline) <= _DRIFT:
+        drifts.add("deadline")
+    return before.model_copy(update={name: getattr(job, name) for name in drifts}) != job
 
 
 def _canonical(job: TrainingJob) -> str:
@@ -143,6 +168,50 @@ class JobStore:
                 connection.execute(jobs.insert(), rows)
         return len(rows)
 
+    def tell(self, source: str, found: Mapping[str, tuple[TrainingJob, Progress]]) -> Told:
+        """Take what a source says of *all* its jobs: those that it names no more are over.
+
+        A plan is asked for where something changed that a plan can answer to (:func:`_matters`); progress as
+        expected is only written down. A job of the same id that another source handed in is left as it is.
+        """
+        now = self._clock.now()
+        stamp = rfc3339(now)
+        told = Told()
+        with writing(self._engine) as connection:
+            known = _rows(connection, source, list(found))
+            for job, progress in found.values():
+                row = known.get(job.id)
+                if row is not None and row["source"] != source:
+                    told.strangers.append(job.id)
+                    continue
+                before = None if row is None else TrainingJob.model_validate(json.loads(row["document"]))
+                news = before is None or row is None or row["status"] == "done" or _matters(before, job)
+                values = {
+                    "document": _canonical(job),
+                    "source": source,
+                    "status": "open" if news or row is None else row["status"],
+                    "reason": None if news or row is None else row["reason"],
+                    "progress": progress.to_json(),
+                    "updated_at": stamp,
+                }
+                if row is None:
+                    connection.execute(jobs.insert().values(id=job.id, created_at=stamp, **values))
+                else:
+                    connection.execute(jobs.update().where(jobs.c.id == job.id).values(**values))
+                if news:
+                    told.changed.append(job.id)
+                    detail = {"before": None if row is None else json.loads(row["document"]), "state": job.state}
+                    record(connection, now, source, "job.tell", job.id, detail)
+            gone = [name for name, row in known.items() if row["source"] == source and row["status"] != "done"]
+            for name in sorted(set(gone) - set(found)):
+                told.ended.append(name)
+                over = {"status": "done", "reason": f"{source} names it no more", "updated_at": stamp}
+                connection.execute(jobs.update().where(jobs.c.id == name).values(**over))
+                record(connection, now, source, "job.end", name, {})
+            if told.changed or told.ended:
+                _ask(connection)
+        return told
+
     def open(self) -> list[KnownJob]:
         """Jobs that still want something, by id."""
         with reading(self._engine) as connection:
@@ -179,6 +248,15 @@ class JobStore:
                     .where(jobs.c.document == _canonical(before.job))
                     .values(progress=progress.to_json(), status=status, reason=reason)
                 )
+
+
+def _rows(connection: Connection, source: str, ids: list[str]) -> dict[str, RowMapping]:
+    """Jobs of a source that are not over, and those of the given ids, whoever's they are."""
+    wanted = [jobs.c.status != "done", jobs.c.source == source]
+    found = list(connection.execute(select(jobs).where(*wanted)).mappings())
+    for k in range(0, len(ids), _AT_ONCE):
+        found += connection.execute(select(jobs).where(jobs.c.id.in_(ids[k : k + _AT_ONCE]))).mappings()
+    return {row["id"]: row for row in found}
 
 
 def _ask(connection: Connection) -> None:

@@ -103,6 +103,14 @@ agents = Table(
     Column("placement", Text, nullable=False, doc="JSON: job, or null, by GPU index"),
 )
 
+placements = Table(
+    "placements",
+    metadata,
+    Column("node", Text, primary_key=True),
+    Column("seen_at", Text, nullable=False, doc="when the scheduler last said so"),
+    Column("rows", Text, nullable=False, doc="JSON: job by GPU index; a GPU that is missing is free"),
+)
+
 achieved = Table(
     "achieved",
     metadata,

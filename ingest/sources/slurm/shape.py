@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from ingest.sources.slurm.hosts import gpu_count, gpu_indices, node_names, task_count
-from ingest.sources.slurm.note import Note, read_note
+from ingest.sources.slurm.note import Note, may_write, read_note
 from models.errors import InvalidInput
 from models.queued_job import QueuedJob, QueueState, Words, read_words
 
@@ -130,6 +130,7 @@ class SlurmJob:
             (self.hetero, "it is part of a heterogeneous job"),
             (not self.batch and self.state == "queued", "it is interactive: somebody waits for it"),
             (self.by_hand, "its start was changed by hand"),
+            (not may_write(self.admin_comment), "its AdminComment is not ours to write"),
         )
         return next((why for holds, why in reasons if holds), None)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
 
 from ingest.errors import SourceUnavailable
@@ -58,9 +58,9 @@ class Seen:
 
     at: datetime
     jobs: tuple[SlurmJob, ...]
+    facts: tuple[QueuedJob, ...]
+    placement: Placement
     odd: tuple[str, ...] = ()
-    facts: tuple[QueuedJob, ...] = ()
-    placement: Placement | None = field(default=None)
 
 
 class SlurmSource:
@@ -96,7 +96,7 @@ class SlurmSource:
             _log.warning("a job is left alone: %s", why)
         self._told = set(odd)
         facts = tuple(job.facts(self._map.pool_of(job)) for job in jobs)
-        return Seen(now, tuple(jobs), tuple(odd), facts, self._placed(jobs, now))
+        return Seen(now, tuple(jobs), facts, self._placed(jobs, now), tuple(odd))
 
     def jobs(self, now: datetime) -> Sequence[QueuedJob]:
         """Every job that is waiting or running at ``now``."""

@@ -1,0 +1,81 @@
+"""The job sources of a site, made from what its file says. Each kind's library is loaded when it is named."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ingest.policy_file import PolicyFile
+from models.job_sources import JobList, Slurm
+from models.site import Site
+
+if TYPE_CHECKING:
+    from ingest.sources.job_list.source import JobListSource
+    from ingest.sources.slurm.client import Commands
+    from ingest.sources.slurm.source import SlurmSource
+
+
+def policy_of(site: Site, folder: Path) -> PolicyFile:
+    """The policy table; there is one wherever a job source is named.
+
+    Raises:
+        InvalidInput: it cannot be read.
+    """
+    assert site.jobs.policy is not None
+    return PolicyFile(folder / site.jobs.policy)
+
+
+def lists_of(site: Site, folder: Path) -> list[tuple[JobList, JobListSource]]:
+    """Job lists with what the file says of them.
+
+    Raises:
+        SourceUnavailable: a secret cannot be read.
+    """
+    from ingest.sources.http import client_for
+    from ingest.sources.job_list.source import JobListSource, from_address, from_file
+
+    def path(told: str | None) -> Path | None:
+        return None if told is None else folder / told
+
+    found = []
+    for one in site.jobs.lists:
+        if one.path is not None:
+            fetch = from_file(one.name, folder / one.path)
+        else:
+            assert one.url is not None
+            client = client_for(
+                timeout_s=one.timeout_s,
+                username=one.username,
+                password_file=path(one.password_file),
+                token_file=path(one.token_file),
+                ca_file=path(one.ca_file),
+            )
+            fetch = from_address(client, one.url, one.timeout_s)
+        found.append((one, JobListSource(one.name, fetch, one.format, pool=one.pool)))
+    return found
+
+
+def slurm_commands(slurm: Slurm, folder: Path) -> Commands:
+    """Slurm's commands on this machine."""
+    from ingest.sources.slurm.client import Commands
+
+    conf = None if slurm.conf is None else (folder / slurm.conf).resolve()
+    return Commands(conf=conf, timeout_s=slurm.timeout_s)
+
+
+def slurm_source(slurm: Slurm, folder: Path) -> SlurmSource:
+    """Slurm's queue: over slurmrestd where the file names it, else by its commands."""
+    from ingest.sources.slurm.client import Rest
+    from ingest.sources.slurm.source import SlurmSource
+
+    if slurm.rest_url is None:
+        return SlurmSource(slurm_commands(slurm, folder), slurm.pools)
+    rest = Rest(
+        "slurm",
+        slurm.rest_url,
+        user=slurm.rest_user,
+        token_file=None if slurm.rest_token_file is None else folder / slurm.rest_token_file,
+        version=slurm.rest_version,
+        timeout_s=slurm.timeout_s,
+    )
+    return SlurmSource(rest, slurm.pools)

@@ -1,0 +1,140 @@
+"""The simulated site in the service: it follows the plan in force, and both go into telemetry side by side.
+
+A scheduler that runs the plan's jobs is assumed in every mode; what the modes decide is the caps: a pool in ``auto``
+obeys the plan's, one in ``shadow`` runs uncapped, one in ``failsafe`` under its default. A battery that is not in
+``auto`` rests.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+from api.following import horizon_of
+from api.plan_store import Edition, InForce
+from ingest.points import Point, to_ns
+from models.horizon import parse_rfc3339
+from models.lease import Mode
+from models.plant.orders import JobOrder, Orders
+from models.site import Site
+
+if TYPE_CHECKING:
+    from api.plan_store import PlanStore
+    from api.settings import Settings
+    from ingest.ports import Clock, Source
+
+PLANNED = ("import_mw", "export_mw", "pv_used_mw", "wind_used_mw", "it_mw", "cooling_mw")
+_CURTAILED_MW = 1e-3
+_REAL_PERIOD_S = 1.0
+_SWEEP_S = (10.0, 60.0)
+
+Current = Callable[[], Edition | None]
+
+
+def orders_at(site: Site, edition: Edition | None, held: InForce, moment: datetime) -> Orders:
+    """What a plan orders at an instant; nothing before the first plan, or beyond its end."""
+    if edition is None or edition["plan"].get("series") is None:
+        return Orders()
+    horizon = horizon_of(edition)
+    slot = horizon.slot(moment)
+    if not 0 <= slot < horizon.slots:
+        return Orders()
+    series = edition["plan"]["series"]
+    given = edition["problem"].get("series") or {}
+    battery = {
+        b.name: _at(series.get("charge_mw"), b.name, slot) - _at(series.get("discharge_mw"), b.name, slot)
+        for b in site.batteries
+        if held.target(b.name).mode is Mode.AUTO
+    }
+    return Orders(
+        jobs=tuple(_jobs(site, edition, held, moment)),
+        battery_mw=battery,
+        pv_most_mw=_curtailed(series.get("pv_used_mw"), given.get("pv_available_mw"), slot),
+        wind_most_mw=_curtailed(series.get("wind_used_mw"), given.get("wind_available_mw"), slot),
+    )
+
+
+def _jobs(site: Site, edition: Edition, held: InForce, moment: datetime) -> list[JobOrder]:
+    labels = edition.get("job_labels") or {}
+    asked = {job["id"]: job for job in edition["problem"].get("jobs", [])}
+    found = []
+    for planned in edition["plan"]["jobs"]:
+        job = asked.get(planned["id"])
+        if job is None or job.get("pool") is None:
+            continue
+        pool = site.pool(job["pool"])
+        workload = labels.get(planned["id"], {}).get("workload", "pretrain")
+        for run in planned["runs"]:
+            if parse_rfc3339(run["start"]) <= moment < parse_rfc3339(run["end"]):
+                highest = site.gpu(pool.gpu).max_limit_w
+                mode = held.target(pool.name).mode
+                limit = {Mode.AUTO: run.get("limit_w") or highest, Mode.FAILSAFE: pool.default.limit_w}.get(
+                    mode, highest
+                )
+                found.append(JobOrder(planned["id"], pool.name, job["gpus"] * run.get("count", 1), workload, limit))
+    return found
+
+
+def _at(named: Mapping[str, Sequence[float]] | None, name: str, slot: int) -> float:
+    values = (named or {}).get(name)
+    return 0.0 if values is None else values[slot]
+
+
+def _curtailed(used: Sequence[float] | None, available: Sequence[float] | None, slot: int) -> float | None:
+    """The planned MW where the plan leaves some of what it expects unused; else whatever comes is taken."""
+    if used is None or available is None or used[slot] >= available[slot] - _CURTAILED_MW:
+        return None
+    return used[slot]
+
+
+class PlanSource:
+    """Writes beside the telemetry what the plan in force says of the present (``plan.*``)."""
+
+    def __init__(self, site: str, current: Current, period_s: float, name: str = "plan") -> None:
+        self.name = name
+        self.period_s = period_s
+        self._site = site
+        self._current = current
+
+    def poll(self, now: datetime) -> Sequence[Point]:
+        """One point of the running slot; none before the first plan."""
+        edition = self._current()
+        series = None if edition is None else edition["plan"].get("series")
+        if edition is None or series is None:
+            return []
+        horizon = horizon_of(edition)
+        slot = horizon.slot(now)
+        if not 0 <= slot < horizon.slots:
+            return []
+        fields = tuple((key, float(series[key][slot])) for key in PLANNED if series.get(key) is not None)
+        return [Point("plan", (("site", self._site),), fields, to_ns(now))] if fields else []
+
+
+def simulated_sources(settings: Settings, site: Site, plans: PlanStore, clock: Clock) -> list[Source]:
+    """What the collector asks in a simulation: the plant and the plan, and none of the site file's sources.
+
+    Raises:
+        ValueError: the settings name no scenario.
+    """
+    from ingest.sources.plant.source import PlantSource
+    from models.plant.scenarios import SCENARIOS
+
+    if settings.scenario is None:
+        raise ValueError("the settings name no scenario")
+    began = clock.now().replace(microsecond=0)
+
+    def follow(moment: datetime) -> Orders:
+        return orders_at(site, plans.current(), plans.now(), moment)
+
+    sweep_s = min(_SWEEP_S[1], max(_SWEEP_S[0], settings.speed / 2))
+    plant = PlantSource(
+        site,
+        SCENARIOS[settings.scenario],
+        settings.began or began,
+        follow,
+        period_s=_REAL_PERIOD_S,
+        sweep_s=sweep_s,
+        base=settings.site_path.parent,
+    )
+    return [plant, PlanSource(site.name, plans.current, max(_REAL_PERIOD_S, 60.0 / settings.speed))]

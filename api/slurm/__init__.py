@@ -1,0 +1,1 @@
+"""The plan, told to Slurm: starts, pauses and a power budget. Pure decisions, and one hand that carries them out."""
