@@ -285,6 +285,11 @@ _ESCAPE_NAME = str.maketrans({",": "\\,", " ": "\\ ", "=": "\\="})
 _UNSAYABLE = re.compile(r"[\x00-\x1f\x7f]|\\\Z|\A\Z")
 
 
+_MOST_HEADS, _MOST_NAMES = 300_000, 10_000
+_encoded_heads: dict[tuple[str, Tags], str] = {}
+_encoded_names: dict[str, str] = {}
+
+
 def encode(points: Iterable[Point]) -> str:
     """Line protocol with timestamps in nanoseconds, one line a point, no last line break.
 
@@ -292,25 +297,29 @@ def encode(points: Iterable[Point]) -> str:
         ValueError: a number that is not finite or does not fit 64 bits, a point without fields, or
             a name that line protocol cannot say (empty, control characters, a backslash at its end).
     """
-    heads: dict[tuple[str, Tags], str] = {}
-    names: dict[str, str] = {}
+    heads, names = _encoded_heads, _encoded_names
+    if len(heads) > _MOST_HEADS:
+        heads.clear()
+    if len(names) > _MOST_NAMES:
+        names.clear()
     lines = []
     for measurement, tags, fields, time_ns in points:
-        head = heads.get((measurement, tags))
+        key = (measurement, tags)
+        head = heads.get(key)
         if head is None:
-            head = heads[measurement, tags] = encode_key(measurement, tags)
+            head = heads[key] = encode_key(measurement, tags) + " "
         parts = []
-        for key, value in fields:
-            name = names.get(key)
+        for field, value in fields:
+            name = names.get(field)
             if name is None:
-                name = names[key] = encode_name(key, "field key")
+                name = names[field] = encode_name(field, "field key") + "="
             if type(value) is float and value - value == 0.0:  # finite: the common case
-                parts.append(f"{name}={value!r}")
+                parts.append(f"{name}{value!r}")
             else:
-                parts.append(f"{name}={_encoded_value(key, value)}")
+                parts.append(name + _encoded_value(field, value))
         if not parts:
             raise ValueError(f"the point of {measurement!r} has no fields; line protocol needs one")
-        lines.append(f"{head} {','.join(parts)} {time_ns}")
+        lines.append(f"{head}{parts[0] if len(parts) == 1 else ','.join(parts)} {time_ns}")
     return "\n".join(lines)
 
 
