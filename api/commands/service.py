@@ -117,7 +117,8 @@ def run(
             lines += [f"first key, shown this once (later: chergui key new --data-dir {settings.data_dir}):", first]
         typer.echo("\n".join(lines))
 
-    raise typer.Exit(Supervisor(settings, listener, jobs=found.jobs.any).run(ready))
+    queues = found.jobs.any and not settings.scenario  # a simulated site runs what the plan says
+    raise typer.Exit(Supervisor(settings, listener, jobs=queues).run(ready))
 
 
 def _simulating(settings: Settings, simulate: bool, speed: float, scenario: ScenarioName) -> Settings:
