@@ -42,6 +42,11 @@ class Intake:
         with self._mutex:
             return self._gate.silent(to_ns(self._clock.now()))
 
+    @property
+    def store(self) -> TelemetryStore:
+        """What it keeps the points in, to read."""
+        return self._store
+
     def accept(self, batch: Sequence[Point]) -> Accepted:
         """Keep a batch; when this returns, what was not refused is safe.
 

@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 import numpy as np
 
 from ingest.catalogue import unit_of
-from ingest.points import Tags
+from ingest.points import INT64_MAX, INT64_MIN, Tags, to_ns
 from ingest.ports import Across
 from models.errors import Fault, InvalidInput, NotFound
 from models.horizon import rfc3339
@@ -39,6 +39,8 @@ def slot_count(start: datetime, end: datetime, step: timedelta) -> int:
         if count < 1 or rest:
             told = f"{rfc3339(start)} to {rfc3339(end)} is no whole number of slots of {step}"
             faults.append(Fault("end", "not_on_border", f"{told}; end on a slot border after the start"))
+        elif not (to_ns(start) >= INT64_MIN and to_ns(end) <= INT64_MAX):
+            faults.append(Fault("start", "out_of_range", "instants lie within the years 1678 to 2261"))
         elif count > MAX_SLOTS:
             faults.append(Fault("step", "too_many", f"{count} slots; ask for at most {MAX_SLOTS}"))
         else:
