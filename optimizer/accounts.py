@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from optimizer.ledger import TERMS
+from optimizer.commitment import money_of, on_slots
+from optimizer.ledger import FIRST_TERMS, TERMS
 from optimizer.problem import Entry, Problem
 from optimizer.schedule import Energy, Schedule
 from optimizer.sessions import starts_of
+from optimizer.wishes import gave
 
 TRIFLE_H = 1e-6
 """Hours below which work is not called unmet or late: what a solver's tolerance leaves over a day."""
@@ -41,10 +43,20 @@ def terms_of(problem: Problem, schedule: Schedule, energy: Energy, hours: dict[s
     terms = dict.fromkeys(TERMS, 0.0)
     terms["import"] = h * float(problem.import_price @ energy.import_)
     terms["export"] = -h * float(problem.export_price @ energy.export)
-    above = max(0.0, float(energy.import_.max()) - problem.peak_so_far)
-    terms["demand_charge"] = problem.demand_rate * above
+    means = [(m.elapsed + h * float(energy.import_[m.first : m.last].sum())) / m.hours for m in problem.intervals]
+    terms["demand_charge"] = problem.demand_rate * max(0.0, max(means) - problem.peak_so_far)
     terms["carbon"] = h * float(problem.carbon_cost @ energy.import_)
-    terms["wear"] = h * sum(b.wear_cost * float(energy.discharge[b.name].sum()) for b in problem.batteries)
+    for b in problem.batteries:
+        if b.kind == "battery":
+            terms["wear"] += h * b.wear_cost * float(energy.discharge[b.name].sum())
+            terms["stored"] -= b.end_value * (float(energy.soc[b.name][-1]) - b.soc_start)
+    for g in problem.generators:
+        output = energy.discharge[g.name]
+        terms["fuel"] += money_of(g, on_slots(g, output, h), output, h)
+        terms["carbon"] += h * problem.carbon_price * g.carbon_kg * float(output.sum())
+    if problem.water is not None:
+        terms["water"] = h * problem.water.price * float(problem.water.m3 @ energy.heat)
+    terms["wishes"] = sum(wish.cost for wish in gave(problem, energy))
     for e in problem.entries:
         starts, _ = starts_of(e, schedule.pattern[e.id])
         mine = hours[e.id]
@@ -52,4 +64,4 @@ def terms_of(problem: Problem, schedule: Schedule, energy: Energy, hours: dict[s
         terms["late"] += (e.late_cost or 0.0) * mine.late
         terms["unmet"] += (e.unmet_cost or 0.0) * mine.unmet
         terms["work_value"] -= e.value * max(0.0, min(mine.done, e.count * e.work_h) - e.count * e.due_h)
-    return {name: value + 0.0 for name, value in terms.items()}
+    return {name: value + 0.0 for name, value in terms.items() if name in FIRST_TERMS or value}

@@ -6,7 +6,24 @@ import numpy as np
 import pyomo.environ as pyo
 
 from optimizer.ledger import Ledger
-from optimizer.parts import balance, battery, cooling, crowd, fixed_load, gpus, grid, jobs, objective, supply
+from optimizer.parts import (
+    balance,
+    battery,
+    budgets,
+    cooling,
+    crowd,
+    events,
+    fixed_load,
+    generators,
+    gpus,
+    grid,
+    headroom,
+    jobs,
+    nominations,
+    objective,
+    supply,
+    water,
+)
 from optimizer.problem import Floats, Problem
 from optimizer.sessions import Pattern
 
@@ -41,10 +58,17 @@ def build(
     else:
         jobs.add(model, problem, ledger, exact=exact if exact_jobs is None else exact_jobs, pattern=pattern or {})
         gpus.add(model, problem, ledger)
-    cooling.add(model, problem, ledger, exact=exact, most_heat=most_heat(problem))
+    heat = most_heat(problem)
+    cooling.add(model, problem, ledger, exact=exact, most_heat=heat)
+    water.add(model, problem, ledger, most_heat=heat)
     supply.add(model, problem, ledger)
     battery.add(model, problem, ledger, exact=exact)
+    generators.add(model, problem, ledger)
     grid.add(model, problem, ledger, exact=exact)
+    events.add(model, problem, ledger)
+    nominations.add(model, problem, ledger)
+    budgets.add(model, problem, ledger)
+    headroom.add(model, problem, ledger)
     balance.add(model, problem, ledger)
     objective.add(model, ledger)
     return model, ledger

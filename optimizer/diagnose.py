@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Iterator
 
 import numpy as np
 import pyomo.environ as pyo
+from scipy.sparse import csc_matrix  # type: ignore[import-untyped]
 
 from models.horizon import rfc3339
 from optimizer.build import build
@@ -56,6 +58,38 @@ def _sessions(problem: Problem) -> str:
     )
 
 
+_DUTIES = {
+    "events.at_most": "event {}",
+    "headroom.covers_drop": "the headroom of reserve/drop_mw",
+    "budgets.carbon": "carbon_budget_kg",
+    "budgets.renewable": "renewable_share",
+    "water.within_limit": "water limit {}",
+}
+
+
+def _duties_in_its_way(
+    problem: Problem, e: Entry, need: float, outcome: Outcome, model: pyo.ConcreteModel
+) -> Iterator[str]:
+    """Duties without a price that leave no room for one more slot of a job."""
+    compiled = outcome.compiled
+    matrix = csc_matrix(
+        (compiled.lp.a_matrix_.value_, compiled.lp.a_matrix_.index_, compiled.lp.a_matrix_.start_),
+        (compiled.lp.num_row_, compiled.lp.num_col_),
+    ).tocsr()
+    used = matrix @ outcome.values
+    powers = [v for t in range(e.first, e.last) for v in (model.grid.import_[t], model.gpus.it[t])]
+    columns = [compiled.column[id(v)] for v in powers if id(v) in compiled.column]
+    for k, row in enumerate(compiled.rows):
+        family, _, index = row.name.partition("[")
+        if family not in _DUTIES:
+            continue
+        # one more slot of the job adds its least power to one of these columns
+        adds = float(abs(matrix[k, columns]).max()) * need / problem.efficiency
+        room = min(compiled.lp.row_upper_[k] - used[k], used[k] - compiled.lp.row_lower_[k])
+        if adds > 0 and room < adds - TRIFLE:
+            yield _DUTIES[family].format(index.rstrip("]").split(",")[0])
+
+
 def _limits_in_its_way(problem: Problem, e: Entry, outcome: Outcome, model: pyo.ConcreteModel) -> list[str]:
     """Limits that leave no room for one more copy in some slot of its window, and the jobs that share them."""
     mw, need = problem.unit_mw, float(e.power.min())
@@ -86,6 +120,8 @@ def _limits_in_its_way(problem: Problem, e: Entry, outcome: Outcome, model: pyo.
         )
         if used + e.gpus > pool.gpus[t] + TRIFLE:
             found.setdefault(f"pool {pool.name} with {int(pool.gpus[t])} GPUs")
+    for duty in _duties_in_its_way(problem, e, need, outcome, model):
+        found.setdefault(duty)
     others = [
         o.id
         for o in problem.entries

@@ -15,13 +15,14 @@ from datetime import datetime
 from typing import Annotated, Any, Literal, TypeVar
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer, Strict, StrictBool, ValidationError
+from pydantic.fields import FieldInfo
 
 from models.errors import Fault, InvalidInput
 from models.horizon import parse_rfc3339, rfc3339
 from models.strict_json import loads, pointer
 
 _M = TypeVar("_M", bound=BaseModel)
-SCHEMA_VERSION = "1.0"
+SCHEMA_VERSION = "1.1"
 _ID = r"^[A-Za-z0-9][A-Za-z0-9._:-]{0,127}$"
 
 
@@ -51,6 +52,16 @@ CountPerSlot = Whole | list[Whole]
 
 class _Part(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, regex_engine="rust-regex")
+
+
+def _new(default: Any, description: str, **limits: Any) -> Any:
+    """A field of version 1.1; its default leaves the optimum of every 1.0 document as it was."""
+    return Field(default, description=description, json_schema_extra={"since": "1.1"}, **limits)
+
+
+def is_new(field: FieldInfo) -> bool:
+    """Whether a field is younger than version 1.0."""
+    return isinstance(field.json_schema_extra, dict) and "since" in field.json_schema_extra
 
 
 class Site(_Part):
@@ -90,6 +101,13 @@ class SeriesSet(_Part):
     wet_bulb_c: list[Number] | None = None
 
 
+class Outage(_Part):
+    """Slots without a grid: neither import nor export."""
+
+    start: Moment = Field(description="on a slot border; may lie before the horizon")
+    end: Moment = Field(description="on a slot border; first instant with a grid again")
+
+
 class Grid(_Part):
     import_limit_mw: PerSlot = 0.0
     export_limit_mw: PerSlot = 0.0
@@ -101,6 +119,28 @@ class Grid(_Part):
         None, description="largest change of (import - export) between neighbouring slots"
     )
     carbon_price_per_kg: Positive0 = 0.0
+    outages: list[Outage] = _new([], "announced: nothing is imported or exported then, whatever the limits")
+    billing_interval_slots: Whole = _new(
+        1,
+        "slots over whose mean import the demand charge is measured; an interval that the horizon's end cuts counts "
+        "with the slots inside",
+        ge=1,
+    )
+    billing_elapsed_slots: Whole = _new(0, "slots of the running interval that lie before slot 0", ge=0)
+    billing_elapsed_mwh: Positive0 = _new(0.0, "imported in those slots")
+    export_allowance_mwh: Positive0 | None = _new(None, "most that may be exported in a year; null: no such limit")
+    exported_so_far_mwh: Positive0 = _new(0.0, "exported in this year before slot 0")
+    carbon_budget_kg: Positive0 | None = _new(
+        None, "most that import and generators may emit in this horizon; null: no such limit"
+    )
+    above_carbon_budget_cost_per_kg: Positive0 | None = _new(None, "null: the budget must be kept")
+    renewable_share: Share | None = _new(
+        None,
+        "share of heat, cooling, base load and inference over the horizon that neither import nor generators may cover",
+    )
+    below_renewable_share_cost_per_mwh: Positive0 | None = _new(
+        None, "per MWh of import and generators beyond it; null: the share must be kept"
+    )
 
 
 class Battery(_Part):
@@ -117,6 +157,83 @@ class Battery(_Part):
     soc_max_mwh: Positive0 | None = Field(None, description="null: energy_mwh")
     soc_end_min_mwh: Positive0 = 0.0
     wear_cost_per_mwh: Positive0 = Field(0.0, description="per MWh discharged")
+    reserve_mwh: PerSlot = _new(
+        0.0, "ride-through energy above soc_min_mwh that is to be there at the end of each slot"
+    )
+    below_reserve_cost_per_mwh_h: Positive0 | None = _new(
+        None, "per MWh of it missing at the end of a slot, times the slot's hours; null: none may be missing"
+    )
+    soc_end_value_per_mwh: Positive0 = _new(0.0, "worth of each MWh at the end above soc_start_mwh, loss of each below")
+
+
+class Reserve(_Part):
+    """Headroom against a fall of sun and wind within a slot: import below its limit, batteries below their power."""
+
+    drop_mw: PerSlot = Field(description="largest fall to be made up for at once")
+    cost_per_mwh: Positive0 | None = Field(None, description="per MW missing and hour; null: none may be missing")
+
+
+class Event(_Part):
+    """A target for import - export in some slots, as a grid operator or an aggregator asks for it."""
+
+    id: Id
+    start: Moment = Field(description="on a slot border; may lie before the horizon")
+    end: Moment = Field(description="on a slot border; first instant without the target")
+    most_import_mw: Number | None = Field(None, description="negative: at least so much must be exported")
+    least_import_mw: Number | None = Field(None, description="negative: at most so much may be exported")
+    cost_per_mwh: Positive0 | None = Field(None, description="per MWh beyond the target; null: it must be kept")
+
+
+class Nomination(_Part):
+    """A frozen day-ahead promise of the mean of import - export over a block, commonly an hour. A block that begins
+    before the horizon counts with elapsed_mwh, one that ends after it with the part inside."""
+
+    id: Id
+    start: Moment = Field(description="on a slot border; may lie before the horizon")
+    end: Moment = Field(description="on a slot border")
+    import_mw: Number = Field(description="mean of import - export over the block")
+    over_cost_per_mwh: Positive0 = Field(description="per MWh taken beyond it")
+    under_cost_per_mwh: Positive0 = Field(description="per MWh taken less")
+    elapsed_mwh: Number = Field(0.0, description="import - export of the block's slots before slot 0")
+
+
+class Generator(_Part):
+    """A generating set: off, or on between its least and its full power."""
+
+    name: Id
+    power_mw: Positive0
+    min_power_mw: Positive0 = 0.0
+    fuel_cost_per_mwh: PerSlot = Field(0.0, description="per MWh generated, upkeep included")
+    no_load_cost_per_h: Positive0 = Field(0.0, description="per hour on, whatever the power")
+    start_cost: Positive0 = 0.0
+    stop_cost: Positive0 = 0.0
+    min_up_slots: Whole = Field(1, ge=1, description="of each run that the horizon's end does not cut")
+    min_down_slots: Whole = Field(1, ge=1, description="of each pause between two runs")
+    on_before: StrictBool = Field(False, description="whether it runs when slot 0 begins")
+    state_slots: Whole = Field(1, ge=0, description="slots it has been in that state before slot 0")
+    fuel_mwh: Positive0 | None = Field(None, description="what the fuel on site can still generate; null: enough")
+    carbon_kg_per_mwh: Positive0 = 0.0
+
+
+class Inference(_Part):
+    """A service that is never paused: it draws its forecast, or less at a loss of quality. Like base load its power
+    counts with its own cooling."""
+
+    name: Id
+    power_mw: list[Number] = Field(description="nominal, one value a slot")
+    min_power_mw: PerSlot = Field(description="below which the service does not run; at most power_mw")
+    below_nominal_cost_per_mwh: Positive0 = Field(description="per MWh drawn less than nominal")
+
+
+class WaterLimit(_Part):
+    """A limit on the water that cooling evaporates in a period, commonly a day."""
+
+    id: Id
+    start: Moment = Field(description="on a slot border; may lie before the horizon")
+    end: Moment = Field(description="on a slot border; may lie after the horizon")
+    limit_m3: Positive0
+    so_far_m3: Positive0 = Field(0.0, description="evaporated in the period before slot 0")
+    over_cost_per_m3: Positive0 | None = Field(None, description="null: the limit must be kept")
 
 
 class Tangent(_Part):
@@ -132,6 +249,9 @@ class Cooling(_Part):
 
     tangents: list[Tangent] = Field(min_length=1)
     capacity_heat_mw: PerSlot | None = None
+    water_m3_per_mwh: PerSlot = _new(0.0, "evaporated per MWh of heat")
+    water_price_per_m3: Positive0 = _new(0.0, "of that water")
+    water_limits: list[WaterLimit] = _new([], "per day or any other period")
 
 
 class Pool(_Part):
@@ -202,7 +322,7 @@ class Problem(_Part):
     """Everything one plan needs. Powers MW, energies MWh, temperatures degC, times RFC 3339, prices in
     site.currency."""
 
-    schema_version: Literal["1.0"]
+    schema_version: Literal["1.0", "1.1"]
     name: Id
     site: Site
     horizon: Horizon
@@ -216,6 +336,11 @@ class Problem(_Part):
     jobs: list[Job] = []
     gap: Positive0 = Field(0.001, description="relative gap wanted")
     time_limit_s: Annotated[float, Strict(), Field(gt=0, allow_inf_nan=False)] = 60.0
+    reserve: Reserve | None = _new(None, "headroom against a fall of sun and wind within a slot; null: none")
+    events: list[Event] = _new([], "targets for import - export")
+    nominations: list[Nomination] = _new([], "frozen promises of import - export")
+    generators: list[Generator] = _new([], "generating sets")
+    inference: list[Inference] = _new([], "services that are never paused; not part of base_load_mw")
 
 
 class PlanSeries(_Part):
@@ -230,6 +355,9 @@ class PlanSeries(_Part):
     charge_mw: dict[str, list[Number]] = {}
     discharge_mw: dict[str, list[Number]] = {}
     soc_mwh: dict[str, list[Number]] = Field({}, description="at the END of each slot")
+    generator_mw: dict[str, list[Number]] = _new({}, "what each generator gives")
+    generator_on: dict[str, list[Whole]] = _new({}, "1 where it is on, else 0")
+    inference_mw: dict[str, list[Number]] = _new({}, "what each service draws")
 
 
 class Run(_Part):
@@ -257,10 +385,11 @@ class Unmet(_Part):
     unit: Text
     price: Number
     sentence: Text
+    source: Text | None = _new(None, "JSON pointer of the wish in the problem document")
 
 
 class Plan(_Part):
-    schema_version: Literal["1.0"]
+    schema_version: Literal["1.0", "1.1"] = Field(description="that of the problem")
     name: Id
     problem_digest: Text = Field(
         description="sha256 of the problem document as canonical JSON (sorted keys, no spaces)"
@@ -274,7 +403,8 @@ class Plan(_Part):
     terms: dict[str, Number] = Field(
         {},
         description="import, export (negative when paid), demand_charge, carbon, wear, starts, late, unmet, work_value "
-        "(negative); they sum to the objective",
+        "(negative); they sum to the objective; version 1.1 adds fuel, water, stored (negative when worth more than "
+        "before) and wishes (amount times price of what is listed under unmet in other units than h)",
     )
     series: PlanSeries | None = None
     jobs: list[JobPlan] = []
@@ -326,8 +456,15 @@ def read_plan(data: bytes | str) -> Plan:
 
 
 def dump_plan(plan: Plan) -> dict[str, Any]:
-    """Plan as plain JSON values."""
-    return plan.model_dump(mode="json")
+    """Plan as plain JSON values; one of version 1.0 has no field that is younger."""
+    return plan.model_dump(mode="json", exclude=_YOUNGER if plan.schema_version == "1.0" else None)
+
+
+def _younger(model: type[BaseModel]) -> set[str]:
+    return {name for name, field in model.model_fields.items() if is_new(field)}
+
+
+_YOUNGER: Any = {"series": _younger(PlanSeries), "unmet": {"__all__": _younger(Unmet)}}
 
 
 def _validated(model: type[_M], raw: Any, what: str) -> _M:
@@ -339,7 +476,7 @@ def _validated(model: type[_M], raw: Any, what: str) -> _M:
 
 _SENTENCES = {
     "missing": "this field is required; add it",
-    "extra_forbidden": "this field is unknown in version 1.0; remove it or mend its name",
+    "extra_forbidden": "this field is unknown; remove it or mend its name",
 }
 
 

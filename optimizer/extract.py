@@ -8,9 +8,11 @@ import numpy as np
 
 from models.horizon import rfc3339
 from optimizer.accounts import TRIFLE_H, Hours, hours_of, terms_of
+from optimizer.commitment import on_slots
 from optimizer.document import JobPlan, Plan, PlanSeries, Run, Unmet
 from optimizer.problem import Entry, Floats, Problem
 from optimizer.schedule import Energy, Group, Schedule
+from optimizer.wishes import gave
 
 Rung = Literal["MILP", "INCUMBENT", "LP", "GREEDY", "LAST", "SAFE"]
 
@@ -24,8 +26,10 @@ def extract(problem: Problem, schedule: Schedule, energy: Energy, rung: Rung, se
     jobs = [_job_plan(problem, e, schedule, hours[e.id]) for e in problem.entries]
     terms = terms_of(problem, schedule, energy, hours)
     mw = problem.unit_mw
+    batteries = [b.name for b in problem.batteries if b.kind == "battery"]
+    services = {s.name: s.nominal - energy.discharge[s.name] for s in problem.services}
     return Plan(
-        schema_version="1.0",
+        schema_version=problem.version,
         name=problem.name,
         problem_digest=problem.digest,
         status="feasible",
@@ -41,13 +45,18 @@ def extract(problem: Problem, schedule: Schedule, energy: Energy, rung: Rung, se
             it_mw=_list(energy.it * mw),
             heat_mw=_list(energy.heat * mw),
             cooling_mw=_list(energy.cooling * mw),
-            base_load_mw=_list(problem.base * mw),
-            charge_mw={name: _list(power * mw) for name, power in energy.charge.items()},
-            discharge_mw={name: _list(power * mw) for name, power in energy.discharge.items()},
-            soc_mwh={name: _list(soc * mw) for name, soc in energy.soc.items()},
+            base_load_mw=_list((problem.base - sum(s.nominal for s in problem.services)) * mw),
+            charge_mw={name: _list(energy.charge[name] * mw) for name in batteries},
+            discharge_mw={name: _list(energy.discharge[name] * mw) for name in batteries},
+            soc_mwh={name: _list(energy.soc[name] * mw) for name in batteries},
+            generator_mw={g.name: _list(energy.discharge[g.name] * mw) for g in problem.generators},
+            generator_on={
+                g.name: on_slots(g, energy.discharge[g.name], problem.step_h).tolist() for g in problem.generators
+            },
+            inference_mw={name: _list(power * mw) for name, power in services.items()},
         ),
         jobs=jobs,
-        unmet=_wishes_that_gave(problem, jobs),
+        unmet=[*_wishes_that_gave(problem, jobs), *_energy_wishes_that_gave(problem, energy)],
     )
 
 
@@ -67,7 +76,7 @@ def with_bound(plan: Plan, bound: float | None, gap_wanted: float) -> Plan:
 def infeasible_plan(problem: Problem, conflicts: list[str], seconds: float) -> Plan:
     """Plan document that says that there is none, and why."""
     return Plan(
-        schema_version="1.0",
+        schema_version=problem.version,
         name=problem.name,
         problem_digest=problem.digest,
         status="infeasible",
@@ -129,7 +138,7 @@ def _job_plan(problem: Problem, e: Entry, schedule: Schedule, hours: Hours) -> J
 
 def _wishes_that_gave(problem: Problem, jobs: list[JobPlan]) -> list[Unmet]:
     gave: list[Unmet] = []
-    for e, job in zip(problem.entries, jobs, strict=True):
+    for place, (e, job) in enumerate(zip(problem.entries, jobs, strict=True)):
         if job.unmet_h > 0 and e.unmet_cost is not None:
             gave.append(
                 Unmet(
@@ -138,6 +147,7 @@ def _wishes_that_gave(problem: Problem, jobs: list[JobPlan]) -> list[Unmet]:
                     unit="h",
                     price=e.unmet_cost,
                     sentence=f"job {e.id} leaves {job.unmet_h:.6g} h of its {e.count * e.due_h:g} h of due work undone",
+                    source=f"/jobs/{place}/due_h",
                 )
             )
         if job.late_h > TRIFLE_H and e.late_cost is not None:
@@ -149,6 +159,21 @@ def _wishes_that_gave(problem: Problem, jobs: list[JobPlan]) -> list[Unmet]:
                     unit="h",
                     price=e.late_cost,
                     sentence=f"job {e.id} does {job.late_h:.6g} h of work after its deadline {deadline}",
+                    source=f"/jobs/{place}/deadline",
                 )
             )
     return gave
+
+
+def _energy_wishes_that_gave(problem: Problem, energy: Energy) -> list[Unmet]:
+    return [
+        Unmet(
+            requirement=wish.id,
+            amount=wish.amount,
+            unit=wish.unit,
+            price=wish.price,
+            sentence=wish.sentence,
+            source=wish.source,
+        )
+        for wish in gave(problem, energy)
+    ]

@@ -9,8 +9,11 @@ from typing import Any
 
 from pyomo.core.expr.numeric_expr import LinearExpression
 
-TERMS = ("import", "export", "demand_charge", "carbon", "wear", "starts", "late", "unmet", "work_value")
-"""Names of the objective's terms, in the order in which people read them."""
+FIRST_TERMS = ("import", "export", "demand_charge", "carbon", "wear", "starts", "late", "unmet", "work_value")
+"""Names of the objective's terms in version 1.0, in the order in which people read them."""
+
+TERMS = (*FIRST_TERMS, "fuel", "water", "stored", "wishes")
+"""All names of terms; those of version 1.1 stand in a plan only where they are not zero."""
 
 
 class Sum:
@@ -68,7 +71,11 @@ class Give:
 
 @dataclass
 class Ledger:
-    """What the parts tell each other: GPUs and power by pool and slot, supply, demand, cost, slack."""
+    """What the parts tell each other: GPUs and power by pool and slot, supply, demand, cost, slack.
+
+    ``used`` is heat and cooling, ``bought`` and ``sold`` what crosses the meter, ``given`` and ``taken`` what
+    each battery, generator and service puts out and takes in.
+    """
 
     slots: int
     elastic: bool = False
@@ -76,10 +83,19 @@ class Ledger:
     pool_power: dict[tuple[int, int], Sum] = field(default_factory=lambda: defaultdict(Sum))
     loads: dict[int, Sum] = field(default_factory=lambda: defaultdict(Sum))
     heat: dict[int, Sum] = field(default_factory=lambda: defaultdict(Sum))
+    used: dict[int, Sum] = field(default_factory=lambda: defaultdict(Sum))
+    bought: dict[int, Sum] = field(default_factory=lambda: defaultdict(Sum))
+    sold: dict[int, Sum] = field(default_factory=lambda: defaultdict(Sum))
+    given: dict[tuple[str, int], Sum] = field(default_factory=lambda: defaultdict(Sum))
+    taken: dict[tuple[str, int], Sum] = field(default_factory=lambda: defaultdict(Sum))
     supply: dict[int, Sum] = field(default_factory=lambda: defaultdict(Sum))
     demand: dict[int, Sum] = field(default_factory=lambda: defaultdict(Sum))
     cost: dict[str, Sum] = field(default_factory=lambda: {name: Sum() for name in TERMS})
     gives: list[Give] = field(default_factory=list)
+
+    def gives_way(self, cost: float | None) -> bool:
+        """Whether a row needs a slack: its wish has a price, or the model is to tell what would have to give."""
+        return cost is not None or self.elastic
 
     def give(self, gives: Iterable[Give]) -> None:
         """Note slacks of hard rows; only the diagnosing (elastic) model has any."""

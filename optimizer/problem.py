@@ -11,18 +11,22 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from models.horizon import Horizon
-from optimizer import document
+from optimizer import devices, document, duties
+from optimizer.devices import Battery, Generator, Service
+from optimizer.duties import Budgets, Event, Headroom, Interval, Nomination, Water
 from optimizer.refusals import horizon_of
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 Flags = NDArray[np.bool_]
+
+__all__ = ["Battery", "Cooling", "Entry", "Feed", "Flags", "Floats", "Ints", "Pool", "Problem", "compile_problem"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -95,21 +99,6 @@ class Entry:
 
 
 @dataclass(frozen=True, eq=False)
-class Battery:
-    """A battery; powers on the AC side, energies at the end of a slot."""
-
-    name: str
-    power: float
-    charge_efficiency: float
-    discharge_efficiency: float
-    soc_start: float
-    soc_min: float
-    soc_max: float
-    soc_end_min: float
-    wear_cost: float
-
-
-@dataclass(frozen=True, eq=False)
 class Pool:
     """GPUs that are alike: available per slot, idle power of one that no job uses."""
 
@@ -144,7 +133,11 @@ class Cooling:
 
 @dataclass(frozen=True, eq=False)
 class Problem:
-    """A problem document as arrays; every array has one value a slot."""
+    """A problem document as arrays; every array has one value a slot.
+
+    ``base`` holds the nominal power of services. ``connection`` is the import limit of the grid itself,
+    ``import_limit`` what is left of it under events that must be kept.
+    """
 
     name: str
     digest: str
@@ -158,6 +151,7 @@ class Problem:
     import_price: Floats
     export_price: Floats
     carbon_cost: Floats
+    carbon_price: float
     import_limit: Floats
     export_limit: Floats
     demand_rate: float
@@ -169,6 +163,16 @@ class Problem:
     pools: tuple[Pool, ...]
     feeds: tuple[Feed, ...]
     entries: tuple[Entry, ...]
+    version: Literal["1.0", "1.1"]
+    connection: Floats
+    events: tuple[Event, ...]
+    nominations: tuple[Nomination, ...]
+    intervals: tuple[Interval, ...]
+    budgets: Budgets
+    headroom: Headroom | None
+    water: Water | None
+    generators: tuple[Generator, ...]
+    services: tuple[Service, ...]
 
     @property
     def slots(self) -> int:
@@ -182,13 +186,16 @@ class Problem:
 
     @property
     def burning_may_pay(self) -> bool:
-        """Whether drawing power for nothing could ever help: paid import, must-take generation, a ramp.
+        """Whether drawing power for nothing could ever help: paid import, must-take generation, a ramp, a least
+        power of a generator, a wish for more import or for a share of what is used.
 
         Only then must a model forbid it by binaries; elsewhere a plan that burns energy can be mended
         at no cost, because supply may always be curtailed.
         """
         paid = bool(np.any(self.import_price + self.carbon_cost < 0))
-        return paid or bool(np.any(self.base < 0)) or self.ramp is not None
+        must_take = bool(np.any(self.base < 0)) or any(g.least > 0 for g in self.generators)
+        more = any(e.least is not None for e in self.events) or any(n.under_cost > 0 for n in self.nominations)
+        return paid or must_take or more or self.ramp is not None or self.budgets.renewable_share is not None
 
     def cooling_power(self, heat: Floats) -> Floats:
         """Electric power of the cooling plant per slot; zeros where there is none."""
@@ -208,6 +215,9 @@ def compile_problem(received: document.ReceivedProblem) -> Problem:
         return values
 
     s, g = doc.series, doc.grid
+    asked = duties.events(doc, horizon, unit)
+    connection = duties.without_grid(row(g.import_limit_mw, 1 / unit), g.outages, horizon)
+    served = devices.services(doc, row, unit)
     pool_index = {pool.name: k for k, pool in enumerate(doc.pools)}
     return Problem(
         name=doc.name,
@@ -218,16 +228,17 @@ def compile_problem(received: document.ReceivedProblem) -> Problem:
         time_limit_s=doc.time_limit_s,
         pv=row(s.pv_available_mw, 1 / unit),
         wind=row(s.wind_available_mw, 1 / unit),
-        base=row(s.base_load_mw, 1 / unit),
+        base=row(s.base_load_mw, 1 / unit) + sum(service.nominal for service in served),
         import_price=row(s.import_price_per_mwh, unit),
         export_price=row(s.export_price_per_mwh, unit),
         carbon_cost=row(s.carbon_kg_per_mwh, unit) * g.carbon_price_per_kg,
-        import_limit=row(g.import_limit_mw, 1 / unit),
-        export_limit=row(g.export_limit_mw, 1 / unit),
+        carbon_price=g.carbon_price_per_kg,
+        import_limit=duties.under_events(connection, asked),
+        export_limit=duties.without_grid(row(g.export_limit_mw, 1 / unit), g.outages, horizon),
         demand_rate=g.demand_charge_per_mw * unit,
         peak_so_far=g.peak_so_far_mw / unit,
         ramp=None if g.import_ramp_mw_per_slot is None else g.import_ramp_mw_per_slot / unit,
-        batteries=tuple(_battery(b, unit) for b in doc.batteries),
+        batteries=devices.batteries(doc, row, unit, horizon.step_h),
         cooling=_cooling(doc.cooling, row, unit),
         efficiency=doc.distribution_efficiency,
         pools=tuple(
@@ -235,6 +246,16 @@ def compile_problem(received: document.ReceivedProblem) -> Problem:
         ),
         feeds=tuple(Feed(f.name, tuple(pool_index[p] for p in f.pools), row(f.limit_mw, 1 / unit)) for f in doc.feeds),
         entries=tuple(_entry(job, horizon, pool_index, unit) for job in doc.jobs),
+        version=doc.schema_version,
+        connection=connection,
+        events=asked,
+        nominations=duties.nominations(doc, horizon, unit),
+        intervals=duties.intervals(g, horizon, unit),
+        budgets=duties.budgets(doc, row, unit),
+        headroom=duties.headroom(doc, row, unit),
+        water=duties.water(doc, horizon, row, unit),
+        generators=devices.generators(doc, row, unit),
+        services=served,
     )
 
 
@@ -242,23 +263,11 @@ def _unit_mw(doc: document.Problem) -> float:
     """Power of two nearest to the largest single load, battery or base load of the document."""
     sizes = [job.count * job.levels[-1].power_mw for job in doc.jobs]
     sizes += [battery.power_mw for battery in doc.batteries]
+    sizes += [generator.power_mw for generator in doc.generators]
+    sizes += [max(service.power_mw, default=0.0) for service in doc.inference]
     sizes += [abs(value) for value in doc.series.base_load_mw or ()]
     largest = max(sizes, default=0.0)
     return 2.0 ** round(math.log2(largest)) if largest > 0 else 1.0
-
-
-def _battery(b: document.Battery, unit: float) -> Battery:
-    return Battery(
-        name=b.name,
-        power=b.power_mw / unit,
-        charge_efficiency=b.charge_efficiency,
-        discharge_efficiency=b.discharge_efficiency,
-        soc_start=b.soc_start_mwh / unit,
-        soc_min=b.soc_min_mwh / unit,
-        soc_max=(b.energy_mwh if b.soc_max_mwh is None else b.soc_max_mwh) / unit,
-        soc_end_min=b.soc_end_min_mwh / unit,
-        wear_cost=b.wear_cost_per_mwh * unit,
-    )
 
 
 def _cooling(cooling: document.Cooling | None, row: Callable[..., Floats], unit: float) -> Cooling | None:

@@ -15,6 +15,7 @@ from models.errors import Fault, InvalidInput
 from models.horizon import Horizon, rfc3339
 from models.strict_json import loads, pointer
 from optimizer.document import Job, Problem, ReceivedProblem, parse_problem
+from optimizer.energy_refusals import RULES, per_slot
 
 ENVELOPE_TOLERANCE = 1e-6
 """How far under the straight line between its neighbours a level may lie (speed, absolute)."""
@@ -32,7 +33,8 @@ def read_problem(data: bytes | str) -> ReceivedProblem:
 def check_problem(raw: Any) -> ReceivedProblem:
     """Check parsed JSON as a problem document; raises as :func:`read_problem`."""
     received = parse_problem(raw)
-    faults = [fault for rule in _RULES for fault in rule(received.document)]
+    document = received.document
+    faults = [fault for rule in (*_RULES, *RULES) for fault in rule(document)]
     if faults:
         raise InvalidInput("the problem document", sorted(faults, key=lambda fault: fault.pointer))
     return received
@@ -72,6 +74,7 @@ def _per_slot(problem: Problem) -> Iterator[tuple[tuple[str | int, ...], Any, bo
         yield ("pools", k, "gpus"), pool.gpus, False
     for k, feed in enumerate(problem.feeds):
         yield ("feeds", k, "limit_mw"), feed.limit_mw, False
+    yield from per_slot(problem)
 
 
 def _slot_values(problem: Problem) -> Iterator[Fault]:

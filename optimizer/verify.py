@@ -8,21 +8,23 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from pydantic import BaseModel
 
-from optimizer.document import Plan, PlanSeries, Problem, ReceivedProblem
+from optimizer.document import Battery, Generator, Inference, Plan, PlanSeries, Problem, ReceivedProblem
 
 from .referee.battery import check_battery
 from .referee.day import Day
 from .referee.findings import Findings, Violation
 from .referee.hours import check_unmet, judge_hours
+from .referee.machines import check_machines
 from .referee.money import check_bound, check_terms, terms_of
 from .referee.power import check_power
 from .referee.runs import Track, lay
 from .referee.windows import check_window
+from .referee.wishes import Wish, check_duties, check_outages, wishes_of
 
 __all__ = ["Violation", "verify"]
 
@@ -52,6 +54,9 @@ def _check_identity(problem: ReceivedProblem, plan: Plan, findings: Findings) ->
     if plan.problem_digest != problem.digest:
         text = f"the plan is for the problem with digest {plan.problem_digest[:80]}, this one has {problem.digest}"
         findings.add("plan.digest", text, amount=1.0, unit="documents")
+    if plan.schema_version != problem.document.schema_version:
+        text = f"the plan is of version {plan.schema_version}, the problem of {problem.document.schema_version}"
+        findings.add("plan.version", text, amount=1.0, unit="documents")
     if plan.name != problem.document.name:
         text = f"the plan is named {plan.name}, the problem {problem.document.name}"
         findings.add("plan.name", text, amount=1.0, unit="documents")
@@ -104,7 +109,7 @@ def _check_plan(day: Day, plan: Plan, gap: float | None, findings: Findings) -> 
         findings.add("plan.conflicts", text, amount=len(plan.conflicts), unit="sentences")
     tracks = _check_jobs(day, plan, findings)
     all_hours = [judge_hours(day, track, findings) for track in tracks]
-    check_unmet(plan, all_hours, findings)
+    wishes: list[Wish] = []
     check_bound(plan, problem, gap, findings)
     if plan.series is None:
         findings.add("series.missing", f"the plan is {plan.status} and has no series", amount=1.0, unit="fields")
@@ -112,7 +117,12 @@ def _check_plan(day: Day, plan: Plan, gap: float | None, findings: Findings) -> 
         check_power(day, plan.series, tracks, findings)
         for battery in problem.batteries:
             check_battery(day, battery, plan.series, findings)
-        check_terms(plan, terms_of(day, plan.series, all_hours), problem.site.currency, findings)
+        check_machines(day, plan.series, findings)
+        check_outages(day, plan.series, findings)
+        wishes = wishes_of(day, plan.series)
+        check_duties(wishes, findings)
+        check_terms(plan, terms_of(day, plan.series, all_hours, wishes), problem.site.currency, findings)
+    check_unmet(plan, all_hours, wishes, findings)
 
 
 def _check_jobs(day: Day, plan: Plan, findings: Findings) -> list[Track]:
@@ -154,7 +164,13 @@ def _check_lengths(day: Day, series: PlanSeries, findings: Findings) -> bool:
 
 
 def _check_names(series: str, said: set[str], problem: Problem, findings: Findings) -> None:
-    known = {battery.name for battery in problem.batteries}
+    devices: dict[str, tuple[str, Sequence[Battery | Generator | Inference]]] = {
+        "generator_mw": ("generator", problem.generators),
+        "generator_on": ("generator", problem.generators),
+        "inference_mw": ("service", problem.inference),
+    }
+    kind, there = devices.get(series, ("battery", problem.batteries))
+    known = {device.name for device in there}
     for name in sorted(said ^ known):
-        word = "missing for battery" if name in known else "given for an unknown battery"
-        findings.add("series.battery", f"series {series} is {word} {name}", amount=1.0, unit="series")
+        word = f"missing for {kind}" if name in known else f"given for an unknown {kind}"
+        findings.add(f"series.{kind}", f"series {series} is {word} {name}", amount=1.0, unit="series")

@@ -20,6 +20,7 @@ def add(model: pyo.ConcreteModel, problem: Problem, ledger: Ledger, *, exact: bo
     block = model.cooling = pyo.Block()
     for t in slots:
         ledger.demand[t].plus(ledger.heat[t])
+        ledger.used[t].plus(ledger.heat[t])
     plant = problem.cooling
     if plant is None:
         return
@@ -57,6 +58,7 @@ def add(model: pyo.ConcreteModel, problem: Problem, ledger: Ledger, *, exact: bo
             )
     for t in slots:
         ledger.demand[t].add(1.0, block.power[t])
+        ledger.used[t].add(1.0, block.power[t])
 
 
 def _on_curve(block: pyo.Block, problem: Problem, ledger: Ledger, most_heat: Floats) -> None:

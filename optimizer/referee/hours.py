@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -13,6 +14,7 @@ from .findings import Findings, near_h
 from .runs import Track
 from .sessions import Starts, check_sessions, count_starts
 from .windows import deadline_slot
+from .wishes import Wish
 
 
 @dataclass(frozen=True)
@@ -73,20 +75,22 @@ def judge_hours(day: Day, track: Track, findings: Findings) -> Hours:
     return hours
 
 
-def check_unmet(plan: Plan, all_hours: Iterable[Hours], findings: Findings) -> None:
+def check_unmet(plan: Plan, all_hours: Iterable[Hours], energy: Iterable[Wish], findings: Findings) -> None:
     """The list of priced wishes that gave is complete and right."""
-    wishes: dict[str, tuple[str, float, float, float]] = {}
+    wishes: dict[str, tuple[str | None, float, float, float, str]] = {
+        wish.id: (None, wish.amount, wish.price, wish.slack, wish.unit) for wish in energy if wish.price is not None
+    }
     for hours in all_hours:
         job = hours.track.job
         if job.unmet_cost_per_h is not None:
-            wishes[f"job:{job.id}/due"] = (job.id, hours.unmet, job.unmet_cost_per_h, near_h(hours.due))
+            wishes[f"job:{job.id}/due"] = (job.id, hours.unmet, job.unmet_cost_per_h, near_h(hours.due), "h")
         if job.late_cost_per_h is not None:
-            wishes[f"job:{job.id}/deadline"] = (job.id, hours.late, job.late_cost_per_h, near_h(hours.late))
+            wishes[f"job:{job.id}/deadline"] = (job.id, hours.late, job.late_cost_per_h, near_h(hours.late), "h")
     listed = Counter(entry.requirement for entry in plan.unmet)
-    for requirement, (job_id, true, _, slack) in wishes.items():
+    for requirement, (job_id, true, _, slack, unit) in wishes.items():
         if true > slack and requirement not in listed:
-            text = f"{requirement} gave by {true:.9g} h and is not listed under unmet"
-            findings.add("unmet.missing", text, amount=true, unit="h", job=job_id)
+            text = f"{requirement} gave by {true:.9g} {unit} and is not listed under unmet"
+            findings.add("unmet.missing", text, amount=true, unit=unit, job=job_id)
     for requirement, times in listed.items():
         if times > 1:
             text = f"{requirement} is listed {times} times under unmet"
@@ -96,19 +100,19 @@ def check_unmet(plan: Plan, all_hours: Iterable[Hours], findings: Findings) -> N
             text = f"{entry.requirement} is listed under unmet, the problem prices no such wish"
             findings.add("unmet.unknown", text, amount=entry.amount, unit=entry.unit)
             continue
-        job_id, true, price, slack = wishes[entry.requirement]
+        job_id, true, price, slack, unit = wishes[entry.requirement]
         if true <= slack and entry.amount <= slack:
             text = f"{entry.requirement} is listed under unmet, nothing of it is"
             findings.add("unmet.unknown", text, amount=entry.amount, unit=entry.unit, job=job_id)
-        elif abs(entry.amount - true) > near_h(max(true, abs(entry.amount))):
-            text = f"{entry.requirement} is said to give by {entry.amount:.9g} h, the runs give {true:.9g} h"
-            findings.add("unmet.amount", text, amount=entry.amount - true, unit="h", job=job_id)
-        if entry.price != price:
-            text = f"{entry.requirement} is priced {entry.price:.9g} per hour, the problem says {price:.9g}"
-            findings.add("unmet.price", text, amount=entry.price - price, unit="per h", job=job_id)
-        if entry.unit != "h":
-            text = f"{entry.requirement} is counted in {entry.unit!r}, hours ('h') are meant"
+        elif abs(entry.amount - true) > near_h(max(true, abs(entry.amount))) + (0.0 if unit == "h" else slack):
+            text = f"{entry.requirement} is said to give by {entry.amount:.9g} {unit}, the plan gives {true:.9g} {unit}"
+            findings.add("unmet.amount", text, amount=entry.amount - true, unit=unit, job=job_id)
+        if not math.isclose(entry.price, price, rel_tol=1e-12):
+            text = f"{entry.requirement} is priced {entry.price:.9g} per {unit}, the problem says {price:.9g}"
+            findings.add("unmet.price", text, amount=entry.price - price, unit=f"per {unit}", job=job_id)
+        if entry.unit != unit:
+            text = f"{entry.requirement} is counted in {entry.unit!r}, {unit!r} is meant"
             findings.add("unmet.unit", text, amount=entry.amount, unit=entry.unit, job=job_id)
         if not entry.sentence.strip():
             text = f"{entry.requirement} has no sentence that says what gave"
-            findings.add("unmet.sentence", text, amount=entry.amount, unit="h", job=job_id)
+            findings.add("unmet.sentence", text, amount=entry.amount, unit=unit, job=job_id)

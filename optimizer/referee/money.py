@@ -9,14 +9,18 @@ import numpy as np
 from optimizer.document import Plan, PlanSeries, Problem
 
 from .day import Day
-from .findings import HOURS_FLOOR_H, Findings, near_h, near_money
+from .findings import HOURS_FLOOR_H, Findings, Floats, near_h, near_money
 from .hours import Hours
+from .machines import money_of_generators
+from .wishes import Wish
 
 # Above half, a gap is not a statement about quality any more; no plan may call that optimal unasked.
 _LARGEST_GAP_OF_OPTIMAL = 0.5
 
 
-def terms_of(day: Day, series: PlanSeries, all_hours: Iterable[Hours]) -> dict[str, tuple[float, float]]:
+def terms_of(
+    day: Day, series: PlanSeries, all_hours: Iterable[Hours], wishes: Iterable[Wish]
+) -> dict[str, tuple[float, float]]:
     """Each term by name: its value, and the error in it that rounding explains."""
     problem = day.problem
     given, grid, step = problem.series, problem.grid, day.step_h
@@ -24,7 +28,7 @@ def terms_of(day: Day, series: PlanSeries, all_hours: Iterable[Hours]) -> dict[s
     parts = {
         "import": step * bought * day.per_slot(given.import_price_per_mwh),
         "export": -step * sold * day.per_slot(given.export_price_per_mwh),
-        "carbon": step * bought * day.per_slot(given.carbon_kg_per_mwh) * grid.carbon_price_per_kg,
+        "carbon": _carbon(day, series),
         "wear": np.array(
             [
                 step * battery.wear_cost_per_mwh * sum(series.discharge_mw.get(battery.name, []))
@@ -32,9 +36,15 @@ def terms_of(day: Day, series: PlanSeries, all_hours: Iterable[Hours]) -> dict[s
             ]
         ),
     }
-    peak = grid.demand_charge_per_mw * max(0.0, float(bought.max()) - grid.peak_so_far_mw)
+    parts |= {"water": _water(day, series), "stored": _stored(day, series)}
+    peak = grid.demand_charge_per_mw * max(0.0, _highest_mean(day, bought) - grid.peak_so_far_mw)
     terms = {name: (float(part.sum()), near_money(float(np.abs(part).sum()))) for name, part in parts.items()}
     terms["demand_charge"] = (peak, near_money(peak))
+    fuel, size = money_of_generators(day, series)
+    terms["fuel"] = (fuel, near_money(size))
+    priced = [(wish.amount, wish.slack, wish.price) for wish in wishes if wish.price is not None]
+    paid = sum(amount * price for amount, _, price in priced)
+    terms["wishes"] = (paid, near_money(paid) + sum(slack * price for _, slack, price in priced))
     hourly = {"starts": 0.0, "late": 0.0, "unmet": 0.0, "work_value": 0.0}
     slack = dict.fromkeys(hourly, 0.0)
     for hours in all_hours:
@@ -50,6 +60,46 @@ def terms_of(day: Day, series: PlanSeries, all_hours: Iterable[Hours]) -> dict[s
     for name, value in hourly.items():
         terms[name] = (value, near_money(value) + slack[name])
     return terms
+
+
+def _carbon(day: Day, series: PlanSeries) -> Floats:
+    problem = day.problem
+    kg = day.per_slot(series.import_mw) * day.per_slot(problem.series.carbon_kg_per_mwh)
+    for generator in problem.generators:
+        kg = kg + generator.carbon_kg_per_mwh * day.per_slot(series.generator_mw[generator.name])
+    return np.asarray(day.step_h * problem.grid.carbon_price_per_kg * kg, dtype=np.float64)
+
+
+def _water(day: Day, series: PlanSeries) -> Floats:
+    cooling = day.problem.cooling
+    if cooling is None:
+        return np.zeros(day.slots)
+    evaporated = day.per_slot(cooling.water_m3_per_mwh) * day.per_slot(series.heat_mw)
+    return np.asarray(day.step_h * cooling.water_price_per_m3 * evaporated, dtype=np.float64)
+
+
+def _stored(day: Day, series: PlanSeries) -> Floats:
+    """What the batteries hold more (less than nothing) or less at the end than at the beginning, at its worth."""
+    changes = [
+        battery.soc_end_value_per_mwh * (battery.soc_start_mwh - series.soc_mwh[battery.name][-1])
+        for battery in day.problem.batteries
+    ]
+    return np.array([0.0, *changes])
+
+
+def _highest_mean(day: Day, bought: Floats) -> float:
+    """Highest mean import over a billing interval; the running one counts with what it imported before slot 0."""
+    grid = day.problem.grid
+    means, energy, slots = [], grid.billing_elapsed_mwh, grid.billing_elapsed_slots
+    for power in bought:
+        energy += float(power) * day.step_h
+        slots += 1
+        if slots == grid.billing_interval_slots:
+            means.append(energy / (slots * day.step_h))
+            energy, slots = 0.0, 0
+    if slots:
+        means.append(energy / (slots * day.step_h))
+    return max(means)
 
 
 def check_terms(plan: Plan, true: dict[str, tuple[float, float]], currency: str, findings: Findings) -> None:

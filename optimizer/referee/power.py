@@ -23,9 +23,13 @@ def check_power(day: Day, series: PlanSeries, tracks: Sequence[Track], findings:
         np.sum([np.zeros(day.slots), *(day.per_slot(row) for row in rows.values())], axis=0)
         for rows in (series.charge_mw, series.discharge_mw)
     )
-    supply = said["pv_used_mw"] + said["wind_used_mw"] + said["import_mw"] + discharge
-    demand = said["heat_mw"] + said["cooling_mw"] + said["base_load_mw"] + said["export_mw"] + charge
-    flows = [*said.values(), charge, discharge]
+    generated, served = (
+        np.sum([np.zeros(day.slots), *(day.per_slot(row) for row in rows.values())], axis=0)
+        for rows in (series.generator_mw, series.inference_mw)
+    )
+    supply = said["pv_used_mw"] + said["wind_used_mw"] + said["import_mw"] + discharge + generated
+    demand = said["heat_mw"] + said["cooling_mw"] + said["base_load_mw"] + said["export_mw"] + charge + served
+    flows = [*said.values(), charge, discharge, generated, served]
     for k in np.flatnonzero(np.abs(supply - demand) > near_mw(*flows)):
         findings.add(
             "balance",

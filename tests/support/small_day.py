@@ -9,7 +9,7 @@ from plan_here import plan_here
 from pyomo.repn import generate_standard_repn
 
 from optimizer.build import build
-from optimizer.document import Plan
+from optimizer.document import Plan, PlanSeries
 from optimizer.problem import Problem, compile_problem
 from optimizer.refusals import check_problem
 
@@ -68,6 +68,13 @@ def day(
         "jobs": list(jobs),
         **more,
     }
+
+
+def ten(*jobs: dict[str, Any], prices: list[float] | None = None, **more: Any) -> dict[str, Any]:
+    """Ten hours in version 1.1, at 10, 20, ..., 100 per MWh unless said otherwise; else like :func:`day`."""
+    horizon = {"start": at(0), "step_minutes": 60, "slots": 10}
+    rising = [10.0 * (t + 1) for t in range(10)]
+    return day(*jobs, prices=prices or rising, **{"schema_version": "1.1", "horizon": horizon, **more})
 
 
 def compiled(document: dict[str, Any]) -> Problem:
@@ -135,6 +142,17 @@ def bounds(document: dict[str, Any], **how: Any) -> dict[str, tuple[float | None
 def planned(document: dict[str, Any]) -> Plan:
     """The exact plan of a document; every plan on the way has passed the referee."""
     return plan_here(check_problem(document), gap=1e-9)
+
+
+def series_of(plan: Plan) -> PlanSeries:
+    """The series of a plan that has some."""
+    assert plan.series is not None, plan.conflicts
+    return plan.series
+
+
+def gave(plan: Plan) -> dict[str, float]:
+    """Amount of each wish that gave, by its id."""
+    return {wish.requirement: wish.amount for wish in plan.unmet}
 
 
 def on_slots(plan: Plan, name: str = "a") -> list[int]:

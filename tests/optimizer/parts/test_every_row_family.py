@@ -20,11 +20,22 @@ EVERYTHING = day(
     job("pin", 1.0, pinned_start=at(1), levels=THREE_LEVELS),
     job("many", 1.0, count=2, pool="hall", gpus=1, restart_loss_h=0.1, preemptible=True),
     job("stay", 1.0, state="running", levels=TWO_LEVELS),
-    grid={"export_limit_mw": 2.0, "import_ramp_mw_per_slot": 3.0, "demand_charge_per_mw": 5.0},
+    grid={"export_limit_mw": 2.0, "import_ramp_mw_per_slot": 3.0, "demand_charge_per_mw": 5.0}
+    | {"export_allowance_mwh": 2.0, "carbon_budget_kg": 900.0, "renewable_share": 0.1},
     series={"export_price_per_mwh": [35.0, 5.0, 5.0, 5.0], "base_load_mw": [1.0, 1.0, 1.0, -1.0]}
     | {"pv_available_mw": [0.0, 1.0, 1.0, 0.0], "wind_available_mw": [1.0] * 4},
-    batteries=[battery(soc_end_min_mwh=1.0)],
-    cooling={"tangents": [{"slope": 0.2, "intercept_mw": 0.0}], "capacity_heat_mw": 5.0},
+    batteries=[battery(soc_end_min_mwh=1.0, reserve_mwh=0.1)],
+    cooling={"tangents": [{"slope": 0.2, "intercept_mw": 0.0}], "capacity_heat_mw": 5.0, "water_m3_per_mwh": 1.0}
+    | {"water_limits": [{"id": "day", "start": at(0), "end": at(4), "limit_m3": 90.0}]},
+    reserve={"drop_mw": 1.0},
+    events=[{"id": "dr", "start": at(0), "end": at(2), "most_import_mw": 6.0, "least_import_mw": 0.0}],
+    nominations=[
+        {"id": "n", "start": at(0), "end": at(2), "import_mw": 2.0}
+        | {"over_cost_per_mwh": 1.0, "under_cost_per_mwh": 1.0}
+    ],
+    generators=[{"name": "set", "power_mw": 1.0, "min_power_mw": 0.5}],
+    inference=[{"name": "chat", "power_mw": [0.5] * 4, "min_power_mw": 0.4, "below_nominal_cost_per_mwh": 9.0}],
+    schema_version="1.1",
     pools=[pool(idle_w_per_gpu=1000.0)],
     feeds=[{"name": "ups", "pools": ["hall"], "limit_mw": 4.0}],
 )

@@ -7,14 +7,18 @@ from pyomo.repn import generate_standard_repn
 from small_day import at, battery, compiled, cost, day, job, planned
 
 from optimizer.build import build
-from optimizer.ledger import TERMS
+from optimizer.ledger import FIRST_TERMS, TERMS
 
 ALL = day(
     job("a", start_cost=3.0, due_h=1.0, unmet_cost_per_h=60.0, work_value_per_h=4.0),
     job("b", 1.0, deadline=at(1), late_cost_per_h=7.0),
     grid={"export_limit_mw": 1.0, "demand_charge_per_mw": 5.0, "carbon_price_per_kg": 0.01},
     series={"export_price_per_mwh": [5.0] * 4, "carbon_kg_per_mwh": [100.0] * 4},
-    batteries=[battery(wear_cost_per_mwh=2.0)],
+    batteries=[battery(wear_cost_per_mwh=2.0, soc_end_value_per_mwh=6.0)],
+    cooling={"tangents": [{"slope": 0.1, "intercept_mw": 0.0}], "water_m3_per_mwh": 2.0, "water_price_per_m3": 1.5},
+    generators=[{"name": "set", "power_mw": 1.0, "fuel_cost_per_mwh": 90.0, "no_load_cost_per_h": 4.0}],
+    inference=[{"name": "chat", "power_mw": [1.0] * 4, "min_power_mw": 0.4, "below_nominal_cost_per_mwh": 80.0}],
+    schema_version="1.1",
 )
 # by hand: the coefficients of slot 2, and of what has no slot
 TERMS_OF_SLOT_2 = {
@@ -27,6 +31,10 @@ TERMS_OF_SLOT_2 = {
     "late": {"jobs.on[b,2]": 7.0},
     "unmet": {"jobs.unmet[a]": 60.0},
     "work_value": {"jobs.beyond_due[a]": -4.0},
+    "fuel": {"battery.discharge[set,2]": 90.0, "generators.on[set,2]": 4.0},
+    "water": {"gpus.it[2]": 3.0},
+    "stored": {},
+    "wishes": {"battery.discharge[chat,2]": 80.0},
 }
 
 
@@ -48,10 +56,18 @@ def test_terms_are_kept_by_name(name: str) -> None:
 def test_the_objective_is_the_sum_of_its_terms() -> None:
     money, constant = cost(ALL)
     assert money["grid.import_[2]"] == pytest.approx(31)
-    assert constant == 0
+    # what is stored at the beginning is worth six a megawatt hour
+    assert constant == pytest.approx(6)
     plan = planned(ALL)
-    assert set(plan.terms) == set(TERMS)
+    assert set(FIRST_TERMS) <= set(plan.terms) <= set(TERMS)
     assert plan.objective == pytest.approx(sum(plan.terms.values()))
+
+
+def test_what_is_stored_at_the_end_is_worth_something_in_the_last_slot_alone() -> None:
+    money, _ = cost(ALL)
+    assert {name: price for name, price in money.items() if name.startswith("battery.soc")} == {
+        "battery.soc[store,3]": -6.0
+    }
 
 
 def test_the_diagnosing_model_counts_slack_and_no_money() -> None:
@@ -72,4 +88,5 @@ def test_hours_scale_energy_and_not_peaks() -> None:
     assert money["grid.import_[2]"] == pytest.approx(31 / 4)
     assert money["grid.peak"] == pytest.approx(5)
     assert money["battery.discharge[store,2]"] == pytest.approx(0.5)
+    assert money["generators.on[set,2]"] == pytest.approx(1)
     assert money["jobs.start[a,2]"] == pytest.approx(3)

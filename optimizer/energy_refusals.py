@@ -1,0 +1,143 @@
+"""Refusals about fields of version 1.1: grid, budgets, reserves, machines; see :mod:`optimizer.refusals`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from datetime import datetime, timedelta
+from typing import Any
+
+from pydantic import BaseModel
+
+from models.errors import Fault
+from models.horizon import Horizon, rfc3339
+from models.strict_json import pointer
+from optimizer.document import Problem, is_new
+
+
+def per_slot(problem: Problem) -> Iterator[tuple[tuple[str | int, ...], Any, bool]]:
+    """Fields that may hold one value a slot: path, value, and whether it may be negative."""
+    if problem.cooling is not None:
+        yield ("cooling", "water_m3_per_mwh"), problem.cooling.water_m3_per_mwh, False
+    for k, battery in enumerate(problem.batteries):
+        yield ("batteries", k, "reserve_mwh"), battery.reserve_mwh, False
+    if problem.reserve is not None:
+        yield ("reserve", "drop_mw"), problem.reserve.drop_mw, False
+    for k, generator in enumerate(problem.generators):
+        yield ("generators", k, "fuel_cost_per_mwh"), generator.fuel_cost_per_mwh, False
+    for k, service in enumerate(problem.inference):
+        yield ("inference", k, "power_mw"), service.power_mw, False
+        yield ("inference", k, "min_power_mw"), service.min_power_mw, False
+
+
+def _version(problem: Problem) -> Iterator[Fault]:
+    if problem.schema_version == "1.0":
+        for path in _younger(problem, ()):
+            message = "this field is new in version 1.1; write schema_version 1.1 or leave it out"
+            yield Fault(pointer(*path), "newer_version", message)
+
+
+def _younger(value: Any, path: tuple[str | int, ...]) -> Iterator[tuple[str | int, ...]]:
+    """Paths of all fields that are given and younger than version 1.0."""
+    if isinstance(value, BaseModel):
+        for name in sorted(value.model_fields_set):
+            if is_new(type(value).model_fields[name]):
+                yield (*path, name)
+            else:
+                yield from _younger(getattr(value, name), (*path, name))
+    elif isinstance(value, list) and value and isinstance(value[0], BaseModel):
+        for k, item in enumerate(value):
+            yield from _younger(item, (*path, k))
+
+
+def _names(problem: Problem) -> Iterator[Fault]:
+    """Each device has a name of its own, each wish an id of its own kind."""
+    devices: list[tuple[tuple[str | int, ...], str]] = []
+    for part in ("batteries", "generators", "inference"):
+        devices += [((part, k, "name"), device.name) for k, device in enumerate(getattr(problem, part))]
+    lists: list[list[tuple[tuple[str | int, ...], str]]] = [devices]
+    for part in ("events", "nominations"):
+        lists.append([((part, k, "id"), item.id) for k, item in enumerate(getattr(problem, part))])
+    limits = [] if problem.cooling is None else problem.cooling.water_limits
+    lists.append([(("cooling", "water_limits", k, "id"), limit.id) for k, limit in enumerate(limits)])
+    for named in lists:
+        first: dict[str, tuple[str | int, ...]] = {}
+        for path, name in named:
+            # two batteries of one name are refused by the rules of version 1.0
+            if name in first and path[0] != "batteries":
+                message = f"{name!r} stands at {pointer(*first[name])} already; give each its own"
+                yield Fault(pointer(*path), "duplicate", message)
+            first.setdefault(name, path)
+
+
+def _reserves(problem: Problem) -> Iterator[Fault]:
+    for k, b in enumerate(problem.batteries):
+        top = b.energy_mwh if b.soc_max_mwh is None else b.soc_max_mwh
+        most = max([0.0, *b.reserve_mwh] if isinstance(b.reserve_mwh, list) else [b.reserve_mwh])
+        if b.soc_min_mwh <= top < b.soc_min_mwh + most:
+            message = f"{most:g} MWh above soc_min_mwh {b.soc_min_mwh:g} exceed the highest stock {top:g}; lower it"
+            yield Fault(pointer("batteries", k, "reserve_mwh"), "too_high", message)
+
+
+def _spans(problem: Problem) -> Iterator[tuple[tuple[str | int, ...], datetime, datetime]]:
+    """Everything with a start and an end: its path and both."""
+    for k, outage in enumerate(problem.grid.outages):
+        yield ("grid", "outages", k), outage.start, outage.end
+    for k, event in enumerate(problem.events):
+        yield ("events", k), event.start, event.end
+    for k, nomination in enumerate(problem.nominations):
+        yield ("nominations", k), nomination.start, nomination.end
+    for k, limit in enumerate([] if problem.cooling is None else problem.cooling.water_limits):
+        yield ("cooling", "water_limits", k), limit.start, limit.end
+
+
+def _periods(problem: Problem) -> Iterator[Fault]:
+    h = problem.horizon
+    horizon = Horizon(h.start, timedelta(minutes=h.step_minutes), h.slots)
+    for path, start, end in _spans(problem):
+        for field, moment in (("start", start), ("end", end)):
+            try:
+                horizon.border(moment)
+            except ValueError as error:
+                yield Fault(pointer(*path, field), "off_border", f"{error}; move it to a border")
+        if end <= start:
+            message = f"{rfc3339(end)} is not after the start {rfc3339(start)}; move it"
+            yield Fault(pointer(*path, "end"), "not_after_start", message)
+
+
+def _targets(problem: Problem) -> Iterator[Fault]:
+    for k, event in enumerate(problem.events):
+        least, most = event.least_import_mw, event.most_import_mw
+        if most is None and least is None:
+            message = "neither most_import_mw nor least_import_mw is given; give one"
+            yield Fault(pointer("events", k), "no_target", message)
+        elif most is not None and least is not None and least > most:
+            message = f"{least:g} MW is above most_import_mw {most:g}; lower it"
+            yield Fault(pointer("events", k, "least_import_mw"), "too_high", message)
+    for k, n in enumerate(problem.nominations):
+        if n.elapsed_mwh and n.start >= problem.horizon.start:
+            message = f"{n.elapsed_mwh:g} MWh in slots before slot 0, yet the block begins later; write 0"
+            yield Fault(pointer("nominations", k, "elapsed_mwh"), "nothing_elapsed", message)
+    g = problem.grid
+    if g.billing_elapsed_slots >= g.billing_interval_slots:
+        message = f"{g.billing_elapsed_slots} slots, an interval has {g.billing_interval_slots}; write fewer"
+        yield Fault("/grid/billing_elapsed_slots", "too_high", message)
+    if g.billing_elapsed_mwh > 0 and g.billing_elapsed_slots == 0:
+        message = f"{g.billing_elapsed_mwh:g} MWh in no slots; give billing_elapsed_slots or write 0"
+        yield Fault("/grid/billing_elapsed_mwh", "nothing_elapsed", message)
+
+
+def _machines(problem: Problem) -> Iterator[Fault]:
+    for k, g in enumerate(problem.generators):
+        if g.min_power_mw > g.power_mw:
+            message = f"{g.min_power_mw:g} MW exceeds power_mw {g.power_mw:g}; lower it"
+            yield Fault(pointer("generators", k, "min_power_mw"), "too_high", message)
+    for k, s in enumerate(problem.inference):
+        least = s.min_power_mw if isinstance(s.min_power_mw, list) else [s.min_power_mw] * len(s.power_mw)
+        for i, (low, nominal) in enumerate(zip(least, s.power_mw, strict=False)):
+            if low > nominal:
+                message = f"{low:g} MW exceeds power_mw {nominal:g} of slot {i}; lower it"
+                yield Fault(pointer("inference", k, "min_power_mw"), "too_high", message)
+                break
+
+
+RULES: tuple[Callable[[Problem], Iterator[Fault]], ...] = (_version, _names, _reserves, _periods, _targets, _machines)
