@@ -30,8 +30,15 @@ limits W per GPU; consumption, import and charging are positive. Errors are prob
 def create_app(doors: Doors) -> ASGIApp:
     """The application with its outer shell."""
     app = bare_app()
+    settings = doors.settings
     app.state.doors = doors
-    app.state.day_source = StoreSource(doors.plans, doors.clock, tuple(target_names(doors.site)))
+    app.state.day_source = StoreSource(
+        doors.plans,
+        doors.clock,
+        tuple(target_names(doors.site)),
+        (doors.site.name, doors.intake.store),
+        {"scenario": settings.scenario, "speed": settings.speed} if settings.scenario else None,
+    )
     app.state.chart_folder = doors.settings.data_dir / "charts"
     doors.metrics.registry.register(SiteCollector(doors))
     return Shell(app, doors.settings, doors.metrics)

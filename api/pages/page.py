@@ -47,6 +47,8 @@ def day_page(
     script: str | None,
     *,
     archived: bool = False,
+    actual: dict[str, Any] | None = None,
+    simulated: dict[str, Any] | None = None,
 ) -> str:
     """The day as HTML: drawings where they are kept, tables always, script only to make it interactive."""
     view = day_view(edition, modes, now)
@@ -80,6 +82,8 @@ def day_page(
             alt=alt,
             script=script,
             archived=archived,
+            actual=actual,
+            simulated=simulated,
             cell_text=lambda cell, digits: _cell(cell, digits, tongue),
             slot_text=_slot_text(view, zone, tongue),
             saving_text=_saving_text(view, tongue),

@@ -42,7 +42,17 @@ def day(request: Request, lang: str | None = None) -> Response:
     edition = source.current()
     if edition is None:
         return _html(waiting_page(source.modes(), tongue, asset), tongue, lang, status=200)
-    return _html(day_page(edition, source.modes(), source.now(), tongue, asset, script(request)), tongue, lang)
+    page = day_page(
+        edition,
+        source.modes(),
+        source.now(),
+        tongue,
+        asset,
+        script(request),
+        actual=source.actual(),
+        simulated=source.simulated(),
+    )
+    return _html(page, tongue, lang)
 
 
 @router.get("/plans/{plan_id}")
@@ -58,7 +68,8 @@ def published(request: Request, plan_id: str, lang: str | None = None) -> Respon
 def day_json(request: Request) -> Response:
     """The page's view model: the same facts without words."""
     source = _source(request)
-    return JSONResponse(day_view(_in_force(source), source.modes(), source.now()), headers=HEADERS)
+    view = day_view(_in_force(source), source.modes(), source.now())
+    return JSONResponse(view | {"actual": source.actual(), "simulated": source.simulated()}, headers=HEADERS)
 
 
 @router.get("/status.json")

@@ -5,8 +5,9 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any, Protocol
 
+from api.pages.actual import actual_view
 from api.plan_store import PlanStore
-from ingest.ports import Clock
+from ingest.ports import Clock, TelemetryStore
 
 
 class DaySource(Protocol):
@@ -24,14 +25,29 @@ class DaySource(Protocol):
     def modes(self) -> dict[str, str]:
         """Pool or asset to mode, in lower case."""
 
+    def actual(self) -> dict[str, Any] | None:
+        """Plan beside meters of the last hours (see ``actual``); None without telemetry."""
+
+    def simulated(self) -> dict[str, Any] | None:
+        """Scenario and speed of a simulated site; None for a real one."""
+
 
 class StoreSource:
-    """The pages' facts from a :class:`PlanStore`; ``targets`` are the site's pools and assets."""
+    """The pages' facts from plan store and telemetry; ``targets`` are the site's pools and assets."""
 
-    def __init__(self, store: PlanStore, clock: Clock, targets: tuple[str, ...] = ()) -> None:
+    def __init__(
+        self,
+        store: PlanStore,
+        clock: Clock,
+        targets: tuple[str, ...] = (),
+        meters: tuple[str, TelemetryStore] | None = None,
+        simulated: dict[str, Any] | None = None,
+    ) -> None:
         self._store = store
         self._clock = clock
         self._targets = targets
+        self._meters = meters
+        self._simulated = simulated
 
     def now(self) -> datetime:
         """The service's clock."""
@@ -49,3 +65,14 @@ class StoreSource:
         """Standing of every pool and asset; in shadow until somebody says otherwise."""
         held = self._store.now()
         return {name: held.target(name).mode.value.lower() for name in {*self._targets, *held.targets}}
+
+    def actual(self) -> dict[str, Any] | None:
+        """Plan beside meters."""
+        if self._meters is None:
+            return None
+        site, store = self._meters
+        return actual_view(store, site, self._clock.now())
+
+    def simulated(self) -> dict[str, Any] | None:
+        """As it was told."""
+        return self._simulated

@@ -30,6 +30,12 @@ class Day:
     def modes(self):
         return {"h100-a": "shadow", "b200-a": "auto"}
 
+    def actual(self):
+        return None
+
+    def simulated(self):
+        return None
+
 
 def client_of(edition, **more):
     app = FastAPI()
