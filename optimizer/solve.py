@@ -137,11 +137,33 @@ class HeldLp:
         for row, v in zip(rows.tolist(), value.tolist(), strict=True):
             self._highs.changeRowBounds(row, v, v)
 
+    def costs(self, columns: Ints, cost: Floats) -> None:
+        """Set the costs of some columns."""
+        self._highs.changeColsCost(len(columns), columns.astype(np.int32), cost)
+
+    def row_bounds(self, row: int, low: float, high: float) -> None:
+        """Set the limits of one row."""
+        self._highs.changeRowBounds(row, low, high)
+
     def upper_bounds(self, columns: Ints, upper: Floats) -> None:
         """Set the upper bounds of some columns; those with a negative number are in no row and are left."""
         for column, bound in zip(columns.tolist(), upper.tolist(), strict=True):
             if column >= 0:
                 self._highs.changeColBounds(column, 0.0, bound)
+
+    def inner_prices(self) -> Floats | None:
+        """Prices of all rows from an interior point, without a vertex; None where it does not get there.
+
+        For large programs that are solved once and of which only prices matter: the time is a matter of size alone.
+        """
+        self._highs.setOptionValue("solver", "ipm")
+        self._highs.setOptionValue("run_crossover", "off")
+        self._highs.run()
+        words = highspy.HighsModelStatus
+        if self._highs.getModelStatus() not in (words.kOptimal, words.kUnknown):
+            return None
+        prices = np.array(self._highs.getSolution().row_dual)
+        return prices if np.isfinite(prices).all() else None
 
     def solve(self, time_limit_s: float = highspy.kHighsInf) -> Floats | None:
         """Values of all columns at the optimum; None where there is none, or none in the time."""
@@ -157,6 +179,11 @@ class HeldLp:
             self._highs.setOptionValue("simplex_iteration_limit", highspy.kHighsIInf)
         if status != words.kOptimal:
             self._highs.setOptionValue("simplex_strategy", DUAL)
+            self._highs.run()
+            status = self._highs.getModelStatus()
+        if status in (words.kSolveError, words.kUnknown):
+            # its last basis may be a dead end
+            self._highs.clearSolver()
             self._highs.run()
             status = self._highs.getModelStatus()
         self._warm = status == words.kOptimal

@@ -28,6 +28,36 @@ class Master:
         cost = np.bincount(crowd.group, idle, crowd.groups).astype(float)
         mixing = self._lp.own_rows + np.arange(crowd.groups)
         self._add(cost, np.arange(crowd.groups + 1), mixing, np.ones(crowd.groups))
+        # relief and burden: one unit of a row bought and sold
+        self._coupled = np.unique(np.concatenate([energy.power_rows.ravel(), energy.gpu_rows.ravel()]))
+        count = len(self._coupled)
+        self._box = self._lp.own_columns + crowd.groups + np.arange(2 * count)
+        self._lp.add_columns(
+            np.zeros(2 * count),
+            np.zeros(2 * count),
+            np.arange(2 * count + 1),
+            np.tile(self._coupled, 2),
+            np.repeat([1.0, -1.0], count),
+        )
+
+    def hold(self, rows: Floats, share: float) -> None:
+        """Keep the prices of power and GPUs near given ones, within a share of the mean price of their kind.
+
+        A master of few columns knows too little and swings between absurd prices; near good ones it need not
+        learn that they are good (boxes of du Merle et al. 1999).
+        """
+        near = rows[self._coupled]
+        width = np.empty(len(near))
+        is_power = np.isin(self._coupled, self.energy.power_rows)
+        gpus = np.abs(near[~is_power])
+        width[is_power] = share * np.abs(near[is_power]).mean()
+        width[~is_power] = share * (gpus.mean() + gpus.max(initial=0.0)) if len(gpus) else 0.0
+        self._lp.costs(self._box, np.concatenate([near + width, width - near]))
+        self._lp.upper_bounds(self._box, np.full(len(self._box), np.inf))
+
+    def release(self) -> None:
+        """Let the prices go where they will."""
+        self._lp.upper_bounds(self._box, np.zeros(len(self._box)))
 
     def _add(self, cost: Floats, begin: Ints, rows: Ints, values: Floats) -> None:
         self._lp.add_columns(cost, np.full(len(cost), np.inf), begin, rows, values)

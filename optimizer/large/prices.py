@@ -14,20 +14,30 @@ import numpy as np
 
 from optimizer.energy_model import EnergyModel, SlotPrices
 from optimizer.large.crowd import Crowd
+from optimizer.large.fluid import first_rows
 from optimizer.large.master import Master
 from optimizer.large.pricing import price
 from optimizer.problem import Floats
 
-SEEDS = (0.0, 0.3, 1.0, 3.0)
-"""Shares of the import price at which schedules are made before the first master."""
+SEEDS = (1.0, 0.9, 1.1)
+"""Shares of the first prices at which schedules are made before the first master."""
+
+HOLD = 0.2
+"""Share of the mean price by which the master may leave the best prices, while it knows few schedules."""
 
 SEED_TRIES = 6
 """Prices of work that are tried for a seed, whose schedules matter and whose bound does not."""
 
-SMOOTHING, SMOOTHING_FAR, NEAR = 0.7, 0.3, 0.02
-"""Weight of the best prices so far near the end and before it, and the relative distance that parts the two."""
+LEAST_KEPT, MOST_KEPT, BOLDER, MEEKER = 0.3, 0.9, 0.1, 0.2
+"""Weight of the best prices so far against the master's: less by a step after every success, more after a failure."""
+
+NEAR = 0.003
+"""Relative distance of master and bound at which the prices are let go."""
 
 CLOSED = 1e-4
+PATIENCE, STALLED = 4, 2e-5
+"""Rounds after which the bound must have gained at least so much of itself."""
+
 MOST_ROUNDS = 80
 
 
@@ -62,39 +72,53 @@ def rounds(
     if not crowd.kinds:
         return
     master = Master(energy, crowd)
-    first = _first_rows(energy)
+    first = seeds[0] if seeds else first_rows(energy, crowd)
+    if first is None:
+        first = _import_price(energy)
     if theta is None:
-        theta = crowd.first_theta(float(np.abs(first).max()))
-    if not seeds:
-        seeds = [share * first for share in SEEDS]
+        theta = crowd.first_theta(float(np.abs(first[energy.power_rows]).max()))
     best, best_bound = first, -np.inf
-    for rows in seeds:
+    for rows in seeds or [share * first for share in SEEDS]:
         legal = energy.legal(rows)
         priced = price(crowd, energy.slot_prices(legal), theta, tries=SEED_TRIES)
         master.add(priced)
         bound = energy.bound(legal, float(priced.least.sum()))
         if bound > best_bound:
             best, best_bound = legal, bound
+    history: list[float] = []
+    held, keep = True, LEAST_KEPT
     for _ in range(MOST_ROUNDS):
+        if held:
+            master.hold(best, HOLD)
         solved = master.solve()
         if solved is None:
             return
         relaxed, here, columns = solved
         spread = (relaxed - best_bound) / max(1.0, abs(relaxed))
-        keep = SMOOTHING if spread < NEAR else SMOOTHING_FAR
+        if held and spread < NEAR:
+            held = False
+            master.release()
+            continue
         at = energy.legal(keep * best + (1 - keep) * here)
         priced = price(crowd, energy.slot_prices(at), theta)
         bound = energy.bound(at, float(priced.least.sum()))
         if bound > best_bound:
             best, best_bound = at, bound
+            keep = max(LEAST_KEPT, keep - BOLDER)
+        else:
+            keep = min(MOST_KEPT, keep + MEEKER)
         master.add(priced)
+        history.append(best_bound)
         found = Round(best_bound, relaxed, best, energy.slot_prices(best), theta.copy(), columns)
         yield found
         if found.spread <= CLOSED or time.monotonic() > deadline:
             return
+        if not held and len(history) > PATIENCE and best_bound - history[-PATIENCE] < STALLED * abs(best_bound):
+            # what is left between the two is the distance of jobs' bounds and schedules
+            return
 
 
-def _first_rows(energy: EnergyModel) -> Floats:
+def _import_price(energy: EnergyModel) -> Floats:
     """Row prices before anything is known: import at its price, wherever power is drawn."""
     problem = energy.problem
     rows = np.zeros(energy.compiled.lp.num_row_)

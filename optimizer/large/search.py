@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from optimizer.large.listing import Listing
     from optimizer.large.prices import Round
 
-USABLE, ROUGH, CLOSED = 0.3, 0.02, 0.0005
+USABLE, ROUGH, CLOSED = 0.3, 0.02, 0.0002
 """Relative distances of master and bound: to list at when time is short, to list at, and good enough for the day."""
 
 LISTING_SHARE, PRICING_SHARE, SHORT_SHARE, ENDING_SHARE = 0.25, 0.6, 0.2, 0.9
