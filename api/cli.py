@@ -30,6 +30,7 @@ _COMMANDS: dict[str, tuple[str, str]] = {
     "guard": ("api.commands.guard", "Read the grid meter every second and derate the site's caps near its limit."),
     "check": ("api.commands.site", "Check a site file; lists every error at once."),
     "collect": ("api.commands.collect", "Ask a site's telemetry sources once, or collect until Ctrl-C."),
+    "quarantine": ("api.commands.quarantine", "List telemetry that was flagged, with the reasons."),
     "init": ("api.commands.site", "Write a commented skeleton of a site file."),
     "doctor": ("api.commands.doctor", "Check the installation."),
 }
