@@ -165,6 +165,10 @@ class TelemetryStore(Protocol):
         """Every sample of every matching series that is kept as it came, ordered by tags, then time."""
         ...
 
+    def metrics(self) -> list[str]:
+        """Every metric that has values, sorted."""
+        ...
+
     def close(self) -> None:
         """Give up files and connections."""
         ...

@@ -26,6 +26,9 @@ def telemetry_faults(raw: Mapping[str, Any], folder: Path | None) -> Iterator[Fa
     pools = [row.get("name") for row in _rows(raw, "pools")]
     nvml = telemetry.get("nvml")
     sources = [("telemetry.nvml", nvml)] if isinstance(nvml, Mapping) else []
+    influxdb = telemetry.get("influxdb")
+    if isinstance(influxdb, Mapping):
+        sources.append(("telemetry.influxdb", influxdb))
     for section in _SECTIONS:
         sources += [(f"telemetry.{section}[{k}]", one) for k, one in enumerate(_rows(telemetry, section))]
     for place, source in sources:

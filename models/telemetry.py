@@ -191,8 +191,43 @@ class Mqtt(Checked):
             yield Fault("ca_file", "not_used", "certificates are for TLS only; write tls = true")
 
 
+class Keep(Checked):
+    """How many days the embedded store keeps what: every value as it came, then means of 1 and of 15 minutes."""
+
+    raw_days: Count = 90
+    minute_days: Count = 400
+    quarter_days: Count = 3_650
+
+    def faults(self) -> Iterable[Fault]:
+        """A coarser level that goes before a finer one."""
+        for finer, coarser in (("raw_days", "minute_days"), ("minute_days", "quarter_days")):
+            few, many = getattr(self, coarser), getattr(self, finer)
+            if few < many:
+                yield Fault(coarser, "too_few", f"{few} is less than {finer} = {many}; keep coarser means for longer")
+
+
+class InfluxServer(Checked):
+    """An InfluxDB of the site's own that keeps the telemetry instead of the embedded store."""
+
+    url: Text = Field(description="of the server, such as https://influx.example:8086")
+    bucket: Annotated[str, Strict(), Field(min_length=1)] = Field(
+        description="bucket of 2.x and 3; DATABASE or DATABASE/RETENTION_POLICY on 1.8"
+    )
+    org: Text = Field("-", description="organisation, where the server has them")
+    token_file: Text | None = Field(None, description="holds the token; USER:PASSWORD on 1.8")
+    timeout_s: Above0 = 10.0
+    spool_mib: Count = Field(1024, description="of our disk that may wait for the server, a process")
+
+    def faults(self) -> Iterable[Fault]:
+        """An address that is none."""
+        yield from _address_faults("url", (self.url,))
+
+
 class Telemetry(Checked):
     """Every source of a site; what is not named is not asked. Pushed telemetry needs no entry."""
+
+    keep: Keep = Keep()
+    influxdb: InfluxServer | None = None
 
     nvml: NvmlAgent = NvmlAgent()
     scrape: tuple[Scrape, ...] = ()

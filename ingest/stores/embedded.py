@@ -310,6 +310,12 @@ class EmbeddedStore:
                 for time_ns, value in reading.samples(one)
             ]
 
+    def metrics(self) -> list[str]:
+        """See TelemetryStore."""
+        with self._translated(), self._snapshot() as reader:
+            found = reader.execute("SELECT DISTINCT measurement, field FROM metric JOIN series ON metric.id = metric")
+            return sorted(".".join(row) for row in found)
+
     def replaced(self, metric: str, tags: Mapping[str, str], time_ns: int) -> list[Belief]:
         """Values that were held for true at ``time_ns`` before the current one, oldest first."""
         query = (

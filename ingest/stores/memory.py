@@ -105,6 +105,11 @@ class MemoryStore:
                 found += [Sample(key, time_ns, known[-1])] if known else []
         return found
 
+    def metrics(self) -> list[str]:
+        """See TelemetryStore."""
+        with self._lock:
+            return sorted(".".join(metric) for metric in self._values)
+
     def close(self) -> None:
         """Nothing to give up."""
 

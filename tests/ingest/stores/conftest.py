@@ -38,6 +38,7 @@ def influx_store(influx_server):
     run(f"CREATE DATABASE {database}")
     store = InfluxStore(url, f"{database}/autogen")
     store.has_unsigned = False  # 1.6.7 was built without them
+    store.orders_beliefs = False
     yield store
     store.close()
     run(f"DROP DATABASE {database}")

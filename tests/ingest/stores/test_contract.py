@@ -190,3 +190,10 @@ def test_what_was_believed_already_is_no_news(store):
     store.write(forecast(1.0, 2.0), START - timedelta(hours=3))
     store.write(forecast(1.0, 2.0), START - timedelta(hours=2))
     assert believed(store, -3, -2, None) == [[1, 2]] * 3
+
+
+def test_it_names_its_metrics(store):
+    assert store.metrics() == []
+    store.write([gpu(0, 400.0, 0), point("types", {}, {"b": True, "a": "text"}, T0)])
+    store.write(forecast(1.0), START)
+    assert store.metrics() == ["forecast.pv_mw", "gpu.power_w", "types.a", "types.b"]

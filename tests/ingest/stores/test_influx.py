@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import os
+import time
 import uuid
 from datetime import UTC, datetime, timedelta
 
@@ -150,10 +151,10 @@ def test_a_server_that_is_away_is_unavailable_and_loses_nothing(tmp_path):
 class Moody(MemoryStore):
     away = False
 
-    def write(self, batch):
+    def write(self, batch, believed_at=None):
         if self.away:
             raise StoreUnavailable("moody", "away")
-        return super().write(batch)
+        return super().write(batch, believed_at)
 
 
 def test_behind_a_spool_a_write_is_safe_while_the_server_is_away(tmp_path):
@@ -172,6 +173,25 @@ def test_behind_a_spool_a_write_is_safe_while_the_server_is_away(tmp_path):
     store.write([Point("m", (), (("v", 3.0),), T0 + 3), Point("m", (), (("v", "text"),), T0 + 4)])
     assert [s.value for s in store.raw("m.v", {}, START, START + DAY)] == [0.0, 1.0, 2.0, 3.0]
     assert (store.refused, store.last_error) == (1, "")
+    store.close()
+
+
+def test_with_a_thread_of_its_own_a_write_waits_for_no_server(tmp_path):
+    server = Moody()
+    server.away = True
+    early = SpooledStore(Spool(tmp_path), server)
+    early.write([Point("m", (), (("v", 0.0),), T0)], START - DAY)  # left behind for the next process
+    early.close()
+    store = SpooledStore(Spool(tmp_path), server, retry_s=0.02)
+    store.start()
+    store.write([Point("m", (), (("v", 1.0),), T0)], START)
+    assert store.waiting_bytes > 0
+    server.away = False
+    deadline = time.monotonic() + 20
+    while store.waiting_bytes and time.monotonic() < deadline:
+        time.sleep(0.01)
+    assert [s.value for s in store.raw("m.v", {}, START, START + DAY)] == [1.0]
+    assert [s.value for s in store.raw("m.v", {}, START, START + DAY, START - DAY)] == [0.0]  # as it was believed
     store.close()
 
 
