@@ -7,7 +7,7 @@ alone, so that what is published balances to the last digit.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -41,9 +41,15 @@ MENDED = 1e-7
 
 
 def redispatch(
-    problem: Problem, pattern: Pattern, options: Options, energy_model: EnergyModel | None = None
+    problem: Problem,
+    pattern: Pattern,
+    options: Options,
+    energy_model: EnergyModel | None = None,
+    hold: Callable[[pyo.ConcreteModel], None] | None = None,
 ) -> Redispatched | None:
     """Best levels and energy for given on-slots; None where there are none in the time.
+
+    ``hold`` may hold more of the model (:mod:`optimizer.explain` asks what a level would cost).
 
     Where burning energy never pays this is one linear program over ``energy_model`` (compiled here if none
     is handed in). Elsewhere the relaxed model comes first: mended, its plan is nearly always as cheap as the
@@ -51,13 +57,15 @@ def redispatch(
     """
     if any(_owes_too_much(problem, e, pattern[e.id]) for e in problem.entries):
         return None
-    if not problem.burning_may_pay:
+    if hold is None and not problem.burning_may_pay:
         levels = Levels(energy_model or EnergyModel(problem), pattern, options.threads)
         schedule = levels.solve(options.time_limit_s)
         return None if schedule is None else settled(problem, schedule, options)
     best: Redispatched | None = None
     for exact in (False, True):
         model, _ = build(problem, exact=exact, pattern=pattern)
+        if hold is not None:
+            hold(model)
         outcome = solve(model, options)
         if outcome.values is None or outcome.objective is None:
             continue

@@ -41,8 +41,14 @@ def replayed(problem: Problem, previous: Previous) -> Schedule | None:
         if e.must_stay and e.may_run and not slots[0]:
             slots[0] = [(e.count, float(e.power[0]), float(e.speed[0]))]
         groups[e.id] = _until_done(problem, e, slots)
-    pattern = {i: np.array([sum(n for n, _, _ in here) for here in slots]) for i, slots in groups.items()}
-    return Schedule(pattern, groups)
+    return _schedule(groups)
+
+
+def schedule_of(problem: Problem, plan: Plan) -> Schedule:
+    """Runs of a plan on the slots of its own problem."""
+    said = {job.id: job for job in plan.jobs}
+    groups = {e.id: _slots(problem, e, said.get(e.id)) or _off(problem) for e in problem.entries}
+    return _schedule(groups)
 
 
 def battery_wishes(problem: Problem, previous: Previous) -> dict[str, Floats]:
@@ -60,7 +66,7 @@ def battery_wishes(problem: Problem, previous: Previous) -> dict[str, Floats]:
 
 def _slots(problem: Problem, e: Entry, said: JobPlan | None) -> list[list[Group]] | None:
     horizon = problem.horizon
-    slots: list[list[Group]] = [[] for _ in range(problem.slots)]
+    slots = _off(problem)
     for run in said.runs if said is not None else []:
         if (run.start - horizon.start) % horizon.step or (run.end - horizon.start) % horizon.step:
             return None
@@ -68,6 +74,17 @@ def _slots(problem: Problem, e: Entry, said: JobPlan | None) -> list[list[Group]
         for t in range(max(e.first, horizon.border(run.start)), min(e.last, horizon.border(run.end))):
             slots[t].append((run.count, power, curve_speed(e, power)))
     return slots
+
+
+def _off(problem: Problem) -> list[list[Group]]:
+    return [[] for _ in range(problem.slots)]
+
+
+def _schedule(groups: dict[str, list[list[Group]]]) -> Schedule:
+    pattern = {
+        i: np.array([sum(n for n, _, _ in here) for here in slots], dtype=np.int64) for i, slots in groups.items()
+    }
+    return Schedule(pattern, groups)
 
 
 def _until_done(problem: Problem, e: Entry, slots: list[list[Group]]) -> list[list[Group]]:

@@ -25,23 +25,26 @@ ProblemFile = Annotated[Path, typer.Argument(help="Problem document (JSON).", sh
 Output = Annotated[Path | None, typer.Option("--output", "-o", help="Where to write the plan; default: print it.")]
 
 
-def _fail(code: int, text: str) -> typer.Exit:
+def fail(code: int, text: str) -> typer.Exit:
+    """The exit to raise, with its reason on standard error."""
     print(text, file=sys.stderr)
     return typer.Exit(code)
 
 
-def _bytes(path: Path) -> bytes:
+def read_bytes(path: Path) -> bytes:
+    """A file, or exit 2."""
     try:
         return path.read_bytes()
     except OSError as error:
-        raise _fail(2, f"{path} cannot be read: {error.strerror}") from None
+        raise fail(2, f"{path} cannot be read: {error.strerror}") from None
 
 
-def _problem(path: Path) -> ReceivedProblem:
+def read_problem_file(path: Path) -> ReceivedProblem:
+    """A checked problem document, or exit 2."""
     try:
-        return read_problem(_bytes(path))
+        return read_problem(read_bytes(path))
     except InvalidInput as error:
-        raise _fail(2, f"{path}: {error}") from None
+        raise fail(2, f"{path}: {error}") from None
 
 
 def _write(plan: Plan, path: Path | None) -> None:
@@ -59,7 +62,7 @@ def _write(plan: Plan, path: Path | None) -> None:
         Path(temporary).chmod(0o666 & ~mask)
         Path(temporary).replace(path)
     except OSError as error:
-        raise _fail(2, f"{path} cannot be written: {error.strerror}") from None
+        raise fail(2, f"{path} cannot be written: {error.strerror}") from None
 
 
 @app.command()
@@ -79,14 +82,14 @@ def solve(
     """Solve a problem document and write the checked plan."""
     from optimizer.rolling import SolverFault, plan
 
-    received = _problem(problem)
+    received = read_problem_file(problem)
     try:
         made = plan(received, gap=gap, time_limit_s=time_limit, threads=threads, method=method)
     except (NoPlanInTime, SolverFault) as error:
-        raise _fail(4, str(error)) from None
+        raise fail(4, str(error)) from None
     _write(made, output)
     if made.status == "infeasible":
-        raise _fail(3, "infeasible:\n" + "\n".join(f"  {sentence}" for sentence in made.conflicts))
+        raise fail(3, "infeasible:\n" + "\n".join(f"  {sentence}" for sentence in made.conflicts))
     shown = "gap not known yet" if made.gap is None or made.gap > 0.5 else f"gap {made.gap:.4%}"
     print(
         f"{made.status} ({made.rung}): objective {made.objective:.6g} {received.document.site.currency}, "
@@ -100,11 +103,11 @@ def verify(problem: ProblemFile, plan: Annotated[Path, typer.Argument(help="Plan
     """Check a plan document against its problem; names every violation."""
     from optimizer.verify import verify as judge
 
-    received = _problem(problem)
+    received = read_problem_file(problem)
     try:
-        judged = read_plan(_bytes(plan))
+        judged = read_plan(read_bytes(plan))
     except InvalidInput as error:
-        raise _fail(1, f"{plan}: {error}") from None
+        raise fail(1, f"{plan}: {error}") from None
     violations = judge(received, judged)
     for violation in violations:
         print(f"{violation.rule}: {violation.sentence}")
@@ -124,9 +127,9 @@ def baseline(problem: ProblemFile, output: Output = None) -> None:
     """Plan a problem first come, first served: the yardstick of savings."""
     from optimizer.baselines import first_come_first_served
 
-    received = _problem(problem)
+    received = read_problem_file(problem)
     made = first_come_first_served(received)
     if made is None:
-        raise _fail(3, "first come, first served leaves work undone that must be done: there is no yardstick")
+        raise fail(3, "first come, first served leaves work undone that must be done: there is no yardstick")
     _write(made, output)
     print(f"first come, first served: {made.objective:.6g} {received.document.site.currency}", file=sys.stderr)

@@ -177,7 +177,7 @@ def _who() -> str:
         return "cli"
 
 
-def _state(data_dir: Path | None) -> tuple[Settings, Engine]:
+def state_of(data_dir: Path | None) -> tuple[Settings, Engine]:
     """Settings of the service that ran in a folder, and its state database, brought to the newest shape."""
     from api.store.migrate import upgrade
     from api.wiring import engine_of
@@ -198,7 +198,7 @@ def _keys(data_dir: Path | None) -> KeyStore:
     from api.store.keys import KeyStore
     from api.wiring import clock_of
 
-    settings, engine = _state(data_dir)
+    settings, engine = state_of(data_dir)
     return KeyStore(engine, clock_of(settings))
 
 
@@ -250,7 +250,7 @@ def mode(
     from api.wiring import clock_of
 
     try:
-        settings, engine = _state(data_dir)
+        settings, engine = state_of(data_dir)
         found = read_site(find_site(site) if site else settings.site_path)
         plans = PlanStore(engine, found.name, clock_of(settings))
         if target is not None and mode is not None:

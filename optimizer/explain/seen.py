@@ -1,0 +1,148 @@
+"""A plan beside its problem, as arrays: what an explanation looks at."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+
+from models.errors import Fault, InvalidInput
+from models.horizon import rfc3339
+from optimizer.document import Job, Plan, PlanSeries, ReceivedProblem
+from optimizer.problem import Entry, Floats, Ints, Problem, compile_problem
+from optimizer.replay import schedule_of
+from optimizer.schedule import Schedule
+from optimizer.sessions import Pattern, runs_of
+from optimizer.verify import verify
+
+
+@dataclass(frozen=True, eq=False)
+class Seen:
+    """A plan that the referee has passed, on its own problem; powers in MW."""
+
+    received: ReceivedProblem
+    plan: Plan
+
+    @classmethod
+    def of(cls, received: ReceivedProblem, plan: Plan) -> Seen:
+        """A plan that may be explained.
+
+        Raises:
+            InvalidInput: the plan is of another problem, is none, or breaks a rule; nothing said about it would hold.
+        """
+        broken = verify(received, plan)
+        if broken:
+            raise InvalidInput("the plan", [Fault("", v.rule, v.sentence) for v in broken[:5]])
+        if plan.series is None:
+            raise InvalidInput("the plan", [Fault("/status", "infeasible", _none(plan))])
+        return cls(received, plan)
+
+    @property
+    def problem(self) -> Problem:
+        """The problem as arrays, in its own unit."""
+        return self._compiled
+
+    @cached_property
+    def _compiled(self) -> Problem:
+        return compile_problem(self.received)
+
+    @property
+    def series(self) -> PlanSeries:
+        """The plan's series."""
+        assert self.plan.series is not None
+        return self.plan.series
+
+    @cached_property
+    def schedule(self) -> Schedule:
+        """What every job does in every slot."""
+        return schedule_of(self.problem, self.plan)
+
+    @property
+    def pattern(self) -> Pattern:
+        """Copies of every job that are on, per slot."""
+        return self.schedule.pattern
+
+    @property
+    def currency(self) -> str:
+        """Of every price and term."""
+        return self.received.document.site.currency
+
+    def entry(self, job_id: str) -> Entry:
+        """A job of the problem.
+
+        Raises:
+            InvalidInput: there is no such job.
+        """
+        for entry in self.problem.entries:
+            if entry.id == job_id:
+                return entry
+        few = ", ".join(e.id for e in self.problem.entries[:5])
+        raise InvalidInput(
+            "the question", [Fault("/job", "unknown", f"{job_id!r} is no job of the plan; some are: {few}")]
+        )
+
+    def job(self, job_id: str) -> Job:
+        """A job's words in the document."""
+        return next(job for job in self.received.document.jobs if job.id == job_id)
+
+    def at(self, slot: int) -> str:
+        """First instant of a slot as text."""
+        return rfc3339(self.problem.horizon.at(slot))
+
+    def sessions(self, job_id: str) -> list[tuple[int, int]]:
+        """Half-open slot ranges in which a job is on."""
+        return runs_of(self.pattern[job_id])
+
+    @cached_property
+    def imported(self) -> Floats:
+        """MW bought, per slot."""
+        return np.array(self.series.import_mw)
+
+    @cached_property
+    def own(self) -> Floats:
+        """MW of sun and wind that are used or sold, per slot."""
+        used: Floats = np.array(self.series.pv_used_mw) + np.array(self.series.wind_used_mw)
+        return used
+
+    @cached_property
+    def gpus(self) -> Ints:
+        """GPUs in use, ``[pool, slot]``."""
+        used = np.zeros((len(self.problem.pools), self.problem.slots), dtype=np.int64)
+        for e in self.problem.entries:
+            if e.pool is not None:
+                used[e.pool] += e.gpus * self.pattern[e.id]
+        return used
+
+    @cached_property
+    def pool_mw(self) -> Floats:
+        """IT power of each pool, idle GPUs included, ``[pool, slot]``."""
+        drawn = np.zeros((len(self.problem.pools), self.problem.slots))
+        for e in self.problem.entries:
+            if e.pool is not None:
+                drawn[e.pool] += self.schedule.power(e.id)
+        for k, pool in enumerate(self.problem.pools):
+            drawn[k] += pool.idle * (pool.gpus - self.gpus[k])
+        scaled: Floats = drawn * self.problem.unit_mw
+        return scaled
+
+    @property
+    def peak_mw(self) -> float:
+        """Highest import."""
+        return float(self.imported.max())
+
+    @property
+    def carbon_kg(self) -> float:
+        """Emitted for what is bought."""
+        told = self.received.document.series.carbon_kg_per_mwh
+        return 0.0 if told is None else self.problem.step_h * float(np.array(told) @ self.imported)
+
+    @property
+    def money(self) -> float:
+        """The plan's objective."""
+        assert self.plan.objective is not None
+        return self.plan.objective
+
+
+def _none(plan: Plan) -> str:
+    return "it says that there is no plan: " + ("; ".join(plan.conflicts) or "no reason is given")

@@ -1,0 +1,85 @@
+"""What leaves a job no room: limits that the others fill, counted from the documents."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from optimizer.explain.seen import Seen
+from optimizer.explain.statement import Fact, Reason, Statement
+from optimizer.problem import Entry, Floats, Ints
+from optimizer.site_limits import supported_it
+
+
+def in_the_way(seen: Seen, e: Entry, on: Ints) -> list[Statement]:
+    """Limits that leave a job no room in some of these slots at its lowest level, the others held to theirs.
+
+    Each is counted from the documents: what the others take, what the job needs, what there is.
+    """
+    p, mw = seen.problem, seen.problem.unit_mw
+    here = [int(t) for t in np.flatnonzero(on)]
+    others = [o for o in p.entries if o.id != e.id]
+    held_gpus, power = np.zeros((len(p.pools), p.slots)), np.zeros((len(p.pools) + 1, p.slots))
+    for o in others:
+        power[len(p.pools) if o.pool is None else o.pool] += seen.pattern[o.id] * float(o.power[0])
+        if o.pool is not None:
+            held_gpus[o.pool] += o.gpus * seen.pattern[o.id]
+    power[len(p.pools) if e.pool is None else e.pool] += on * float(e.power[0])
+    told = _gpus(seen, e, on, here, held_gpus)
+    used = held_gpus.copy()
+    if e.pool is not None:
+        used[e.pool] += on * e.gpus
+    for k, pool in enumerate(p.pools):
+        power[k] += pool.idle * np.maximum(0, pool.gpus - used[k])
+    for feed in p.feeds:
+        if e.pool in feed.pools:
+            drawn: Floats = power[list(feed.pools)].sum(axis=0)
+            told += _over(seen, e, here, drawn * mw, feed.limit * mw, "feed", Reason.FEEDER_LIMIT, feed.name)
+    it: Floats = power.sum(axis=0)
+    if p.cooling is not None and p.cooling.capacity is not None:
+        told += _over(seen, e, here, it / p.efficiency * mw, p.cooling.capacity * mw, "cooling", Reason.COOLING_LIMIT)
+    supply = p.import_limit + p.pv + p.wind + sum(b.power for b in p.batteries)
+    return told + _over(seen, e, here, it * mw, supported_it(p, supply) * mw, "import", Reason.IMPORT_LIMIT)
+
+
+def _gpus(seen: Seen, e: Entry, on: Ints, here: list[int], held: Floats) -> list[Statement]:
+    if e.pool is None:
+        return []
+    pool = seen.problem.pools[e.pool]
+    over = [t for t in here if held[e.pool, t] + on[t] * e.gpus > pool.gpus[t]]
+    if not over:
+        return []
+    t = over[0]
+    others = [o.id for o in seen.problem.entries if o.id != e.id and o.pool == e.pool and seen.pattern[o.id][t]]
+    facts: dict[str, Fact] = {
+        "job": e.id,
+        "pool": pool.name,
+        "slot_at": seen.at(t),
+        "held_gpus": int(held[e.pool, t]),
+        "needed_gpus": int(on[t] * e.gpus),
+        "there_gpus": int(pool.gpus[t]),
+        "holders_names": others[:MOST_NAMED],
+        "slots_n": len(over),
+    }
+    return [Statement("in_the_way.gpus", facts, Reason.GANG_FIT)]
+
+
+MOST_NAMED = 5
+
+
+def _over(
+    seen: Seen, e: Entry, here: list[int], least: Floats, limit: Floats, what: str, reason: Reason, name: str = ""
+) -> list[Statement]:
+    """``least`` is what all jobs draw at their lowest levels; MW."""
+    over = [t for t in here if least[t] > limit[t] * (1 + 1e-9) + 1e-9]
+    if not over:
+        return []
+    facts: dict[str, Fact] = {
+        "job": e.id,
+        "slot_at": seen.at(over[0]),
+        "least_mw": float(least[over[0]]),
+        "limit_mw": float(limit[over[0]]),
+        "slots_n": len(over),
+    }
+    if name:
+        facts["limited"] = name
+    return [Statement(f"in_the_way.{what}", facts, reason)]
