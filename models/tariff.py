@@ -15,7 +15,7 @@ from zoneinfo import ZoneInfo
 
 from pydantic import Field, Strict
 
-from models.checking import AtLeast0, Checked, Name, Number, Text
+from models.checking import AtLeast0, Checked, Fraction, Name, Number, Text
 from models.errors import Fault
 from models.horizon import Horizon
 
@@ -63,6 +63,8 @@ class Tariff(Checked):
     holidays: tuple[date, ...] = Field((), description="local days on which holiday_as counts")
     holiday_as: Day = "sun"
     tax_per_mwh: AtLeast0 = Field(0.0, description="added to every import price")
+    fixed_per_month: AtLeast0 = Field(0.0, description="on the invoice whatever is drawn; no plan can change it")
+    vat_rate: Fraction = Field(0.0, description="on the whole invoice; 0 where it is deducted, as companies do")
 
     def faults(self) -> Iterable[Fault]:
         """Months and hours that no season or period covers, or that two cover."""
@@ -144,13 +146,18 @@ def period_at(tariff: Tariff, moment: datetime, zone: ZoneInfo) -> Period:
     )
 
 
-def prices(tariff: Tariff, horizon: Horizon, zone: ZoneInfo) -> Prices:
-    """Mean price of each slot, per MWh, in the site's currency; ``period`` names the one a slot begins in."""
+def pieces_of(horizon: Horizon) -> tuple[timedelta, int]:
+    """Parts of a slot that lie each in one period, and how many of them make a slot: borders are quarter hours."""
     step = int(horizon.step / timedelta(minutes=1))
     piece = gcd(step, 15, horizon.start.minute)
     exact = horizon.start.second == 0 and horizon.start.microsecond == 0
     count = step // piece if exact else step
-    width = horizon.step / count
+    return horizon.step / count, count
+
+
+def prices(tariff: Tariff, horizon: Horizon, zone: ZoneInfo) -> Prices:
+    """Mean price of each slot, per MWh, in the site's currency; ``period`` names the one a slot begins in."""
+    width, count = pieces_of(horizon)
     paid: list[float] = []
     sold: list[float] = []
     names: list[str] = []
