@@ -17,11 +17,11 @@ from optimizer.build import build
 from optimizer.dispatch import redispatch, settled
 from optimizer.document import Plan, ReceivedProblem
 from optimizer.energy_model import EnergyModel
-from optimizer.levels import Levels
 from optimizer.problem import Problem, compile_problem
 from optimizer.refusals import horizon_of
 from optimizer.rolling import Progress, plan
 from optimizer.solve import Compiled, Options, quiet_highs
+from optimizer.starts_given import Warm, levels_of
 
 Told = Callable[[Progress], None]
 
@@ -47,7 +47,7 @@ def replan(problem: ReceivedProblem, memory: Any, *, gap: float, time_limit_s: f
     raise NotBuilt("the memory of the previous plan is not connected here")
 
 
-def redispatch_cold(problem: ReceivedProblem, found: Plan) -> tuple[float, float, Levels | None]:
+def redispatch_cold(problem: ReceivedProblem, found: Plan) -> tuple[float, float, Warm | None]:
     """Levels and energy for the starts of a plan, from nothing: seconds, cost, and a warm solver to change (or None).
 
     The seconds leave out reading and checking the document.
@@ -55,12 +55,12 @@ def redispatch_cold(problem: ReceivedProblem, found: Plan) -> tuple[float, float
     compiled = compile_problem(problem)
     pattern = pattern_of(problem, found, compiled)
     options = Options(gap=1e-6, time_limit_s=120.0)
-    warm: Levels | None = None
+    warm: Warm | None = None
     began = time.perf_counter()
     if compiled.burning_may_pay:
         redone = redispatch(compiled, pattern, options)
     else:
-        warm = Levels(EnergyModel(compiled), pattern)
+        warm = levels_of(EnergyModel(compiled), pattern)
         schedule = warm.solve(options.time_limit_s)
         redone = None if schedule is None else settled(compiled, schedule, options)
     took = time.perf_counter() - began
@@ -69,7 +69,7 @@ def redispatch_cold(problem: ReceivedProblem, found: Plan) -> tuple[float, float
     return took, redone.cost, warm
 
 
-def redispatch_warm(warm: Levels | None, moved: ReceivedProblem) -> tuple[float, float]:
+def redispatch_warm(warm: Warm | None, moved: ReceivedProblem) -> tuple[float, float]:
     """Seconds and cost of the same starts after PV and wind moved, on the model that is in memory, changed in place.
 
     Raises:

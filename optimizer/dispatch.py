@@ -17,11 +17,11 @@ from optimizer.accounts import TRIFLE_H, hours_of, terms_of
 from optimizer.build import build
 from optimizer.calm import DEARER, prefer_calm
 from optimizer.energy_model import EnergyModel
-from optimizer.levels import Levels
 from optimizer.problem import Entry, Floats, Ints, Problem
 from optimizer.schedule import Energy, Group, Schedule, curve_speed, fits_pools, it_power, least_power
 from optimizer.sessions import Pattern, lawful, starts_of
 from optimizer.solve import Options, Outcome, solve
+from optimizer.starts_given import levels_of
 
 
 @dataclass(frozen=True)
@@ -45,6 +45,7 @@ def redispatch(
     pattern: Pattern,
     options: Options,
     energy_model: EnergyModel | None = None,
+    rows: Floats | None = None,
     hold: Callable[[pyo.ConcreteModel], None] | None = None,
 ) -> Redispatched | None:
     """Best levels and energy for given on-slots; None where there are none in the time.
@@ -52,13 +53,14 @@ def redispatch(
     ``hold`` may hold more of the model (:mod:`optimizer.explain` asks what a level would cost).
 
     Where burning energy never pays this is one linear program over ``energy_model`` (compiled here if none
-    is handed in). Elsewhere the relaxed model comes first: mended, its plan is nearly always as cheap as the
-    relaxation itself, and only where the mending cost something is the exact model, with binaries, solved too.
+    is handed in; ``rows``: prices of its rows near the answer, if known). Elsewhere the relaxed model comes
+    first: mended, its plan is nearly always as cheap as the relaxation itself, and only where the mending cost
+    something is the exact model, with binaries, solved too.
     """
     if any(_owes_too_much(problem, e, pattern[e.id]) for e in problem.entries):
         return None
     if hold is None and not problem.burning_may_pay:
-        levels = Levels(energy_model or EnergyModel(problem), pattern, options.threads)
+        levels = levels_of(energy_model or EnergyModel(problem), pattern, options.threads, rows)
         schedule = levels.solve(options.time_limit_s)
         return None if schedule is None else settled(problem, schedule, options)
     best: Redispatched | None = None

@@ -14,7 +14,7 @@ from scipy.sparse import csc_matrix  # type: ignore[import-untyped]
 from optimizer.build import build
 from optimizer.problem import Floats, Problem
 from optimizer.site_limits import supported_it
-from optimizer.solve import Compiled
+from optimizer.solve import Compiled, HeldLp
 
 
 @dataclass(frozen=True)
@@ -85,6 +85,22 @@ class EnergyModel:
             most_cooling = np.maximum(p.cooling_power(it / p.efficiency), p.cooling_power(np.zeros(p.slots)))
             for t in range(p.slots):
                 m.cooling.power[t].setub(float(most_cooling[t]))
+
+    def offer(self, lp: HeldLp, pv: Floats, wind: Floats) -> None:
+        """Change what sun and wind offer, in the problem's unit, one value a slot, here and in a program."""
+        supply = self.model.supply
+        for variables, offered in ((supply.pv_used, pv), (supply.wind_used, wind)):
+            columns = np.array(self.columns_of([variables[t] for t in variables]))
+            most = np.array([offered[t] for t in variables])
+            self.upper[columns[columns >= 0]] = most[columns >= 0]
+            lp.upper_bounds(columns, most)
+
+    def import_prices(self) -> Floats:
+        """Row prices before anything is known: import at its price, wherever power is drawn."""
+        p = self.problem
+        rows = np.zeros(self.compiled.lp.num_row_)
+        rows[self.power_rows] = p.step_h * np.maximum(p.import_price + p.carbon_cost, 0) / p.efficiency
+        return rows
 
     def legal(self, rows: Floats) -> Floats:
         """Row prices with the signs that one-sided rows allow."""

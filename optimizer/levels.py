@@ -124,10 +124,7 @@ class Levels:
 
     def forecast(self, pv: Floats, wind: Floats) -> None:
         """Change what sun and wind offer, in the problem's unit, one value a slot."""
-        supply = self.energy.model.supply
-        for variables, offered in ((supply.pv_used, pv), (supply.wind_used, wind)):
-            columns = self.energy.columns_of([variables[t] for t in variables])
-            self._lp.upper_bounds(np.array(columns), np.array([offered[t] for t in variables]))
+        self.energy.offer(self._lp, pv, wind)
 
     def solve(self, time_limit_s: float) -> Schedule | None:
         """Cheapest levels; None where the on-slots cannot be supplied, or not in the time."""

@@ -51,7 +51,7 @@ class Crowd:
         self.late_from = np.array([max(0, e.deadline) if e.late_cost else NEVER for e in self.kinds], dtype=np.int64)
         pools = len(problem.pools)
         self.row = np.array([pools if e.pool is None else e.pool for e in self.kinds], dtype=np.int64)
-        self.group = _groups(self)
+        self.group = spread_out(self.row, self.window, MOST_GROUPS)
         self.groups = int(self.group.max(initial=-1)) + 1
         self.row_of_group = np.zeros(self.groups, dtype=np.int64)
         self.row_of_group[self.group] = self.row
@@ -61,6 +61,10 @@ class Crowd:
         """Everything about the kinds that the compiled arithmetic reads, in its order."""
         who = self.window, self.power, self.gain, self.levels, self.gpus, self.late, self.late_from
         return *who, self.job, self.flag, self.row
+
+    def by_group(self, values: Floats) -> Floats:
+        """Sums of values by kind over each group."""
+        return np.bincount(self.group, values, self.groups).astype(float)
 
     def _pick(self, of: Callable[[Entry], float]) -> Floats:
         return np.array([of(e) for e in self.kinds], dtype=float)
@@ -95,18 +99,17 @@ def _flags(e: Entry) -> list[int]:
     ]
 
 
-def _groups(crowd: Crowd) -> Ints:
-    """Group of every kind: by itself while there are few, else with those of its pool and like window."""
-    lines = len(crowd.kinds)
-    if lines <= MOST_GROUPS:
+def spread_out(row: Ints, window: Ints, most: int) -> Ints:
+    """Group of every kind: by itself while there are few, else with those of its row and like window."""
+    lines = len(row)
+    if lines <= most:
         return np.arange(lines)
-    rows = np.unique(crowd.row)
     group = np.zeros(lines, dtype=np.int64)
     begin = 0
-    for row in rows:
-        mine = np.flatnonzero(crowd.row == row)
-        each = max(1, round(MOST_GROUPS * len(mine) / lines))
-        rank = np.argsort(np.argsort(crowd.window[mine].sum(axis=1), kind="stable"), kind="stable")
+    for one in np.unique(row):
+        mine = np.flatnonzero(row == one)
+        each = max(1, round(most * len(mine) / lines))
+        rank = np.argsort(np.argsort(window[mine].sum(axis=1), kind="stable"), kind="stable")
         group[mine] = begin + rank * each // len(mine)
         begin += each
     _, dense = np.unique(group, return_inverse=True)

@@ -811,3 +811,83 @@ def sweep(
                             feeds[f, t] += extra
         moved += 1 if changed else 0
     return moved
+
+
+@njit(cache=True)
+def fill_entries(
+    begin: Any,
+    slot: Any,
+    copies: Any,
+    late: Any,
+    row: Any,
+    top: Any,
+    power: Any,
+    gain: Any,
+    missing: Any,
+    beyond: Any,
+    room: Any,
+    unmet: Any,
+    value: Any,
+    group: Any,
+    power_price: Any,
+    drawn: Any,
+    work: Any,
+    money: Any,
+    group_power: Any,
+) -> float:
+    """Cheapest levels of all entries at slot prices, with their on-slots given; what all of it costs.
+
+    On-slot ``i`` of entry ``j`` is one of ``begin[j]..begin[j+1]``, with ``copies[i]`` gangs on. Each starts at its
+    lowest level; the segments of the curves up to level ``top[j]`` are taken from the cheapest on until ``missing``
+    hours at the price of ``unmet`` work, then ``beyond`` hours at their ``value``, are done (continuous knapsack),
+    and never more than ``room``. Writes power and work of every on-slot, and money and power by group.
+    """
+    total = 0.0
+    most = 0
+    for j in range(len(row)):
+        most = max(most, (begin[j + 1] - begin[j]) * max(1, top[j]))
+    slope = np.empty(most)
+    where = np.empty(most, dtype=np.int64)
+    for j in range(len(row)):
+        count = 0
+        own = 0.0
+        for i in range(begin[j], begin[j + 1]):
+            price = power_price[row[j], slot[i]]
+            drawn[i] = copies[i] * power[j, 0]
+            work[i] = copies[i] * gain[j, 0]
+            own += late[i] * work[i]
+            for k in range(top[j]):
+                wide = gain[j, k + 1] - gain[j, k]
+                if wide > 1e-12:
+                    slope[count] = price * (power[j, k + 1] - power[j, k]) / wide + late[i]
+                    where[count] = i * 64 + k
+                    count += 1
+        owed, more, left = max(0.0, missing[j]), beyond[j] + min(0.0, missing[j]), room[j]
+        if owed > 0.0 or (more > 0.0 and value[j] > 0.0):
+            order = np.argsort(slope[:count], kind="mergesort")
+            for q in order:
+                i, k = where[q] // 64, where[q] % 64
+                wide = copies[i] * (gain[j, k + 1] - gain[j, k])
+                take = 0.0
+                if slope[q] < unmet[j]:
+                    take = min(wide, owed, left)
+                    owed -= take
+                if slope[q] < value[j] and take < wide:
+                    extra = max(0.0, min(wide - take, more, left - take))
+                    more -= extra
+                    take += extra
+                if take <= 0.0:
+                    break
+                left -= take
+                part = take / wide
+                drawn[i] += part * copies[i] * (power[j, k + 1] - power[j, k])
+                work[i] += take
+                own += late[i] * take
+        own += unmet[j] * owed if owed > 1e-9 else 0.0
+        own -= value[j] * (beyond[j] - max(0.0, more))
+        for i in range(begin[j], begin[j + 1]):
+            total += power_price[row[j], slot[i]] * drawn[i]
+            group_power[group[j], slot[i]] += drawn[i]
+        total += own
+        money[group[j]] += own
+    return total

@@ -9,8 +9,6 @@ from __future__ import annotations
 import numpy as np
 
 from optimizer.energy_model import EnergyModel
-from optimizer.large.crowd import Crowd
-from optimizer.large.pricing import Priced
 from optimizer.problem import Floats, Ints
 from optimizer.solve import HeldLp
 
@@ -18,20 +16,26 @@ from optimizer.solve import HeldLp
 class Master:
     """The restricted master: energy rows, and one column a round for each group of jobs."""
 
-    def __init__(self, energy: EnergyModel, crowd: Crowd) -> None:
-        self.energy, self.crowd = energy, crowd
+    def __init__(self, energy: EnergyModel, row_of_group: Ints, idle: Floats | None = None) -> None:
+        """Begin without schedules.
+
+        Args:
+            energy: the energy model.
+            row_of_group: line of the slot prices that a group's jobs see.
+            idle: cost of a group that does nothing, by group; None where none may.
+        """
+        self.energy, self.row_of_group = energy, row_of_group
+        groups = len(row_of_group)
         self._lp = HeldLp(energy.compiled, relaxed=True, primal=True)
-        self._lp.add_rows(np.ones(crowd.groups), np.ones(crowd.groups))
-        # a group may stay idle: at the price of its work left undone, or at one that no schedule has
-        problem = energy.problem
-        idle = crowd.idle_cost(float(np.abs(problem.import_price + problem.carbon_cost).max()))
-        cost = np.bincount(crowd.group, idle, crowd.groups).astype(float)
-        mixing = self._lp.own_rows + np.arange(crowd.groups)
-        self._add(cost, np.arange(crowd.groups + 1), mixing, np.ones(crowd.groups))
+        self._lp.add_rows(np.ones(groups), np.ones(groups))
+        mixing = self._lp.own_rows + np.arange(groups)
+        if idle is not None:
+            self._add(idle, np.arange(groups + 1), mixing, np.ones(groups))
         # relief and burden: one unit of a row bought and sold
         self._coupled = np.unique(np.concatenate([energy.power_rows.ravel(), energy.gpu_rows.ravel()]))
         count = len(self._coupled)
-        self._box = self._lp.own_columns + crowd.groups + np.arange(2 * count)
+        self._box = self._lp.own_columns + (0 if idle is None else groups) + np.arange(2 * count)
+        self._first = self._box[0] + 2 * count
         self._lp.add_columns(
             np.zeros(2 * count),
             np.zeros(2 * count),
@@ -59,27 +63,33 @@ class Master:
         """Let the prices go where they will."""
         self._lp.upper_bounds(self._box, np.zeros(len(self._box)))
 
+    def carry(self, power: Floats, gpus: Floats) -> None:
+        """Loads that are there whatever the columns do: power by line and GPUs by pool, per slot."""
+        self._lp.move_rows(self.energy.power_rows.ravel(), power.ravel())
+        self._lp.move_rows(self.energy.gpu_rows.ravel(), gpus.ravel())
+
+    def offer(self, pv: Floats, wind: Floats) -> None:
+        """Change what sun and wind offer."""
+        self.energy.offer(self._lp, pv, wind)
+
     def _add(self, cost: Floats, begin: Ints, rows: Ints, values: Floats) -> None:
         self._lp.add_columns(cost, np.full(len(cost), np.inf), begin, rows, values)
 
-    def add(self, priced: Priced) -> None:
-        """Add one column a group: the sum of its jobs' schedules."""
-        crowd, energy = self.crowd, self.energy
+    def add(self, money: Floats, power: Floats, gpus: Floats) -> None:
+        """Add one column a group: own money, and power and GPUs per slot, of its jobs' schedules together."""
+        energy = self.energy
         begin, rows, values = [0], [], []
-        for g in range(crowd.groups):
-            k = crowd.row_of_group[g]
-            power, gpus = priced.power[g], priced.gpus[g]
-            drawn = np.flatnonzero(power > 0)
+        for g, k in enumerate(self.row_of_group):
+            drawn = np.flatnonzero(power[g] > 0)
             rows.append(energy.power_rows[k, drawn])
-            values.append(-power[drawn])
+            values.append(-power[g, drawn])
             if k < len(energy.gpu_rows):
-                held = np.flatnonzero(gpus > 0)
+                held = np.flatnonzero(gpus[g] > 0)
                 rows.append(energy.gpu_rows[k, held])
-                values.append(-gpus[held])
+                values.append(-gpus[g, held])
             rows.append(np.array([self._lp.own_rows + g]))
             values.append(np.ones(1))
             begin.append(begin[-1] + sum(len(r) for r in rows[-3 if k < len(energy.gpu_rows) else -2 :]))
-        money = np.bincount(crowd.group, priced.money, crowd.groups).astype(float)
         self._add(money, np.array(begin), np.concatenate(rows), np.concatenate(values))
 
     def solve(self) -> tuple[float, Floats, Floats] | None:
@@ -87,4 +97,9 @@ class Master:
         columns = self._lp.solve()
         if columns is None:
             return None
+        self._mix = columns[self._first :]
         return self._lp.objective, self._lp.row_prices(), columns[: self._lp.own_columns]
+
+    def mix(self) -> Floats:
+        """Shares of the schedules added, ``[round, group]``, at the last optimum."""
+        return self._mix.reshape(-1, len(self.row_of_group))

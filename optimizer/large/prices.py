@@ -7,8 +7,8 @@ restricted master alone swing from slot to slot.
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -16,7 +16,7 @@ from optimizer.energy_model import EnergyModel, SlotPrices
 from optimizer.large.crowd import Crowd
 from optimizer.large.fluid import first_rows
 from optimizer.large.master import Master
-from optimizer.large.pricing import price
+from optimizer.large.pricing import TRIES, price
 from optimizer.problem import Floats
 
 SEEDS = (1.0, 0.9, 1.1)
@@ -52,8 +52,8 @@ class Round:
     relaxed: float
     rows: Floats
     prices: SlotPrices
-    theta: Floats
     columns: Floats
+    theta: Floats = field(default_factory=lambda: np.zeros(0))
 
     @property
     def spread(self) -> float:
@@ -66,25 +66,73 @@ def rounds(
 ) -> Iterator[Round]:
     """Rounds until the bound closes or the monotonic clock passes ``deadline``.
 
-    ``seeds`` are row prices to begin with, best guess first (those of an earlier plan); without any, shares
-    of the import price are tried.
+    ``seeds`` are row prices to begin with, best guess first (those of an earlier plan); without any, those of a
+    fluid are taken.
     """
     if not crowd.kinds:
         return
-    master = Master(energy, crowd)
     first = seeds[0] if seeds else first_rows(energy, crowd)
     if first is None:
-        first = _import_price(energy)
+        first = energy.import_prices()
     if theta is None:
         theta = crowd.first_theta(float(np.abs(first[energy.power_rows]).max()))
-    best, best_bound = first, -np.inf
-    for rows in seeds or [share * first for share in SEEDS]:
+    problem = energy.problem
+    # a group may stay idle: at the price of its work left undone, or at one that no schedule has
+    idle = crowd.idle_cost(float(np.abs(problem.import_price + problem.carbon_cost).max()))
+    master = Master(energy, crowd.row_of_group, crowd.by_group(idle))
+
+    def answer(prices: SlotPrices, quick: bool) -> Answer:
+        priced = price(crowd, prices, theta, tries=SEED_TRIES if quick else TRIES)
+        return Answer(float(priced.least.sum()), crowd.by_group(priced.money), priced.power, priced.gpus)
+
+    begin = list(seeds) or [share * first for share in SEEDS]
+    for found in close_in(energy, master, answer, begin, deadline):
+        yield replace(found, theta=theta.copy())
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What jobs do at some prices: proven least cost of all, and by group own money, power and GPUs per slot."""
+
+    least: float
+    money: Floats
+    power: Floats
+    gpus: Floats
+
+
+def close_in(
+    energy: EnergyModel,
+    master: Master,
+    answer: Callable[[SlotPrices, bool], Answer],
+    seeds: Sequence[Floats],
+    deadline: float,
+    closed: float = CLOSED,
+) -> Iterator[Round]:
+    """Ask for answers at better and better prices, and mix them, until bound and mix meet.
+
+    Args:
+        energy: the energy model.
+        master: takes the answers as columns.
+        answer: what jobs do at slot prices; the flag says that a rough answer will do.
+        seeds: row prices to begin with, at least one.
+        deadline: instant of the monotonic clock at which to stop.
+        closed: relative distance of bound and mix at which to stop.
+    """
+    best, best_bound = seeds[0], -np.inf
+
+    def ask(rows: Floats, quick: bool) -> bool:
+        nonlocal best, best_bound
         legal = energy.legal(rows)
-        priced = price(crowd, energy.slot_prices(legal), theta, tries=SEED_TRIES)
-        master.add(priced)
-        bound = energy.bound(legal, float(priced.least.sum()))
-        if bound > best_bound:
-            best, best_bound = legal, bound
+        said = answer(energy.slot_prices(legal), quick)
+        master.add(said.money, said.power, said.gpus)
+        bound = energy.bound(legal, said.least)
+        if bound <= best_bound:
+            return False
+        best, best_bound = legal, bound
+        return True
+
+    for rows in seeds:
+        ask(rows, True)
     history: list[float] = []
     held, keep = True, LEAST_KEPT
     for _ in range(MOST_ROUNDS):
@@ -94,35 +142,16 @@ def rounds(
         if solved is None:
             return
         relaxed, here, columns = solved
-        spread = (relaxed - best_bound) / max(1.0, abs(relaxed))
-        if held and spread < NEAR:
+        if held and (relaxed - best_bound) / max(1.0, abs(relaxed)) < NEAR:
             held = False
             master.release()
             continue
-        at = energy.legal(keep * best + (1 - keep) * here)
-        priced = price(crowd, energy.slot_prices(at), theta)
-        bound = energy.bound(at, float(priced.least.sum()))
-        if bound > best_bound:
-            best, best_bound = at, bound
-            keep = max(LEAST_KEPT, keep - BOLDER)
-        else:
-            keep = min(MOST_KEPT, keep + MEEKER)
-        master.add(priced)
+        better = ask(keep * best + (1 - keep) * here, False)
+        keep = max(LEAST_KEPT, keep - BOLDER) if better else min(MOST_KEPT, keep + MEEKER)
         history.append(best_bound)
-        found = Round(best_bound, relaxed, best, energy.slot_prices(best), theta.copy(), columns)
+        found = Round(best_bound, relaxed, best, energy.slot_prices(best), columns)
         yield found
-        if found.spread <= CLOSED or time.monotonic() > deadline:
+        stalled = len(history) > PATIENCE and best_bound - history[-PATIENCE] < STALLED * abs(best_bound)
+        # stalled: what is left between the two is the distance of jobs' own bounds and schedules
+        if found.spread <= closed or (stalled and not held) or time.monotonic() > deadline:
             return
-        if not held and len(history) > PATIENCE and best_bound - history[-PATIENCE] < STALLED * abs(best_bound):
-            # what is left between the two is the distance of jobs' bounds and schedules
-            return
-
-
-def _import_price(energy: EnergyModel) -> Floats:
-    """Row prices before anything is known: import at its price, wherever power is drawn."""
-    problem = energy.problem
-    rows = np.zeros(energy.compiled.lp.num_row_)
-    rows[energy.power_rows] = (
-        problem.step_h * np.maximum(problem.import_price + problem.carbon_cost, 0) / problem.efficiency
-    )
-    return rows

@@ -12,7 +12,7 @@ from optimizer.dispatch import Redispatched, at_levels, redispatch, settled
 from optimizer.energy_model import EnergyModel
 from optimizer.finds import Best, Clock, Find, Request
 from optimizer.first_come import in_order_of_release
-from optimizer.problem import Ints, Problem
+from optimizer.problem import Floats, Ints, Problem
 from optimizer.site_limits import supported_it
 from optimizer.solve import Options
 
@@ -81,7 +81,7 @@ class _Search:
             ready = last.spread <= ROUGH or (late and last.spread <= USABLE)
             if listing is None and ready:
                 listing = self._list(last, BENDS[:1])
-                yield from self._plan(listing, quick=True)
+                yield from self._plan(listing, last.rows, quick=True)
             if last.spread <= CLOSED or self.best.proven:
                 break
         if last is None:
@@ -90,7 +90,7 @@ class _Search:
         again = self._list(last, BENDS)
         if again is not None:
             listing = again
-        yield from self._plan(listing, quick=False)
+        yield from self._plan(listing, last.rows, quick=False)
         if small or listing is None:
             return
         yield from self._improve(listing, last)
@@ -114,7 +114,7 @@ class _Search:
                 return found[1]
         return None
 
-    def _plan(self, listing: Listing | None, *, quick: bool) -> Iterator[Find]:
+    def _plan(self, listing: Listing | None, rows: Floats, *, quick: bool) -> Iterator[Find]:
         """The board as a plan, at its own levels first if that is to be quick."""
         if listing is None:
             return
@@ -123,7 +123,7 @@ class _Search:
         if quick:
             found = settled(self.problem, listing.schedule(), self.options)
         if found is None:
-            found = redispatch(self.problem, pattern, self.options, self.energy)
+            found = redispatch(self.problem, pattern, self.options, self.energy, rows)
         if found is not None and self.best.offer(found, pattern, "GREEDY"):
             yield self.best.find()
 
@@ -141,12 +141,12 @@ class _Search:
         cost = told = np.inf
         for cost in improve(listing, self.cost, least, good_enough, end):
             if time.monotonic() > due and cost < told:
-                yield from self._plan(listing, quick=False)
+                yield from self._plan(listing, last.rows, quick=False)
                 told, due = cost, time.monotonic() + every
                 if self.best.proven:
                     return
         if cost < told:
-            yield from self._plan(listing, quick=False)
+            yield from self._plan(listing, last.rows, quick=False)
 
 
 def safe(problem: Problem, request: Request, best: Best) -> Iterator[Find]:
