@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import numpy as np
 import pyomo.environ as pyo
-from scipy.sparse import csc_matrix  # type: ignore[import-untyped]
+from scipy.sparse import csc_matrix
 
 from models.horizon import rfc3339
 from optimizer.build import build

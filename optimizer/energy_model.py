@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.sparse import csc_matrix  # type: ignore[import-untyped]
+from scipy.sparse import csc_matrix
 
 from optimizer.build import build
 from optimizer.problem import Floats, Problem
