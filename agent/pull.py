@@ -53,6 +53,8 @@ class Answer:
     server_s: float
     token: str | None
     etag: str | None
+    waits: bool = False
+    """Whether the service can hold an unchanged answer back, and so is to be asked again at once."""
 
 
 class Service:
@@ -97,6 +99,7 @@ class Service:
             _header_time(got),
             got.get("chergui-rejoin"),
             got.get("etag"),
+            "wait=" in got.get("preference-applied", ""),
         )
 
     def tell(self, path: str, report: Mapping[str, Any]) -> None:

@@ -66,6 +66,7 @@ class Agent:
         self._told: tuple[object, ...] = ()
         self._fault: BaseException | None = None
         self._failures = 0
+        self._waits = False
         self._last = "not asked yet"
         self._alarms = 0
         self._report_after_s = -math.inf
@@ -197,7 +198,6 @@ class Agent:
         """Ask, take the answer in, report; returns the seconds until the next question, from the beginning of this."""
         retry_s: float | None = None
         before = self._machine.lease.version
-        began = boot_s()
         # Waiting longer than a poll would cost contact; in failsafe an answer is wanted now, for the way out.
         wait_s = min(self._settings.wait_s, self._machine.timers.poll_s) if self._machine.token is None else 0.0
         try:
@@ -214,11 +214,10 @@ class Agent:
         poll_s = min(self._machine.timers.poll_s, self._machine.timers.stale_after_s / 2.5)
         if not held:
             return max(retry_s or 0.0, min(2 * poll_s, 2.0 ** min(self._failures, 10))) * _jitter()
-        # A service that can wait holds an unchanged answer back; one that cannot is asked at the usual pace.
-        waited = boot_s() - began >= 0.5 * wait_s
-        if wait_s > 0 and (waited or self._machine.lease.version != before):
+        # A service that holds unchanged answers back is asked again at once, yet not in a hot loop where it does not.
+        if self._settings.wait_s > 0 and self._machine.lease.version != before:
             return 0.1 * _jitter()
-        return poll_s * _jitter()
+        return (min(1.0, poll_s) if self._waits else poll_s) * _jitter()
 
     def _ask(self, wait_s: float) -> bool:
         with self._lock:
@@ -226,6 +225,7 @@ class Agent:
         settings = self._settings
         sent_s = boot_s()
         answer = self._service.ask(settings.path, held=version, token=token, wait_s=wait_s)
+        self._waits = answer.waits
         got_s = boot_s()
         when = (answer.ttl_s, answer.server_s, sent_s, got_s, answer.token)
         if answer.status == 304:

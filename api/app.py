@@ -17,7 +17,7 @@ from api.doors import Doors
 from api.metrics import SiteCollector
 from api.pages import router as pages
 from api.pages.source import StoreSource
-from api.routes import agents, caps, health, jobs, modes, plans, quarantine, setpoints, solve, telemetry, write
+from api.routes import agents, caps, events, health, jobs, modes, plans, quarantine, setpoints, solve, telemetry, write
 from api.schemas import INCOMING, problem_responses
 from api.shell import Shell
 
@@ -61,6 +61,7 @@ def bare_app() -> FastAPI:
         app.include_router(module.router, responses=guarded)
     for module in (agents, jobs, solve):
         app.include_router(module.router, responses=guarded | problem_responses(413))
+    app.include_router(events.router, responses=guarded | problem_responses(409, 413))
     app.include_router(write.router, responses=problem_responses(400, 401, 403, 413, 422, 503))
     app.include_router(telemetry.router, responses=guarded)
     app.include_router(quarantine.router, responses=guarded)

@@ -9,6 +9,7 @@ from api.following import as_it_stands
 from api.gathering import gather, horizon_at, made_up_jobs, wants_made_up_jobs
 from api.plan_store import Edition, PlanStore
 from api.settings import Settings
+from api.store.events import EventStore
 from api.store.jobs import JobStore
 from ingest.ports import Clock
 from models.errors import InvalidInput
@@ -27,11 +28,14 @@ _log = logs.get("planner")
 class Desk:
     """The planner's desk: stores, site and clock, and the round between them."""
 
-    def __init__(self, settings: Settings, site: Site, plans: PlanStore, jobs: JobStore, clock: Clock) -> None:
+    def __init__(
+        self, settings: Settings, site: Site, plans: PlanStore, jobs: JobStore, events: EventStore, clock: Clock
+    ) -> None:
         self._settings = settings
         self._site = site
         self._plans = plans
         self._jobs = jobs
+        self._events = events
         self._clock = clock
 
     def round(self) -> Edition:
@@ -49,7 +53,9 @@ class Desk:
         share = _FIRST_SHARE if self._plans.now().plan_id is None else 1.0
         limit_s = time_limit_s(self._site.planning, self._settings.speed) * share
         before = previous_of(self._plans.current())
-        task = Task(self._site, [as_it_stands(k) for k in gathered.jobs], gathered.memory, base, limit_s, before)
+        queue = [as_it_stands(k) for k in gathered.jobs]
+        events = self._events.in_force(horizon.start)
+        task = Task(self._site, queue, gathered.memory, base, limit_s, before, events)
         outcome = cycle(task, now)
         if outcome.set_aside:
             _log.warning("jobs_set_aside", jobs=dict(outcome.set_aside))

@@ -15,12 +15,13 @@ from api.sign_of_life import SignOfLife
 from api.solving import Solver
 from api.store.agents import AgentStore
 from api.store.engine import StateUnavailable
+from api.store.events import EventStore
 from api.store.jobs import JobStore
 from api.store.keys import KeyStore
 from api.store.placements import PlacementStore
 from api.watch import Watch
 from ingest.intake import Intake
-from ingest.ports import Clock
+from ingest.ports import Clock, TelemetryStore
 from models.lease import Mode, lease_left_s
 from models.site import Site
 
@@ -41,6 +42,8 @@ class Doors:
     keys: KeyStore
     intake: Intake
     agents: AgentStore
+    events: EventStore
+    telemetry: TelemetryStore
     placements: PlacementStore
     planner: SignOfLife
     collector: SignOfLife

@@ -13,6 +13,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+from api.events import GridEvent, Standing, impossible, least_wanted, with_events
 from api.following import Memory
 from api.gathering import horizon_at
 from api.plan_store import Edition
@@ -48,6 +49,7 @@ class Task:
     base: Path | None = None
     time_limit_s: float | None = None
     previous: Previous | None = None
+    events: Sequence[GridEvent] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,14 +80,26 @@ def cycle(task: Task, now: datetime, on_progress: Tell | None = None) -> Outcome
     )
     name = f"{site.name}-{horizon.start:%Y%m%dT%H%MZ}"
 
+    events = list(task.events)
+
     def composed(jobs: Sequence[TrainingJob]) -> ReceivedProblem:
         state = SiteState(task.memory.soc_mwh, task.memory.peak_mw)
-        return check_problem(compose(site, horizon, availability, jobs, state, name))
+        document = compose(site, horizon, availability, jobs, state, name)
+        return check_problem(with_events(document, events, horizon))
 
     problem, jobs, aside = _refused_set_aside(task.jobs, composed)
+    dropped = [Standing(e.id, False, why) for e in events if (why := impossible(problem.raw, e, horizon)) is not None]
+    if dropped:
+        events = [event for event in events if event.id not in {told.id for told in dropped}]
+        problem, jobs, aside = _refused_set_aside(task.jobs, composed)
     found = _solved(problem, task, on_progress)
     if found.status == "infeasible":
         problem, jobs, found, aside = _orders_set_aside(problem, jobs, found, aside, composed, task, on_progress)
+    while found.status == "infeasible" and (least := least_wanted(events)) is not None:
+        events.remove(least)
+        dropped.append(Standing(least.id, False, "; ".join(found.conflicts) or "no plan keeps it"))
+        problem, jobs, aside = _refused_set_aside(task.jobs, composed)
+        found = _solved(problem, task, on_progress)
     yardstick = baselines.first_come_first_served(problem) if found.objective is not None else None
     found = _cheaper(problem, found, yardstick)
     edition = _edition(task, horizon, now, problem, found, yardstick, forecast, note)
@@ -93,6 +107,7 @@ def cycle(task: Task, now: datetime, on_progress: Tell | None = None) -> Outcome
         job.id: {"priority": job.priority, "workload": job.workload, "synthetic": job.source == "synthetic"}
         for job in jobs
     }
+    edition["events"] = [told.to_json() for told in [*(Standing(e.id, True) for e in events), *dropped]]
     edition["set_aside"] = [{"id": job_id, "reason": reason} for job_id, reason in aside.items()]
     return Outcome(edition, aside)
 

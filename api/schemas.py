@@ -7,6 +7,7 @@ from typing import Any, Literal
 from pydantic import BaseModel, Field
 
 from api.agent_report import AgentReport
+from api.events import GridEvent
 from api.modes import ModeChange
 from models.jobs import TrainingJob
 from optimizer.document import JobPlan, Plan, Problem
@@ -252,6 +253,85 @@ class AgentList(BaseModel):
     next: str | None
 
 
+class EventAnswer(BaseModel):
+    """Whether an event can be kept, asked before it is accepted."""
+
+    feasible: bool | None = Field(
+        description="true: a refereed plan keeps it; false: proven that none does; null: unknown"
+    )
+    method: Literal["solve", "bound", "default set"]
+    note: str | None = None
+    conflicts: list[str] = []
+    planned_peak_mw: float | None = Field(None, description="highest import in the window, with it")
+    without_event_peak_mw: float | None = Field(None, description="the same, of the plan in force")
+    cost_change: float | None = Field(None, description="of the objective, against the plan in force")
+    currency: str | None = None
+    unmet_h_change: float | None = None
+    late_h_change: float | None = None
+    gap: float | None = None
+    horizon_end: str | None = None
+
+
+class EventTaken(BaseModel):
+    """What became of an event that was handed in."""
+
+    id: str
+    result: Literal["accepted", "unchanged", "answered"]
+    answer: EventAnswer
+
+
+class EventStanding(BaseModel):
+    """What the plan in force makes of an event."""
+
+    id: str
+    kept: bool
+    reason: str | None
+
+
+class EventSlot(BaseModel):
+    """A slot of an event that is over; null: the meter said nothing."""
+
+    start: str
+    limit_mw: float
+    metered_mw: float | None
+    baseline_mw: float | None
+    kept: bool | None
+
+
+class EventRecord(BaseModel):
+    """What the meter showed; `kept` null: nothing is over yet, or the meter did not say."""
+
+    slots: list[EventSlot]
+    kept: bool | None
+    highest_mw: float | None = None
+    method: str = Field(description="of the baseline")
+    reduced_mwh: float | None = Field(description="baseline less meter, over the slots that have both")
+    slots_counted: int = 0
+
+
+class EventRow(GridEvent):
+    """An event with its standing."""
+
+    status: Literal["accepted", "withdrawn"]
+    answer: EventAnswer
+    accepted_at: str
+    withdrawn_at: str | None
+    planned: EventStanding | None = Field(description="null: no plan has seen it yet, or it lies beyond the horizon")
+
+
+class EventView(EventRow):
+    """An event with its record."""
+
+    record: EventRecord
+
+
+class EventList(BaseModel):
+    """A page of events."""
+
+    events: list[EventRow]
+    next: str | None
+
+
 class ModeView(BaseModel):
     """Mode of a pool or asset."""
 
@@ -319,6 +399,7 @@ INCOMING: dict[str, type[BaseModel]] = {
     "TrainingJob": TrainingJob,
     "ModeChange": ModeChange,
     "AgentReport": AgentReport,
+    "GridEvent": GridEvent,
     "TelemetryBatch": TelemetryBatch,
     "ProblemDetails": ProblemDetails,
 }
@@ -352,6 +433,7 @@ _PROBLEMS = {
     401: "No key, or one that is not known here",
     403: "The key's scope is too narrow",
     404: "There is no such thing",
+    409: "Not as things stand; `code` says what stands against it",
     413: "The body is larger than 8 MiB",
     422: "Refused; `errors` lists everything that is wrong, with its place",
     503: "Not now; see `Retry-After`",

@@ -23,29 +23,28 @@ class Watch:
     def __init__(self, read: Callable[[], Version]) -> None:
         self._read = read
         self._turn: asyncio.Future[None] | None = None
+        self._last: Version | None = None
         self._waiting = 0
         self._looking: asyncio.Task[None] | None = None
 
     async def changed(self, held: Version, within_s: float) -> None:
-        """Return when another version than ``held`` is in force, or after ``within_s``."""
+        """Return when another version than ``held`` is in force, or after ``within_s``; sometimes sooner."""
         loop = asyncio.get_running_loop()
-        deadline = loop.time() + within_s
         self._waiting += 1
         try:
             if self._looking is None or self._looking.done():
-                self._turn = loop.create_future()
-                self._looking = loop.create_task(self._look(held))
-            turn = self._turn
-            if turn is not None and loop.time() < deadline:
-                with contextlib.suppress(TimeoutError):
-                    await asyncio.wait_for(asyncio.shield(turn), deadline - loop.time())
+                self._turn, self._last = loop.create_future(), held
+                self._looking = loop.create_task(self._look(self._turn, held))
+            elif held != self._last:  # it was read before the last change, or those who wait had read before it
+                return
+            assert self._turn is not None
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(asyncio.shield(self._turn), within_s)
         finally:
             self._waiting -= 1
 
-    async def _look(self, last: Version) -> None:
+    async def _look(self, turn: asyncio.Future[None], last: Version) -> None:
         """Look while somebody waits; ends at a change, or at a database that cannot be read (each asks for himself)."""
-        turn = self._turn
-        assert turn is not None
         try:
             while self._waiting:
                 if await to_thread.run_sync(self._read) != last:

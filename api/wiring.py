@@ -18,6 +18,7 @@ from api.sign_of_life import SignOfLife
 from api.solving import Solver
 from api.store.agents import AgentStore
 from api.store.engine import open_engine
+from api.store.events import EventStore
 from api.store.jobs import JobStore
 from api.store.keys import KeyStore
 from api.store.placements import PlacementStore
@@ -58,6 +59,7 @@ def doors_for(settings: Settings, engine: Engine | None = None) -> Doors:
     clock = clock_of(settings)
     site = read_site(settings.site_path)
     plans = PlanStore(engine, site.name, clock)
+    telemetry = EmbeddedStore(settings.telemetry_path, clock=clock)
     return Doors(
         settings=settings,
         site=site,
@@ -66,8 +68,10 @@ def doors_for(settings: Settings, engine: Engine | None = None) -> Doors:
         jobs=JobStore(engine, clock),
         keys=KeyStore(engine, clock),
         agents=AgentStore(engine, site.name, clock, site.planning.step),
+        events=EventStore(engine, clock),
+        telemetry=telemetry,
         placements=PlacementStore(engine, site.name, clock),
-        intake=Intake(EmbeddedStore(settings.telemetry_path, clock=clock), clock, Gate(limits_of(site))),
+        intake=Intake(telemetry, clock, Gate(limits_of(site))),
         planner=sign_of(settings, "planner"),
         collector=sign_of(settings, "collector"),
         solver=Solver(),
@@ -84,7 +88,7 @@ def desk_for(settings: Settings) -> tuple[Desk, PlanStore, Site, Clock]:
     clock = clock_of(settings)
     site = read_site(settings.site_path)
     plans = PlanStore(engine, site.name, clock)
-    return Desk(settings, site, plans, JobStore(engine, clock), clock), plans, site, clock
+    return Desk(settings, site, plans, JobStore(engine, clock), EventStore(engine, clock), clock), plans, site, clock
 
 
 def collector_for(settings: Settings) -> Collector:

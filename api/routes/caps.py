@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
+import time
 from collections.abc import Callable
 from typing import Any
 
@@ -20,6 +22,7 @@ from models.lease import timers_for
 
 router = APIRouter(prefix="/api/v1/caps", tags=["caps"])
 _WAIT = re.compile(r"(?:^|[,;\s])wait\s*=\s*\"?(\d{1,5})\"?(?:$|[,;\s])", re.IGNORECASE)
+_TURN_S = 0.05
 _PREFER = {
     "name": "Prefer",
     "in": "header",
@@ -72,6 +75,14 @@ async def _answer(request: Request, doors: Doors, pool: str, body: Callable[[Sta
     if asked and standing.noted and matches_version(request, standing.version):
         # Never longer than a poll, so that waiting costs no lease; and never past the end of this one.
         wait_s = min(float(asked[1]), timers_for(standing.lease_s).poll_s, standing.ttl_s + 0.2)
-        await doors.watch.changed(standing.version, wait_s)
-        standing = await to_thread.run_sync(doors.standing, pool)
-    return await to_thread.run_sync(lambda: pulled(request, body, standing, doors.clock))
+        until = time.monotonic() + wait_s
+        while matches_version(request, standing.version) and (left_s := until - time.monotonic()) > 0:
+            began = time.monotonic()
+            await doors.watch.changed(standing.version, left_s)
+            # A turn that was over as it began says nothing; the next begins a look later.
+            await asyncio.sleep(max(0.0, min(_TURN_S - (time.monotonic() - began), until - time.monotonic())))
+            standing = await to_thread.run_sync(doors.standing, pool)
+    answer = await to_thread.run_sync(lambda: pulled(request, body, standing, doors.clock))
+    if asked:
+        answer.headers["Preference-Applied"] = f"wait={asked[1]}"
+    return answer
