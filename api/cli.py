@@ -32,6 +32,7 @@ _COMMANDS: dict[str, tuple[str, str]] = {
     "agent-test": ("api.commands.agent_test", "Play scripted cases to any agent, and say what it does well."),
     "guard": ("api.commands.guard", "Read the grid meter every second and derate the site's caps near its limit."),
     "check": ("api.commands.site", "Check a site file; lists every error at once."),
+    "slurm": ("api.commands.slurm", "See what each Slurm job is to the plan, or let Slurm go."),
     "collect": ("api.commands.collect", "Ask a site's telemetry sources once, or collect until Ctrl-C."),
     "quarantine": ("api.commands.quarantine", "List telemetry that was flagged, with the reasons."),
     "init": ("api.commands.site", "Write a commented skeleton of a site file."),

@@ -11,7 +11,7 @@ from models.site import Site
 
 if TYPE_CHECKING:
     from ingest.sources.job_list.source import JobListSource
-    from ingest.sources.slurm.client import Commands
+    from ingest.sources.slurm.commands import Commands
     from ingest.sources.slurm.source import SlurmSource
 
 
@@ -57,7 +57,7 @@ def lists_of(site: Site, folder: Path) -> list[tuple[JobList, JobListSource]]:
 
 def slurm_commands(slurm: Slurm, folder: Path) -> Commands:
     """Slurm's commands on this machine."""
-    from ingest.sources.slurm.client import Commands
+    from ingest.sources.slurm.commands import Commands
 
     conf = None if slurm.conf is None else (folder / slurm.conf).resolve()
     return Commands(conf=conf, timeout_s=slurm.timeout_s)
@@ -65,7 +65,7 @@ def slurm_commands(slurm: Slurm, folder: Path) -> Commands:
 
 def slurm_source(slurm: Slurm, folder: Path) -> SlurmSource:
     """Slurm's queue: over slurmrestd where the file names it, else by its commands."""
-    from ingest.sources.slurm.client import Rest
+    from ingest.sources.slurm.rest import Rest
     from ingest.sources.slurm.source import SlurmSource
 
     if slurm.rest_url is None:

@@ -15,11 +15,13 @@ import typer
 
 from api.settings import Settings, default_data_dir
 from ingest.catalogue import unit_of
+from ingest.errors import SourceUnavailable
 from ingest.points import Point, Tags, Value
-from ingest.ports import Source
+from ingest.ports import JobSource, Source
 from ingest.site_file import find_site, read_site
 from models.errors import InvalidInput
 from models.horizon import use_packaged_time_zones
+from models.site import Site
 
 app = typer.Typer(add_completion=False, no_args_is_help=True)
 _AT_ONCE = 16
@@ -55,7 +57,8 @@ def collect(
         typer.echo(f"{len(error.faults)} error(s) in {site}", err=True)
         raise typer.Exit(2) from None
     if once:
-        raise typer.Exit(_try(sources_of(found, path.parent, trial=True)))
+        silent = _try(sources_of(found, path.parent, trial=True))
+        raise typer.Exit(max(silent, _try_queues(found, path.parent)))
     _run(Settings(path, (data_dir or default_data_dir()).resolve()))
 
 
@@ -75,6 +78,29 @@ def _try(sources: Sequence[Source]) -> int:
     if silent:
         typer.echo(f"{silent} of {len(sources)} source(s) said nothing", err=True)
     return 1 if silent else 0
+
+
+def _try_queues(site: Site, folder: Path) -> int:
+    """Ask each queue once: how many jobs, and how many of them the policy names."""
+    if not site.jobs.any:
+        return 0
+    from api.job_reading import judged_jobs
+    from api.job_round import counts
+    from api.job_sources import lists_of, policy_of, slurm_source
+
+    policy, now, silent = policy_of(site, folder).now(), datetime.now(UTC), 0
+    queues: list[JobSource] = [source for _, source in lists_of(site, folder)]
+    if site.jobs.slurm is not None:
+        queues.append(slurm_source(site.jobs.slurm, folder))
+    for queue in queues:
+        try:
+            told = counts(judged_jobs(queue.jobs(now), policy, site, now))
+        except SourceUnavailable as error:
+            silent = 1
+            typer.echo(f"{queue.name}: {error}")
+            continue
+        typer.echo(f"{queue.name}: {told['jobs']} job(s), {told['named']} named by the policy")
+    return silent
 
 
 def _asked(source: Source) -> Sequence[Point] | str:

@@ -1,8 +1,12 @@
 """A power budget that changes with the plan, as reservations of licences only.
 
-Jobs carry ``-L kw:N``. In each slot, what the plan does not grant is reserved away; Slurm itself then starts no more
-than that, and its backfill looks ahead through the coming windows. A job whose latest start has come has its licences
-in the budget whatever the plan says. Windows are written a few hours ahead only: without us they soon lapse.
+Jobs carry ``-L kw:N``. What the plan does not grant now is reserved away, so that Slurm starts no more than that. A job
+whose latest start has come has its licences in the budget whatever the plan says.
+
+Slurm adds up every reservation that a job's whole run touches. Windows one after another would count again and again
+against a long job, and one that reserves more later would count already now. So all of ours begin now, each ends where
+the plan frees more, and together they reserve exactly what is not granted at this moment; later tightening is told when
+it comes. They reach a few hours ahead only: without us the budget opens by itself, and soon.
 """
 
 from __future__ import annotations
@@ -10,7 +14,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 from api.slurm.order import Order
 from api.slurm.view import PlanView
@@ -49,20 +53,24 @@ def windows(
     budget: PowerBudget,
     now: datetime,
 ) -> list[Window]:
-    """Windows from now on, one a slot in which anything is reserved away."""
+    """Windows from now on; each is named after its end."""
     told = [(one, jobs[one.facts.id], jobs[one.facts.id].licences.get(budget.licence, 0)) for one in judged]
     carriers = [(one, job, each) for one, job, each in told if each > 0]
-    horizon, found = plan.horizon, []
-    for k in range(horizon.slots):
-        start, end = horizon.at(k), horizon.at(k + 1)
-        if end <= now or (start - now).total_seconds() > budget.lookahead_h * 3600:
+    ends: list[datetime] = []
+    left: list[int] = []
+    for k in range(plan.horizon.slots):
+        start, end = plan.horizon.at(k), plan.horizon.at(k + 1)
+        if end <= now or start - now > timedelta(hours=budget.lookahead_h):
             continue
         granted = sum(_granted(one, job, each, plan, (start, end), now) for one, job, each in carriers)
-        amount = max(0, total - budget.spare - granted)
-        if amount:
-            name = f"{_PREFIX}{budget.licence}_{int(start.timestamp())}"
-            found.append(Window(name, start, end, budget.licence, amount))
-    return found
+        ends.append(end)
+        left.append(min([max(0, total - budget.spare - granted), *left[-1:]]))
+    steps = [before - after for before, after in zip(left, [*left[1:], 0], strict=True)]
+    return [
+        Window(f"{_PREFIX}{budget.licence}_{int(end.timestamp())}", now, end, budget.licence, amount)
+        for end, amount in zip(ends, steps, strict=True)
+        if amount
+    ]
 
 
 def _granted(

@@ -11,7 +11,7 @@ from api import logs
 from api.slurm.budget import Licences, read_total, read_windows
 from api.slurm.order import Order, commands
 from ingest.errors import SourceUnavailable
-from ingest.sources.slurm.client import Commands
+from ingest.sources.slurm.commands import Commands
 
 _PATIENCE_S = 5.0
 _log = logs.get("slurm")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Literal
@@ -58,8 +57,8 @@ def commands(order: Order, now: datetime) -> list[tuple[str, ...]]:
         case "reserve":
             assert order.at is not None
             assert order.until is not None
-            minutes = max(1, math.ceil((order.until - max(order.at, now)).total_seconds() / 60))
-            span = (f"StartTime={_instant(order.at, now)}", f"Duration={minutes}")
+            # To the second: two windows that overlap, if only by a moment, may reserve more than there is.
+            span = (f"StartTime={_instant(order.at, now)}", f"EndTime={_instant(order.until, now)}")
             what = (f"Licenses={order.licence}:{order.amount}", "Flags=LICENSE_ONLY", "Users=root")
             return [("scontrol", "create", "reservation", f"ReservationName={order.name}", *span, *what)]
         case "resize":

@@ -34,8 +34,14 @@ chromium() { # a real browser for the operator's page; the system's, Playwright 
   [ -x /usr/bin/chromium ] || [ -x /usr/bin/chromium-browser ] || quiet_apt chromium
 }
 
+slurm() { # Slurm 22.05 with its daemons; the tests start a cluster of pretended nodes
+  command -v slurmctld >/dev/null && command -v slurmd >/dev/null && command -v munged >/dev/null &&
+    command -v slurmrestd >/dev/null && return 0
+  quiet_apt slurmctld slurmd slurm-client slurmrestd slurm-wlm-basic-plugins munge liblua5.3-0
+}
+
 missing=0
-for peer in ${PEERS:-influxdb prometheus mosquitto chromium}; do
+for peer in ${PEERS:-influxdb prometheus mosquitto chromium slurm}; do
   if "$peer"; then
     echo "peers: $peer is here"
   else

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any, Protocol
 
 from ingest.errors import SourceUnavailable
-from ingest.sources.slurm.client import Queue
 from ingest.sources.slurm.hosts import node_names
 from ingest.sources.slurm.shape import NotUnderstood, SlurmJob, job_id, slurm_job
 from models.job_sources import SlurmPool
@@ -16,6 +16,18 @@ from models.placement import Placement
 from models.queued_job import QueuedJob
 
 _log = logging.getLogger("chergui.slurm")
+
+
+class Queue(Protocol):
+    """Something that tells Slurm's jobs as raw objects."""
+
+    def raw_jobs(self) -> Sequence[Mapping[str, Any]]:
+        """Every job that the controller still knows.
+
+        Raises:
+            SourceUnavailable: it does not answer, or with something else.
+        """
+        ...
 
 
 @dataclass(frozen=True, slots=True)

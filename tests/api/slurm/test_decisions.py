@@ -250,20 +250,39 @@ def test_a_capped_job_gets_the_time_that_its_caps_cost():
 # The budget
 
 
+def reserved(orders, at=None):
+    """Licences that our reservations hold away at an instant, if all of them begin now."""
+    made = [order for order in orders if order.kind == "reserve"]
+    assert all(order.at <= NOW for order in made)
+    return sum(order.amount for order in made if at is None or order.until > at)
+
+
 def test_what_the_plan_does_not_grant_is_reserved_away():
     free = Licences(500)
     orders = told(JOB, replace(RUNNING, number=8), runs=[(7, 2, 16), (8, 0, 4)], licences=free)
-    reserved = {order.at: order.amount for order in orders if order.kind == "reserve"}
     # 8 runs until 13:00, 7 from 12:30 on: 8 kW each
-    expected = [492, 492, 484, 484, 492, 492, 492, 492, 492]
-    assert reserved == {SLOT0 + k * SLOT: amount for k, amount in enumerate(expected)}
+    assert reserved(orders) == 492
+    assert [reserved(orders, SLOT0 + k * SLOT) for k in range(1, 9)] == [492, 484, 484, 484, 484, 484, 484, 484]
+    assert reserved(orders, NOW + 3 * HOUR) == 0, "without us the budget opens by itself"
+
+
+@given(st.lists(st.tuples(st.integers(0, 12), st.integers(1, 12), st.integers(0, 60)), max_size=6))
+def test_what_is_reserved_now_is_what_is_not_granted_now_and_it_only_falls(spans):
+    jobs = [replace(JOB, number=k, licences={"kw": kw}) for k, (_, _, kw) in enumerate(spans)]
+    runs = [(k, first, first + length) for k, (first, length, _) in enumerate(spans)]
+    orders = told(*jobs, runs=runs, licences=Licences(200))
+    granted = sum(kw for first, _, kw in spans if first == 0)
+    assert reserved(orders) == max(0, 200 - granted)
+    profile = [reserved(orders, SLOT0 + k * SLOT) for k in range(12)]
+    assert profile == sorted(profile, reverse=True)
 
 
 def test_a_job_at_its_latest_start_has_its_licences_whatever_the_plan_says():
     old = replace(JOB, submitted=NOW - 7 * HOUR, eligible=NOW - 7 * HOUR)  # latest start 13:07
     orders = told(old, runs=[(7, 90, 96)], licences=Licences(100))
-    amounts = [order.amount for order in orders if order.kind == "reserve"]
-    assert amounts == [100, 100, 100, 100, 92, 92, 92, 92, 92]
+    assert [reserved(orders, SLOT0 + k * SLOT) for k in range(1, 7)] == [100, 100, 100, 92, 92, 92]
+    due = replace(JOB, submitted=NOW - 8 * HOUR, eligible=NOW - 8 * HOUR)
+    assert reserved(told(due, runs=[(7, 90, 96)], licences=Licences(100))) == 92
 
 
 def test_jobs_that_run_keep_their_licences_whoever_they_are():
@@ -310,7 +329,7 @@ def test_a_reservation_is_said_as_slurm_wants_it():
         "reservation",
         "ReservationName=chergui_kw_1",
         "StartTime=now",
-        "Duration=8",
+        "EndTime=2026-11-28T12:15:00",
         "Licenses=kw:7",
         "Flags=LICENSE_ONLY",
         "Users=root",
