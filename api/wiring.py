@@ -125,8 +125,8 @@ def turns_for(settings: Settings) -> list[Turn]:
         list_turn(one.period_s, source, policy, site, doors.jobs, doors.clock) for one, source in lists_of(site, folder)
     ]
     slurm = site.jobs.slurm
-    if slurm is not None and settings.shift_s:
-        logs.get("jobs").warning("slurm_not_read", reason="the service's clock is moved (--now); Slurm's is not")
+    if slurm is not None and (settings.shift_s or settings.scenario):
+        logs.get("jobs").warning("slurm_not_read", reason="the service's clock is not the machine's; Slurm's is")
     elif slurm is not None:
         round_ = SlurmRound(
             spec=slurm,
