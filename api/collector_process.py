@@ -30,6 +30,7 @@ def main() -> None:
     die_with_parent(int(sys.argv[2]))
     use_packaged_time_zones()
     logs.configure("collector")
+    from api.telemetry_store import keep_tidy
     from api.wiring import collector_for, sign_of
 
     stop = threading.Event()
@@ -39,6 +40,8 @@ def main() -> None:
     sign = sign_of(settings, "collector")
     beat = partial(_beat, sign, stop, collector, settings)
     threading.Thread(target=beat, name="sign of life", daemon=True).start()
+    if not settings.shift_s:  # by a clock that is moved, measurements would look old enough to drop
+        threading.Thread(target=keep_tidy, args=(collector.store, stop), name="tidy", daemon=True).start()
     collector.run(stop)
     collector.close()
 

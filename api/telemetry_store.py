@@ -4,19 +4,21 @@ from __future__ import annotations
 
 import threading
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from api import logs
 from api.settings import Settings
 from ingest.errors import StoreUnavailable
 from ingest.ports import Clock, TelemetryStore
-from ingest.sources.http import secret
 from ingest.spool import Spool
 from ingest.stores.embedded import EmbeddedStore
-from ingest.stores.influx import InfluxStore
 from ingest.stores.layout import Retention
 from ingest.stores.spooled import SpooledStore
 from models.site import Site
 from models.telemetry import InfluxServer
+
+if TYPE_CHECKING:
+    from ingest.stores.influx import InfluxStore
 
 _TIDY_S = 3600.0
 _FIRST_S = 120.0
@@ -52,6 +54,9 @@ def influx_for(server: InfluxServer, folder: Path) -> InfluxStore:
     Raises:
         SourceUnavailable: the token's file cannot be read.
     """
+    from ingest.sources.http import secret  # heavy, as what comes with httpx is
+    from ingest.stores.influx import InfluxStore
+
     token = None if server.token_file is None else secret(folder / server.token_file)
     return InfluxStore(server.url, server.bucket, org=server.org, token=token, timeout_s=server.timeout_s)
 

@@ -22,13 +22,13 @@ from api.store.events import EventStore
 from api.store.jobs import JobStore
 from api.store.keys import KeyStore
 from api.store.placements import PlacementStore
+from api.telemetry_store import store_for
 from api.watch import Watch
 from ingest.intake import Intake
 from ingest.ports import Clock
 from ingest.quality import Gate
 from ingest.quality_limits import limits_of
 from ingest.site_file import read_site
-from ingest.stores.embedded import EmbeddedStore
 from models.site import Site
 
 if TYPE_CHECKING:
@@ -53,13 +53,13 @@ def sign_of(settings: Settings, process: str) -> SignOfLife:
     return SignOfLife(Path(settings.run_dir) / f"{process}.alive")
 
 
-def doors_for(settings: Settings, engine: Engine | None = None) -> Doors:
-    """What the web process works with."""
+def doors_for(settings: Settings, engine: Engine | None = None, process: str = "web") -> Doors:
+    """What the web process works with; another one says its name, because a spool belongs to one process."""
     engine = engine or engine_of(settings)
     clock = clock_of(settings)
     site = read_site(settings.site_path)
     plans = PlanStore(engine, site.name, clock)
-    telemetry = EmbeddedStore(settings.telemetry_path, clock=clock)
+    telemetry = store_for(settings, site, clock, process)
     return Doors(
         settings=settings,
         site=site,
@@ -104,7 +104,7 @@ def collector_for(settings: Settings) -> Collector:
         sources = simulated_sources(settings, site, plans, clock)
     else:
         sources = sources_of(site, settings.site_path.parent)
-    store = EmbeddedStore(settings.telemetry_path, clock=clock)
+    store = store_for(settings, site, clock, "collector")
     return Collector(sources, store, clock, gate=Gate(limits_of(site)))
 
 
@@ -118,7 +118,7 @@ def turns_for(settings: Settings) -> list[Turn]:
     from api.job_sources import lists_of, policy_of, slurm_commands, slurm_source
     from api.slurm.hand import Hand
 
-    doors = doors_for(settings)
+    doors = doors_for(settings, process="jobs")
     site, folder = doors.site, settings.site_path.parent
     policy = policy_of(site, folder)
     turns = [

@@ -110,6 +110,11 @@ class Collector:
         self.dropped = 0
         self.refused = 0
 
+    @property
+    def store(self) -> TelemetryStore:
+        """Where the points go."""
+        return self._intake.store
+
     def run(self, stop: threading.Event) -> None:
         """Poll until ``stop`` is set; returns within seconds of it, hanging sources left behind."""
         threads = [
