@@ -9,6 +9,7 @@ import os
 
 import brute_force
 import pytest
+import random_asks
 import random_days
 from plan_here import plan_here
 
@@ -48,3 +49,36 @@ def test_the_referee_passes_the_oracle_s_plans(seed: int) -> None:
 
 def test_most_random_days_have_a_plan() -> None:
     assert sum(brute_force.solve(random_days.day(seed)).plan is not None for seed in range(20)) >= 15
+
+
+# ---- version 1.1: duties, machines and water on the same kind of days
+
+ASKED = range(5000, 5000 + 8 * int(os.environ.get("CHERGUI_SOAK", "1")))
+
+
+@pytest.mark.parametrize("seed", [9, *ASKED])  # 9: a set that has just started when the day begins
+def test_they_agree_on_what_version_1_1_asks(seed: int) -> None:
+    raw = random_asks.day(seed)
+    received = check_problem(raw)
+    answer = brute_force.solve(raw)
+    plan = plan_here(received, gap=1e-9)
+    if answer.plan is None:
+        assert plan.status == "infeasible"
+        assert plan.conflicts
+        return
+    assert verify(received, parse_plan(answer.plan), gap=1e-6) == []
+    assert plan.status == "optimal"
+    assert plan.objective == pytest.approx(answer.objective, rel=1e-5, abs=1e-5)
+
+
+def test_one_random_day_in_twenty_has_each_thing_that_version_1_1_can_ask() -> None:
+    days = [random_asks.day(seed) for seed in range(5000, 5200)]
+    parts = ("events", "nominations", "reserve", "generators", "inference")
+    grids = ("billing_interval_slots", "export_allowance_mwh", "carbon_budget_kg", "renewable_share", "outages")
+    for part, count in (
+        *((name, sum(name in day for day in days)) for name in parts),
+        *((name, sum(name in day["grid"] for day in days)) for name in grids),
+        ("water", sum("water_limits" in day.get("cooling", {}) for day in days)),
+        ("reserve_mwh", sum(any("reserve_mwh" in b for b in day.get("batteries", [])) for day in days)),
+    ):
+        assert count >= len(days) / 20, part

@@ -16,6 +16,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
+import brute_duties
 import numpy as np
 from scipy.optimize import Bounds, LinearConstraint, milp
 from scipy.sparse import csr_matrix
@@ -48,6 +49,7 @@ class _Program:
     high: list[float] = field(default_factory=list)
     whole: list[int] = field(default_factory=list)
     rows: list[tuple[Linear, float, float]] = field(default_factory=list)
+    constant: float = 0.0
 
     def column(self, low: float = 0.0, high: float = np.inf, cost: float = 0.0, whole: bool = False) -> int:
         self.cost.append(cost)
@@ -81,7 +83,7 @@ class _Program:
             return None
         if found.status != 0:
             raise RuntimeError(f"the oracle did not finish: {found.message}")
-        return float(found.fun), found.x
+        return float(found.fun) + self.constant, found.x
 
 
 def add(*parts: tuple[float, Linear]) -> Linear:
@@ -324,12 +326,15 @@ def _energy(program: _Program, problem: dict[str, Any], grid: _Grid, it: list[Li
     names = ("pv_available_mw", "wind_available_mw", "base_load_mw")
     prices = ("import_price_per_mwh", "export_price_per_mwh", "carbon_kg_per_mwh")
     rows = {name: grid.row(given.get(name)) for name in (*names, *prices)}
-    buy, sell = grid.row(connection.get("import_limit_mw")), grid.row(connection.get("export_limit_mw"))
+    buy, sell = (
+        brute_duties.without_outages(grid, connection, grid.row(connection.get(name)))
+        for name in ("import_limit_mw", "export_limit_mw")
+    )
     carbon = connection.get("carbon_price_per_kg", 0.0)
-    rate, so_far = connection.get("demand_charge_per_mw", 0.0), connection.get("peak_so_far_mw", 0.0)
-    peak = program.column(cost=rate)
+    asked = brute_duties.Flows(soc=[[] for _ in problem.get("batteries", [])])
+    brute_duties.machines(program, problem, grid, asked)
     stock = [{-1: b["soc_start_mwh"]} for b in problem.get("batteries", [])]
-    flows: dict[str, Any] = {"pv": [], "wind": [], "charge": [], "discharge": []}
+    flows: dict[str, Any] = {"pv": [], "wind": [], "charge": [], "discharge": [], "asked": asked}
     before: Linear | None = None
     for t in range(grid.slots):
         price = rows["import_price_per_mwh"][t] + carbon * rows["carbon_kg_per_mwh"][t]
@@ -338,7 +343,6 @@ def _energy(program: _Program, problem: dict[str, Any], grid: _Grid, it: list[Li
         buying = program.column(0, 1, whole=True)
         program.row({bought: 1.0, buying: -buy[t]}, high=0.0)
         program.row({sold: 1.0, buying: sell[t]}, high=sell[t])
-        program.row({bought: 1.0, peak: -1.0}, high=so_far)
         net = {bought: 1.0, sold: -1.0}
         ramp = connection.get("import_ramp_mw_per_slot")
         if ramp is not None and before is not None:
@@ -349,6 +353,8 @@ def _energy(program: _Program, problem: dict[str, Any], grid: _Grid, it: list[Li
         balance = add((1.0, net), (1.0, {pv: 1.0, wind: 1.0}), (-1.0, heat))
         cooling = _cooling(program, problem, t, grid, heat, most_heat)
         balance = add((1.0, balance), (-1.0, cooling), (-rows["base_load_mw"][t], {-1: 1.0}))
+        balance = add((1.0, balance), *((1.0, {row[t]: 1.0}) for row in (*asked.made, *asked.missing)))
+        balance = add((1.0, balance), *((-s["power_mw"][t], {-1: 1.0}) for s in problem.get("inference", [])))
         charging, discharging = [], []
         for k, battery in enumerate(problem.get("batteries", [])):
             power = battery["power_mw"]
@@ -370,6 +376,7 @@ def _energy(program: _Program, problem: dict[str, Any], grid: _Grid, it: list[Li
                     program.row({soc: 1.0}, low=program.low[soc])
                     program.low[soc] = 0.0
             stock[k] = {soc: 1.0}
+            asked.soc[k].append(soc)
             balance = add((1.0, balance), (1.0, {discharge: 1.0, charge: -1.0}))
             charging.append(charge)
             discharging.append(discharge)
@@ -378,6 +385,12 @@ def _energy(program: _Program, problem: dict[str, Any], grid: _Grid, it: list[Li
         flows["wind"].append(wind)
         flows["charge"].append(charging)
         flows["discharge"].append(discharging)
+        asked.bought.append(bought)
+        asked.sold.append(sold)
+        asked.heat.append(heat)
+        asked.cooling.append(cooling)
+    asked.charge, asked.discharge = flows["charge"], flows["discharge"]
+    brute_duties.ask(program, problem, grid, asked)
     return flows
 
 
@@ -435,12 +448,17 @@ def _plan(
                 used[j["id"], t] * j.get("gpus", 0) for j in problem.get("jobs", []) if j.get("pool") == pool["name"]
             )
             it[t] += (gpus - busy) * pool.get("idle_w_per_gpu", 0.0) / 1e6
+    new = problem["schema_version"] == "1.1"
     series = _series(problem, grid, it, flows, x)
     terms.update(_energy_terms(problem, grid, series))
+    if new:
+        more = brute_duties.told_terms(problem, grid, flows["asked"], x, series)
+        terms |= more | {"carbon": terms["carbon"] + more["carbon"]}
+        unmet += brute_duties.told_wishes(flows["asked"], x)
     total = sum(terms.values())
     document = json.dumps(problem, sort_keys=True, separators=(",", ":"))
     return {
-        "schema_version": "1.0",
+        "schema_version": problem["schema_version"],
         "name": problem["name"],
         "problem_digest": hashlib.sha256(document.encode()).hexdigest(),
         "status": "optimal",
@@ -478,8 +496,11 @@ def _series(
                 battery["charge_efficiency"] * charge[name][t] - discharge[name][t] / battery["discharge_efficiency"]
             )
             stock[name].append(level)
+    more = brute_duties.told_series(problem, flows["asked"], x)
     net = [
-        heat[t]
+        sum(row[t] for row in more["inference_mw"].values())
+        - sum(row[t] for row in more["generator_mw"].values())
+        + heat[t]
         + cooling[t]
         + base[t]
         + sum(row[t] for row in charge.values())
@@ -500,6 +521,7 @@ def _series(
         "charge_mw": charge,
         "discharge_mw": discharge,
         "soc_mwh": stock,
+        **(more if problem["schema_version"] == "1.1" else {}),
     }
 
 
@@ -509,7 +531,11 @@ def _energy_terms(problem: dict[str, Any], grid: _Grid, series: dict[str, Any]) 
     def priced(power: list[float], name: str) -> float:
         return grid.hours * sum(p * v for p, v in zip(power, grid.row(given.get(name)), strict=True))
 
-    peak = max(series["import_mw"]) - connection.get("peak_so_far_mw", 0.0)
+    length, gone = connection.get("billing_interval_slots", 1), connection.get("billing_elapsed_slots", 0)
+    taken = [connection.get("billing_elapsed_mwh", 0.0) / grid.hours, *([0.0] * (gone - 1))][:gone]
+    taken += series["import_mw"]
+    means = [sum(part) / len(part) for part in (taken[k : k + length] for k in range(0, len(taken), length))]
+    peak = max(means) - connection.get("peak_so_far_mw", 0.0)
     wear = 0.0
     for battery in problem.get("batteries", []):
         discharged = sum(series["discharge_mw"][battery.get("name", "battery")])

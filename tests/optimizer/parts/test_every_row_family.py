@@ -1,18 +1,31 @@
-"""No row family without a golden row: a problem that uses everything is built in every way there is."""
+"""No row family without a golden row, a referee's rule, a behaviour and its line in the formulation.
+
+A problem that uses everything is built in every way there is; docs/formulation.md is the register.
+"""
 
 from __future__ import annotations
 
 import importlib.util
+import re
 from pathlib import Path
 
 import numpy as np
 import pytest
 from golden_rows import Golden
-from small_day import THREE_LEVELS, TWO_LEVELS, at, battery, day, job, pool, rows
+from small_day import THREE_LEVELS, TWO_LEVELS, at, battery, bounds, day, job, pool, rows
 
 from optimizer import parts
+from optimizer.ledger import TERMS
 
 HERE = Path(__file__).parent
+ROOT = HERE.parents[2]
+PAGE = (ROOT / "docs" / "formulation.md").read_text()
+REGISTER = {
+    family: (rule, behaviour)
+    for family, rule, behaviour in re.findall(
+        r"^\| `(\w+\.\w+)` \| .* \| `([\w.]+)` \| `(\w+)` \|$", PAGE, re.MULTILINE
+    )
+}
 EVERYTHING = day(
     job("run", levels=TWO_LEVELS, pool="hall", gpus=4, due_h=1.0, work_value_per_h=2.0, unmet_cost_per_h=50.0)
     | {"state": "running", "ran_slots": 1, "preemptible": True, "restart_loss_h": 0.25, "start_cost": 1.0}
@@ -80,3 +93,30 @@ def test_the_problem_that_uses_everything_has_every_family_that_was_written_down
 @pytest.mark.parametrize("part", sorted(path.stem for path in Path(parts.__path__[0]).glob("[a-z]*.py")))
 def test_every_part_has_its_tests(part: str) -> None:
     assert (HERE / f"test_{part}.py").is_file()
+
+
+def test_the_register_names_every_row_family_and_no_other() -> None:
+    assert set(REGISTER) == families()
+
+
+def rules_of_the_referee() -> set[str]:
+    files = [ROOT / "optimizer" / "verify.py", *sorted((ROOT / "optimizer" / "referee").glob("*.py"))]
+    written = {rule for path in files for rule in re.findall(r'"([a-z_]+(?:\.[a-z_]+)?)"', path.read_text())}
+    return written | {f"terms.{name}" for name in TERMS}
+
+
+def behaviours() -> set[str]:
+    return {name for path in HERE.glob("test_*.py") for name in re.findall(r"^def (test_\w+)", path.read_text(), re.M)}
+
+
+def test_every_rule_and_every_behaviour_of_the_register_exists() -> None:
+    rules, tests = rules_of_the_referee(), behaviours()
+    missing = {
+        family: pair for family, pair in REGISTER.items() if pair[0] not in rules or pair[1] not in tests - {"test_row"}
+    }
+    assert missing == {}
+
+
+def test_every_variable_stands_on_the_page() -> None:
+    names = {name.split("[")[0] for way in WAYS for name in bounds(EVERYTHING, **way)}
+    assert {name for name in names if f"`{name}`" not in PAGE} == set()

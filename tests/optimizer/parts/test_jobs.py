@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import brute_force
 import numpy as np
 import pytest
 from golden_rows import Golden, check
@@ -235,3 +236,12 @@ def test_a_held_job_does_not_run() -> None:
     assert plan.jobs[0].runs == []
     assert plan.objective == pytest.approx(8.0)
     assert [(gave.requirement, gave.amount) for gave in plan.unmet] == [("job:a/due", pytest.approx(2.0))]
+
+
+@pytest.mark.parametrize("levels", [ONE_LEVEL, THREE_LEVELS], ids=["one level", "a curve"])
+@pytest.mark.parametrize("state", ["queued", "paused"])
+def test_work_is_not_burnt_where_import_is_paid_for(levels: list[dict[str, float]], state: str) -> None:
+    # a feigned restart, or a point under the curve, would draw paid power for longer; every pattern is enumerated
+    more = {"preemptible": True, "restart_loss_h": 0.5, "state": state, "levels": levels}
+    document = day(job("a", 1.25) | more, prices=[-10.0, -30.0, -10.0, -20.0])
+    assert planned(document).objective == pytest.approx(brute_force.solve(document).objective)

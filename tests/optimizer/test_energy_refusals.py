@@ -1,0 +1,128 @@
+"""Bad input in fields of version 1.1: each gets its sentence, its place and its mend."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from small_day import at, battery, day, planned, ten
+
+from models.errors import Fault, InvalidInput
+from optimizer.refusals import check_problem
+
+EVENT = {"id": "dr", "start": at(0), "end": at(2), "most_import_mw": 1.0}
+PROMISE = {"id": "n", "start": at(0), "end": at(1), "import_mw": 1.0}
+PROMISE |= {"over_cost_per_mwh": 1.0, "under_cost_per_mwh": 1.0}
+SET = {"name": "set", "power_mw": 1.0}
+CHAT = {"name": "chat", "power_mw": [1.0] * 4, "min_power_mw": 0.5, "below_nominal_cost_per_mwh": 9.0}
+LIMIT = {"id": "d", "start": at(0), "end": at(2), "limit_m3": 1.0}
+PLANT = {"tangents": [{"slope": 0.1, "intercept_mw": 0.0}]}
+
+
+def the_fault(**more: Any) -> Fault:
+    with pytest.raises(InvalidInput) as refused:
+        check_problem(day(**{"schema_version": "1.1", **more}))
+    assert len(refused.value.faults) == 1, refused.value.faults
+    return refused.value.faults[0]
+
+
+BAD: list[tuple[dict[str, Any], str, str, str]] = [
+    ({"events": [EVENT | {"end": at(0)}]}, "/events/0/end", "not_after_start", "move it"),
+    ({"events": [EVENT | {"start": "2026-11-09T00:10:00Z"}]}, "/events/0/start", "off_border", "move it to a border"),
+    ({"events": [{k: v for k, v in EVENT.items() if k != "most_import_mw"}]}, "/events/0", "no_target", "give one"),
+    ({"events": [EVENT | {"least_import_mw": 2.0}]}, "/events/0/least_import_mw", "too_high", "lower it"),
+    ({"events": [EVENT, EVENT]}, "/events/1/id", "duplicate", "give each its own"),
+    ({"nominations": [PROMISE, PROMISE]}, "/nominations/1/id", "duplicate", "give each its own"),
+    ({"nominations": [PROMISE | {"elapsed_mwh": 1.0}]}, "/nominations/0/elapsed_mwh", "nothing_elapsed", "write 0"),
+    ({"grid": {"outages": [{"start": at(2), "end": at(1)}]}}, "/grid/outages/0/end", "not_after_start", "move it"),
+    (
+        {"grid": {"billing_interval_slots": 2, "billing_elapsed_slots": 2}},
+        "/grid/billing_elapsed_slots",
+        "too_high",
+        "write fewer",
+    ),
+    (
+        {"grid": {"billing_interval_slots": 2, "billing_elapsed_mwh": 1.0}},
+        "/grid/billing_elapsed_mwh",
+        "nothing_elapsed",
+        "write 0",
+    ),
+    ({"batteries": [battery(reserve_mwh=2.5)]}, "/batteries/0/reserve_mwh", "too_high", "lower it"),
+    ({"batteries": [battery(reserve_mwh=[0.1] * 3)]}, "/batteries/0/reserve_mwh", "wrong_length", "4 slots"),
+    ({"batteries": [battery(reserve_mwh=-0.1)]}, "/batteries/0/reserve_mwh", "negative", "0 or more"),
+    ({"reserve": {"drop_mw": [1.0, -1.0, 0.0, 0.0]}}, "/reserve/drop_mw/1", "negative", "0 or more"),
+    ({"generators": [SET | {"min_power_mw": 2.0}]}, "/generators/0/min_power_mw", "too_high", "lower it"),
+    ({"generators": [SET, SET]}, "/generators/1/name", "duplicate", "give each its own"),
+    ({"generators": [SET | {"name": "store"}], "batteries": [battery()]}, "/generators/0/name", "duplicate", "its own"),
+    ({"generators": [SET | {"power_mw": -1.0}]}, "/generators/0/power_mw", "greater_than_equal", "0"),
+    (
+        {"generators": [SET | {"fuel_cost_per_mwh": [1.0]}]},
+        "/generators/0/fuel_cost_per_mwh",
+        "wrong_length",
+        "4 slots",
+    ),
+    ({"inference": [CHAT | {"min_power_mw": 1.5}]}, "/inference/0/min_power_mw", "too_high", "lower it"),
+    ({"inference": [CHAT | {"power_mw": [1.0] * 5}]}, "/inference/0/power_mw", "wrong_length", "4 slots"),
+    ({"cooling": PLANT | {"water_limits": [LIMIT, LIMIT]}}, "/cooling/water_limits/1/id", "duplicate", "its own"),
+    ({"cooling": PLANT | {"water_m3_per_mwh": -1.0}}, "/cooling/water_m3_per_mwh", "negative", "0 or more"),
+    ({"grid": {"renewable_share": 40.0}}, "/grid/renewable_share", "less_than_equal", "1"),
+    ({"grid": {"carbon_budget_kg": -1.0}}, "/grid/carbon_budget_kg", "greater_than_equal", "0"),
+    ({"events": [EVENT | {"price": 1.0}]}, "/events/0/price", "extra_forbidden", "remove it"),
+]
+
+
+@pytest.mark.parametrize(("more", "place", "code", "mend"), BAD, ids=lambda value: str(value)[:40])
+def test_bad_input_has_its_sentence(more: dict[str, Any], place: str, code: str, mend: str) -> None:
+    fault = the_fault(**more)
+    assert (fault.pointer, fault.code) == (place, code)
+    assert mend in fault.message
+
+
+def test_every_fault_is_told_at_once() -> None:
+    with pytest.raises(InvalidInput) as refused:
+        check_problem(
+            day(
+                events=[EVENT | {"end": at(0)}],
+                generators=[SET | {"min_power_mw": 2.0}],
+                batteries=[battery(reserve_mwh=9.0)],
+                schema_version="1.1",
+            )
+        )
+    assert [fault.pointer for fault in refused.value.faults] == [
+        "/batteries/0/reserve_mwh",
+        "/events/0/end",
+        "/generators/0/min_power_mw",
+    ]
+
+
+# ---- odd and right: no crash, no silent drop
+
+
+def test_an_outlier_in_a_series_widens_no_big_m_and_spoils_no_plan() -> None:
+    # a billion megawatts of sun: the import price is paid for nothing
+    plan = planned(ten(series={"base_load_mw": [1.0] * 10, "pv_available_mw": [0.0] * 9 + [1e9]}))
+    assert plan.objective == pytest.approx(450.0)
+
+
+def test_a_day_without_anything_has_a_plan() -> None:
+    plan = planned(ten(prices=[-5.0] * 10))
+    assert (plan.status, plan.objective) == ("optimal", 0.0)
+
+
+def test_a_day_of_twenty_three_hours_has_its_slots() -> None:
+    # 29 March 2026 in Paris: the clock jumps from two to three, and a day is 92 quarters long
+    start = "2026-03-28T23:00:00Z"
+    horizon = {"start": start, "step_minutes": 15, "slots": 92}
+    series = {"base_load_mw": [1.0] * 92, "import_price_per_mwh": [40.0] * 92}
+    limits = {"events": [{"id": "dr", "start": start, "end": "2026-03-29T22:00:00Z", "most_import_mw": 1.0}]}
+    raw = day(horizon=horizon, schema_version="1.1", **limits) | {"series": series}
+    assert planned(raw).objective == pytest.approx(23 * 40)
+
+
+def test_a_generator_and_a_service_of_no_power_do_nothing() -> None:
+    nothing = {
+        "generators": [SET | {"power_mw": 0.0}],
+        "inference": [CHAT | {"power_mw": [0.0] * 10, "min_power_mw": 0.0}],
+    }
+    plan = planned(ten(series={"base_load_mw": [1.0] * 10}, **nothing))
+    assert plan.objective == pytest.approx(550.0)

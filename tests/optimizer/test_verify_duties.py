@@ -1,0 +1,223 @@
+"""A duty of version 1.1 is taken out of a day, the best plan without it is made, and the referee misses the duty in it.
+
+The plans come from the oracle, so every number in them is true; and a few lies about wishes and machines.
+"""
+
+from __future__ import annotations
+
+import copy
+from typing import Any
+
+import brute_force
+import pytest
+from small_day import at, battery, day, job
+
+from optimizer.document import digest, parse_plan
+from optimizer.refusals import check_problem
+from optimizer.verify import Violation, verify
+
+HOURS = {"start": at(0), "step_minutes": 60, "slots": 5}
+PRICES = [10.0, 20.0, 30.0, 40.0, 50.0]
+SUN = {"pv_available_mw": [2.0] * 5, "export_price_per_mwh": [5.0] * 5}
+DRAWS = {"base_load_mw": [1.0] * 5, "carbon_kg_per_mwh": [100.0] * 5}
+SPAN = {"start": at(1), "end": at(3)}
+SET = {"name": "set", "power_mw": 1.0, "fuel_cost_per_mwh": 25.0}
+CHAT = {"name": "chat", "power_mw": [1.0] * 5, "min_power_mw": 0.5, "below_nominal_cost_per_mwh": 25.0}
+PLANT = {"tangents": [{"slope": 0.1, "intercept_mw": 0.0}], "water_m3_per_mwh": 1.0}
+
+
+def five(*jobs: dict[str, Any], **more: Any) -> dict[str, Any]:
+    return day(*jobs, prices=PRICES, **{"horizon": HOURS, "schema_version": "1.1", **more})
+
+
+# the day, where its duty stands, the value without it, and the one rule that its best plan then breaks
+LOOSENED: dict[str, tuple[dict[str, Any], str, Any, str]] = {
+    "target": (
+        five(job("a"), events=[{"id": "dr", "start": at(0), "end": at(1), "most_import_mw": 0.0}]),
+        "events/0/most_import_mw",
+        9.0,
+        "event.target",
+    ),
+    "target below": (
+        five(
+            job("a", 1.0, due_h=0.0, work_value_per_h=1.0, unmet_cost_per_h=1.0),
+            events=[{"id": "up", **SPAN, "least_import_mw": 0.5}],
+            batteries=[battery(charge_efficiency=1.0, soc_start_mwh=0.0)],
+        ),
+        "events/0/least_import_mw",
+        -1.0,
+        "event.target",
+    ),
+    "outage": (
+        five(job("a", 1.0), grid={"outages": [{"start": at(0), "end": at(1)}]}),
+        "grid/outages",
+        [],
+        "grid.outage",
+    ),
+    "allowance": (
+        five(series=SUN, grid={"export_limit_mw": 2.0, "export_allowance_mwh": 3.0}),
+        "grid/export_allowance_mwh",
+        None,
+        "grid.export_allowance",
+    ),
+    "carbon": (
+        five(
+            job("a", 1.0), series={"carbon_kg_per_mwh": [500.0, 100.0, 9.0, 9.0, 9.0]}, grid={"carbon_budget_kg": 200.0}
+        ),
+        "grid/carbon_budget_kg",
+        None,
+        "grid.carbon_budget",
+    ),
+    "share": (
+        five(
+            job("a", 1.0), series={"pv_available_mw": [0.0, 0.0, 0.0, 1.0, 0.0]} | {"import_price_per_mwh": [-1.0] * 5}
+        )
+        | {"grid": {"import_limit_mw": 8.0, "renewable_share": 0.5}},
+        "grid/renewable_share",
+        None,
+        "grid.renewable_share",
+    ),
+    "ride-through": (
+        five(series=DRAWS, batteries=[battery(reserve_mwh=0.5)]),
+        "batteries/0/reserve_mwh",
+        0.0,
+        "battery.reserve",
+    ),
+    "drop": (
+        five(job("a", 2.0), job("b", 1.0), grid={"import_limit_mw": 2.0}, reserve={"drop_mw": 1.0}),
+        "reserve/drop_mw",
+        0.0,
+        "reserve.drop",
+    ),
+    "water": (
+        five(
+            job("a", 2.0),
+            cooling=PLANT | {"water_limits": [{"id": "d", "start": at(0), "end": at(1), "limit_m3": 0.5}]},
+        ),
+        "cooling/water_limits/0/limit_m3",
+        9.0,
+        "cooling.water_limit",
+    ),
+    "fuel": (five(series=DRAWS, generators=[SET | {"fuel_mwh": 1.0}]), "generators/0/fuel_mwh", None, "generator.fuel"),
+    "full power": (
+        five(series=DRAWS, generators=[SET | {"power_mw": 0.5}]),
+        "generators/0/power_mw",
+        1.0,
+        "generator.power",
+    ),
+    "least power": (
+        five(series={"base_load_mw": [0.5] * 5}, generators=[SET | {"min_power_mw": 0.75}]),
+        "generators/0/min_power_mw",
+        0.5,
+        "generator.min_power",
+    ),
+    "shortest run": (
+        five(series={"base_load_mw": [1.0] * 5, "import_price_per_mwh": [1.0, 1.0, 90.0, 1.0, 1.0]})
+        | {"generators": [SET | {"min_power_mw": 0.5, "min_up_slots": 3}]},
+        "generators/0/min_up_slots",
+        1,
+        "generator.min_up",
+    ),
+    "shortest pause": (
+        five(series={"base_load_mw": [1.0] * 5, "import_price_per_mwh": [90.0, 90.0, 1.0, 90.0, 90.0]})
+        | {"generators": [SET | {"min_power_mw": 0.5, "min_down_slots": 2, "on_before": True}]},
+        "generators/0/min_down_slots",
+        1,
+        "generator.min_down",
+    ),
+    "least service": (five(inference=[CHAT]), "inference/0/min_power_mw", 0.25, "inference.min_power"),
+    "whole service": (five(inference=[CHAT]), "inference/0/power_mw", [1.5] * 5, "inference.power"),
+}
+
+
+def put(raw: dict[str, Any], path: str, value: Any) -> dict[str, Any]:
+    changed = copy.deepcopy(raw)
+    *parents, last = path.split("/")
+    place: Any = changed
+    for step in parents:
+        place = place[int(step)] if isinstance(place, list) else place[step]
+    place[last] = value
+    return changed
+
+
+def judged(raw: dict[str, Any], plan: dict[str, Any]) -> list[Violation]:
+    return verify(check_problem(raw), parse_plan({**plan, "problem_digest": digest(raw)}), gap=1e-9)
+
+
+def oracle(raw: dict[str, Any]) -> dict[str, Any]:
+    plan = brute_force.solve(raw).plan
+    assert plan is not None
+    return plan
+
+
+@pytest.mark.parametrize("name", LOOSENED)
+def test_the_referee_passes_the_best_plan_with_the_duty(name: str) -> None:
+    raw = LOOSENED[name][0]
+    assert judged(raw, oracle(raw)) == []
+
+
+@pytest.mark.parametrize("name", LOOSENED)
+def test_a_plan_made_without_a_duty_breaks_it(name: str) -> None:
+    raw, path, value, rule = LOOSENED[name]
+    found = {violation.rule for violation in judged(raw, oracle(put(raw, path, value)))}
+    # an outage lowers the limits that headroom and meter are held to; drawing more than nominal makes quality negative
+    assert rule in found
+    assert found <= {rule, "terms.wishes", "unmet.unknown", "unmet.amount"}
+
+
+# ---- lies about what is true: path in the plan, the lie, and the rule that must be named
+
+TOLD = five(
+    job("a", 1.0),
+    series=DRAWS,
+    grid={"demand_charge_per_mw": 3.0, "billing_interval_slots": 2, "carbon_price_per_kg": 0.01}
+    | {"carbon_budget_kg": 100.0, "above_carbon_budget_cost_per_kg": 0.1},
+    generators=[SET | {"carbon_kg_per_mwh": 10.0, "min_power_mw": 0.25}],
+    inference=[CHAT],
+    cooling=PLANT | {"water_price_per_m3": 2.0},
+    batteries=[battery(soc_end_value_per_mwh=30.0)],
+)
+LIES: list[tuple[str, Any, str]] = [
+    ("terms/fuel", 1.0, "terms.fuel"),
+    ("terms/water", 1.0, "terms.water"),
+    ("terms/stored", 1.0, "terms.stored"),
+    ("terms/wishes", 1.0, "terms.wishes"),
+    ("terms/carbon", 0.0, "terms.carbon"),
+    ("terms/demand_charge", 0.0, "terms.demand_charge"),
+    ("schema_version", "1.0", "plan.version"),
+    ("series/generator_mw/set/4", 0.1, "generator.min_power"),
+    ("series/generator_on/set/4", 0, "generator.power"),
+    ("series/generator_on/set/4", 3, "generator.on"),
+    ("series/generator_mw/ghost", [0.0] * 5, "series.generator"),
+    ("series/generator_on", {}, "series.generator"),
+    ("series/inference_mw", {}, "series.service"),
+    ("series/inference_mw/chat/4", 0.7, "balance"),
+    ("unmet", [], "unmet.missing"),
+    ("unmet/0/amount", 1.0, "unmet.amount"),
+    ("unmet/0/price", 1.0, "unmet.price"),
+    ("unmet/0/unit", "h", "unmet.unit"),
+    ("unmet/0/requirement", "event:none/target", "unmet.unknown"),
+]
+
+
+def test_the_day_of_the_lies_is_clean_without_them() -> None:
+    plan = oracle(TOLD)
+    assert judged(TOLD, plan) == []
+    assert all(abs(plan["terms"][name]) > 0.1 for name in ("fuel", "water", "stored", "wishes", "demand_charge"))
+    assert plan["series"]["generator_on"]["set"][4] == 1
+
+
+@pytest.mark.parametrize(("path", "lie", "rule"), LIES, ids=[f"{path}={rule}" for path, _, rule in LIES])
+def test_a_lie_is_called_by_its_name(path: str, lie: Any, rule: str) -> None:
+    found = {violation.rule for violation in judged(TOLD, put_in_plan(oracle(TOLD), path, lie))}
+    assert rule in found
+
+
+def put_in_plan(plan: dict[str, Any], path: str, value: Any) -> dict[str, Any]:
+    changed = copy.deepcopy(plan)
+    *parents, last = path.split("/")
+    place: Any = changed
+    for step in parents:
+        place = place[int(step)] if isinstance(place, list) else place[step]
+    place[int(last) if isinstance(place, list) else last] = value
+    return changed

@@ -1,0 +1,141 @@
+"""Tiny random days of version 1.1: those of :mod:`random_days` with duties, machines and water added from a seed."""
+
+from __future__ import annotations
+
+import random
+from datetime import datetime, timedelta
+from typing import Any
+
+import random_days
+
+
+def day(seed: int) -> dict[str, Any]:
+    """A random day and, each with some chance, everything that version 1.1 can ask of its energy side."""
+    raw = random_days.day(seed)
+    dice = random.Random(f"asks {seed}")
+    raw["schema_version"] = "1.1"
+    for add in (_grid, _events, _nominations, _reserves, _machines, _water):
+        add(raw, dice)
+    return raw
+
+
+def _at(raw: dict[str, Any], slot: int) -> str:
+    start = datetime.fromisoformat(raw["horizon"]["start"])
+    return (start + timedelta(minutes=raw["horizon"]["step_minutes"] * slot)).isoformat()
+
+
+def _period(raw: dict[str, Any], dice: random.Random) -> dict[str, str]:
+    slots = raw["horizon"]["slots"]
+    first = dice.randint(-1, slots - 1)
+    return {"start": _at(raw, first), "end": _at(raw, dice.randint(first + 1, slots + 1))}
+
+
+def _maybe_price(dice: random.Random, most: float) -> dict[str, Any]:
+    """Mostly a price, because what must be kept often leaves no plan."""
+    return {} if dice.random() < 0.25 else {"price": round(dice.uniform(0.0, most), 1)}
+
+
+def _grid(raw: dict[str, Any], dice: random.Random) -> None:
+    grid, slots, hours = raw["grid"], raw["horizon"]["slots"], raw["horizon"]["step_minutes"] / 60
+    if dice.random() < 0.1:
+        first = dice.randint(-1, slots - 1)
+        grid["outages"] = [{"start": _at(raw, first), "end": _at(raw, first + 1)}]
+    if "demand_charge_per_mw" in grid and dice.random() < 0.6:
+        length = dice.randint(2, 4)
+        grid["billing_interval_slots"] = length
+        grid["billing_elapsed_slots"] = dice.randint(0, length - 1)
+        if grid["billing_elapsed_slots"]:
+            grid["billing_elapsed_mwh"] = round(dice.uniform(0.0, 3.0) * hours, 2)
+    if "export_limit_mw" in grid and dice.random() < 0.4:
+        grid["export_allowance_mwh"] = round(dice.uniform(0.0, 4.0) * hours, 2)
+        grid["exported_so_far_mwh"] = round(dice.uniform(0.0, 1.0) * hours, 2)
+    if "carbon_kg_per_mwh" in raw["series"] and dice.random() < 0.5:
+        grid["carbon_budget_kg"] = round(dice.uniform(0.0, 1500.0) * hours, 1)
+        if price := _maybe_price(dice, 0.3):
+            grid["above_carbon_budget_cost_per_kg"] = price["price"]
+    if "pv_available_mw" in raw["series"] and dice.random() < 0.4:
+        grid["renewable_share"] = round(dice.uniform(0.05, 0.6), 2)
+        if price := _maybe_price(dice, 60.0):
+            grid["below_renewable_share_cost_per_mwh"] = price["price"]
+
+
+def _events(raw: dict[str, Any], dice: random.Random) -> None:
+    if dice.random() < 0.4:
+        event: dict[str, Any] = {"id": "dr", **_period(raw, dice)}
+        if dice.random() < 0.7:
+            event["most_import_mw"] = round(dice.uniform(-0.5, 3.0), 1)
+        if dice.random() < 0.4 or "most_import_mw" not in event:
+            event["least_import_mw"] = round(event.get("most_import_mw", 2.0) - dice.uniform(0.0, 2.0), 1)
+        if price := _maybe_price(dice, 80.0):
+            event["cost_per_mwh"] = price["price"]
+        raw["events"] = [event]
+
+
+def _nominations(raw: dict[str, Any], dice: random.Random) -> None:
+    if dice.random() < 0.3:
+        promise: dict[str, Any] = {"id": "block", **_period(raw, dice), "import_mw": round(dice.uniform(0.0, 3.0), 1)}
+        promise |= {f"{side}_cost_per_mwh": round(dice.uniform(0.0, 50.0), 1) for side in ("over", "under")}
+        if promise["start"] == _at(raw, -1):
+            promise["elapsed_mwh"] = round(dice.uniform(0.0, 1.0), 2)
+        raw["nominations"] = [promise]
+
+
+def _reserves(raw: dict[str, Any], dice: random.Random) -> None:
+    for battery in raw.get("batteries", []):
+        if dice.random() < 0.5:
+            room = battery["soc_start_mwh"] - battery.get("soc_min_mwh", 0.0)
+            battery["reserve_mwh"] = round(dice.uniform(0.0, 1.0) * room, 3)
+            if price := _maybe_price(dice, 60.0):
+                battery["below_reserve_cost_per_mwh_h"] = price["price"]
+        if dice.random() < 0.4:
+            battery["soc_end_value_per_mwh"] = round(dice.uniform(0.0, 60.0), 1)
+    if dice.random() < 0.3:
+        raw["reserve"] = {"drop_mw": round(dice.uniform(0.5, 3.0), 1)}
+        if price := _maybe_price(dice, 40.0):
+            raw["reserve"]["cost_per_mwh"] = price["price"]
+
+
+def _machines(raw: dict[str, Any], dice: random.Random) -> None:
+    slots, hours = raw["horizon"]["slots"], raw["horizon"]["step_minutes"] / 60
+    if dice.random() < 0.4:
+        power = round(dice.uniform(0.5, 2.0), 1)
+        raw["generators"] = [
+            {
+                "name": "set",
+                "power_mw": power,
+                "min_power_mw": dice.choice([0.0, round(0.4 * power, 2)]),
+                "fuel_cost_per_mwh": round(dice.uniform(5.0, 60.0), 1),
+                "no_load_cost_per_h": dice.choice([0.0, 2.0]),
+                "start_cost": dice.choice([0.0, 5.0]),
+                "stop_cost": dice.choice([0.0, 3.0]),
+                "min_up_slots": dice.randint(1, 3),
+                "min_down_slots": dice.randint(1, 3),
+                "on_before": dice.random() < 0.4,
+                "state_slots": dice.randint(0, 2),
+                "fuel_mwh": dice.choice([None, round(1.5 * power * hours, 2)]),
+                "carbon_kg_per_mwh": dice.choice([0.0, 600.0]),
+            }
+        ]
+    if dice.random() < 0.3:
+        nominal = [round(dice.uniform(0.2, 1.0), 2) for _ in range(slots)]
+        raw["inference"] = [
+            {
+                "name": "chat",
+                "power_mw": nominal,
+                "min_power_mw": [round(0.5 * power, 3) for power in nominal],
+                "below_nominal_cost_per_mwh": round(dice.uniform(10.0, 90.0), 1),
+            }
+        ]
+
+
+def _water(raw: dict[str, Any], dice: random.Random) -> None:
+    if "cooling" in raw and dice.random() < 0.7:
+        slots, hours = raw["horizon"]["slots"], raw["horizon"]["step_minutes"] / 60
+        raw["cooling"]["water_m3_per_mwh"] = [round(dice.uniform(0.0, 2.0), 2) for _ in range(slots)]
+        raw["cooling"]["water_price_per_m3"] = dice.choice([0.0, 4.0])
+        if dice.random() < 0.6:
+            limit: dict[str, Any] = {"id": "day", **_period(raw, dice)}
+            limit["limit_m3"] = round(dice.uniform(0.5, 6.0) * hours, 2)
+            if price := _maybe_price(dice, 30.0):
+                limit["over_cost_per_m3"] = price["price"]
+            raw["cooling"]["water_limits"] = [limit]
