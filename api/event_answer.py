@@ -10,12 +10,13 @@ import json
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
+from anyio import to_thread
+
 from api.events import GridEvent, impossible, slots_of, with_events
 from api.following import horizon_of
 from api.plan_store import Edition
 from api.solving import Solver
 from models.horizon import rfc3339
-from models.safety import default_proof
 from models.site import Site
 
 _SEEN = 1e-6
@@ -38,7 +39,7 @@ async def answer(
         NoPlanInTime: neither a plan nor a proof in ``time_limit_s``.
         Refused: the solver is busy.
     """
-    beyond = _beyond(event, site, edition)
+    beyond = await to_thread.run_sync(_beyond, event, site, edition)
     if edition is None or not slots_of(event, horizon_of(edition)):
         return beyond
     horizon = horizon_of(edition)
@@ -69,6 +70,8 @@ async def answer(
 
 
 def _beyond(event: GridEvent, site: Site, edition: Edition | None) -> dict[str, Any]:
+    from models.safety import default_proof  # brings NumPy, which the web process starts without
+
     last = default_proof(site).stages[-1]
     known = event.most_import_mw >= last.facility_mw
     until = "there is no plan yet" if edition is None else f"the plan ends at {edition['valid_until']}"
