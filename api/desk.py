@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from api import logs
@@ -17,6 +18,7 @@ from models.horizon import parse_rfc3339
 from models.site import Planning, Site
 
 if TYPE_CHECKING:
+    from models.series import Series
     from optimizer.replay import Previous
 
 _FIRST_SHARE = 0.75
@@ -37,6 +39,7 @@ class Desk:
         self._jobs = jobs
         self._events = events
         self._clock = clock
+        self._last_prices: dict[str, Series] = {}
 
     def round(self) -> Edition:
         """Gather, plan, draw, publish; returns the edition in force."""
@@ -56,7 +59,7 @@ class Desk:
         queue = [as_it_stands(k) for k in gathered.jobs]
         events = self._events.in_force(horizon.start)
         task = Task(self._site, queue, gathered.memory, base, limit_s, before, events)
-        outcome = cycle(task, now)
+        outcome = cycle(replace(task, last_prices=self._last_prices), now)
         if outcome.set_aside:
             _log.warning("jobs_set_aside", jobs=dict(outcome.set_aside))
             blamed = [k for k in gathered.jobs if k.job.id in outcome.set_aside]

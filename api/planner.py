@@ -17,6 +17,7 @@ from api.events import GridEvent, Standing, impossible, least_wanted, with_event
 from api.following import Memory
 from api.gathering import horizon_at
 from api.plan_store import Edition
+from ingest.sources.market import LastGood, MarketView, market_for
 from ingest.sources.weather import SourceNote, history_for, weather_for
 from models import cooling
 from models.errors import Fault, InvalidInput
@@ -50,6 +51,7 @@ class Task:
     time_limit_s: float | None = None
     previous: Previous | None = None
     events: Sequence[GridEvent] = ()
+    last_prices: LastGood = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,11 +74,15 @@ def cycle(task: Task, now: datetime, on_progress: Tell | None = None) -> Outcome
     horizon = horizon_at(site, now)
     weather, note = weather_for(site, horizon, now, task.base)
     forecast = forecast_site(site, horizon, weather, now, history_for(site, now))
+    market = market_for(site, horizon, now, task.base, task.last_prices)
     availability = Availability(
         pv_mw=forecast["pv_available_mw"].p50.tolist(),
         wind_mw=forecast["wind_available_mw"].p50.tolist(),
         dry_bulb_c=forecast["dry_bulb_c"].values.tolist(),
         wet_bulb_c=forecast["wet_bulb_c"].values.tolist(),
+        import_price_per_mwh=market.import_per_mwh,
+        export_price_per_mwh=market.export_per_mwh,
+        carbon_kg_per_mwh=market.carbon_kg_per_mwh,
     )
     name = f"{site.name}-{horizon.start:%Y%m%dT%H%MZ}"
 
@@ -103,6 +109,7 @@ def cycle(task: Task, now: datetime, on_progress: Tell | None = None) -> Outcome
     yardstick = baselines.first_come_first_served(problem) if found.objective is not None else None
     found = _cheaper(problem, found, yardstick)
     edition = _edition(task, horizon, now, problem, found, yardstick, forecast, note)
+    edition["sources"] = _with_market(edition["sources"], market)
     edition["job_labels"] = {
         job.id: {"priority": job.priority, "workload": job.workload, "synthetic": job.source == "synthetic"}
         for job in jobs
@@ -263,6 +270,17 @@ def _sources(site: Site, forecast: SiteForecast, note: SourceNote) -> list[dict[
     assumed = "assumed" in site.tariff.note.lower()
     tariff = {"source": site.tariff.note or "site file", "synthetic": assumed, "issued_at": None, "method": "tariff"}
     return rows + [{"series": f"{way}_price_per_mwh", **tariff} for way in ("import", "export")]
+
+
+def _with_market(rows: list[dict[str, Any]], market: MarketView) -> list[dict[str, Any]]:
+    """The sources, with the series that won over the tariff in its place."""
+    told = {note.series: note for note in market.notes}
+    found = [row for row in rows if row["series"] not in told]
+    for key, note in told.items():
+        issued = None if note.issued_at is None else rfc3339(note.issued_at)
+        row = {"series": key, "method": note.method, "source": note.source, "synthetic": False, "issued_at": issued}
+        found.append(row)
+    return found
 
 
 def _bands(forecast: SiteForecast) -> dict[str, dict[str, list[float]]]:

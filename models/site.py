@@ -35,6 +35,7 @@ from models.gpu_power import GpuModel
 from models.horizon import Horizon
 from models.job_sources import Jobs
 from models.jobs import PRIORITIES, Priority
+from models.market import Market
 from models.site_rules import cross_faults
 from models.supply import Battery, Feed, Grid, Solar, Wind
 from models.tariff import Tariff
@@ -228,6 +229,7 @@ class Site(Checked):
     base_load: BaseLoad = BaseLoad()
     wishes: Wishes
     weather: WeatherSource = WeatherSource()
+    market: Market = Market()
     telemetry: Telemetry = Telemetry()
     jobs: Jobs = Jobs()
     planning: Planning = Planning()

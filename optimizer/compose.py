@@ -23,6 +23,8 @@ from models.tariff import prices
 
 _DIGITS = 9
 _SOC_HAIR = 1e-6
+_WEATHER_KEYS = ("pv_mw", "wind_mw", "base_load_mw", "dry_bulb_c", "wet_bulb_c")
+_MARKET_KEYS = ("import_price_per_mwh", "export_price_per_mwh", "carbon_kg_per_mwh")
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +32,8 @@ class Availability:
     """What nature and maintenance give, one value a slot.
 
     ``base_load_mw`` None: the site's own shape. Bulb temperatures are needed where the site has a cooling
-    plant. ``gpus``: available GPUs by pool, for pools under maintenance.
+    plant. ``gpus``: available GPUs by pool, for pools under maintenance. Prices and carbon None: by the tariff and the
+    grid's mean.
     """
 
     pv_mw: Sequence[float]
@@ -39,6 +42,9 @@ class Availability:
     dry_bulb_c: Sequence[float] | None = None
     wet_bulb_c: Sequence[float] | None = None
     gpus: Mapping[str, Sequence[int]] = field(default_factory=dict)
+    import_price_per_mwh: Sequence[float] | None = None
+    export_price_per_mwh: Sequence[float] | None = None
+    carbon_kg_per_mwh: Sequence[float] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,9 +103,9 @@ def compose(
             "pv_available_mw": _rounded(availability.pv_mw),
             "wind_available_mw": _rounded(availability.wind_mw),
             "base_load_mw": _rounded(site.base_load_mw(horizon) if base is None else base),
-            "import_price_per_mwh": _rounded(tariff.import_per_mwh),
-            "export_price_per_mwh": _rounded(tariff.export_per_mwh),
-            "carbon_kg_per_mwh": [site.grid.carbon_kg_per_mwh] * horizon.slots,
+            "import_price_per_mwh": _told(availability.import_price_per_mwh, tariff.import_per_mwh),
+            "export_price_per_mwh": _told(availability.export_price_per_mwh, tariff.export_per_mwh),
+            "carbon_kg_per_mwh": _told(availability.carbon_kg_per_mwh, [site.grid.carbon_kg_per_mwh] * horizon.slots),
         },
         "grid": _grid(site, horizon, state),
         "batteries": [_battery(b, state.soc_mwh[b.name], horizon) for b in site.batteries],
@@ -130,6 +136,10 @@ def compose(
 
 def _rounded(values: Iterable[float]) -> list[float]:
     return [round(float(value), _DIGITS) for value in values]
+
+
+def _told(given: Sequence[float] | None, usual: Sequence[float]) -> list[float]:
+    return _rounded(usual if given is None else given)
 
 
 def _grid(site: Site, horizon: Horizon, state: SiteState) -> dict[str, Any]:
@@ -235,7 +245,7 @@ def _series_faults(site: Site, horizon: Horizon, availability: Availability) -> 
     if site.cooling is not None:
         needed += ["dry_bulb_c", "wet_bulb_c"]
     series: dict[str, Sequence[float] | None] = {
-        key: getattr(availability, key) for key in ("pv_mw", "wind_mw", "base_load_mw", "dry_bulb_c", "wet_bulb_c")
+        key: getattr(availability, key) for key in (*_WEATHER_KEYS, *_MARKET_KEYS)
     }
     for key, values in series.items():
         if values is None:
