@@ -34,6 +34,7 @@ _COMMANDS: dict[str, tuple[str, str]] = {
     "check": ("api.commands.site", "Check a site file; lists every error at once."),
     "slurm": ("api.commands.slurm", "See what each Slurm job is to the plan, or let Slurm go."),
     "collect": ("api.commands.collect", "Ask a site's telemetry sources once, or collect until Ctrl-C."),
+    "store": ("api.commands.store", "Make, check or move the telemetry store that a site file names."),
     "quarantine": ("api.commands.quarantine", "List telemetry that was flagged, with the reasons."),
     "init": ("api.commands.site", "Write a commented skeleton of a site file."),
     "doctor": ("api.commands.doctor", "Check the installation."),
