@@ -17,7 +17,21 @@ from api.doors import Doors
 from api.metrics import SiteCollector
 from api.pages import router as pages
 from api.pages.source import StoreSource
-from api.routes import agents, caps, events, health, jobs, modes, plans, quarantine, setpoints, solve, telemetry, write
+from api.routes import (
+    agents,
+    caps,
+    events,
+    health,
+    jobs,
+    modes,
+    plans,
+    quarantine,
+    reports,
+    setpoints,
+    solve,
+    telemetry,
+    write,
+)
 from api.schemas import INCOMING, problem_responses
 from api.shell import Shell
 
@@ -57,7 +71,7 @@ def bare_app() -> FastAPI:
         redirect_slashes=False,
     )
     guarded = problem_responses(401, 403, 404, 422, 503)
-    for module in (plans, caps, setpoints, modes):
+    for module in (plans, caps, setpoints, modes, reports):
         app.include_router(module.router, responses=guarded)
     for module in (agents, jobs, solve):
         app.include_router(module.router, responses=guarded | problem_responses(413))

@@ -253,6 +253,63 @@ class AgentList(BaseModel):
     next: str | None
 
 
+class JobSlot(BaseModel):
+    """A job in a slot, planned and achieved; watts per GPU, means over the agents' reports."""
+
+    start: str
+    job: str | None = Field(description="null: GPUs without a job")
+    nodes: int
+    gpus: int
+    plan_id: str | None = Field(description="in force as the slot began")
+    planned_limit_w: float | None = Field(description="null: no cap was planned, or the job was not to run")
+    planned_power_mw: float | None = Field(description="of the whole job, host share included; null: not to run")
+    requested_w: float | None
+    enforced_w: float | None
+    power_w: float | None
+    gpu_power_mw: float | None = Field(description="of all its GPUs, without the host share")
+    readings: int
+    above: int = Field(description="readings in which more was enforced than asked for")
+    uncontrolled_ratio: float | None = Field(description="reports in which the agent did not follow the plan")
+    kept: bool | None = Field(description="enforced stayed under asked for and planned; null: nobody told")
+
+
+class Compliance(BaseModel):
+    """How many slots of jobs kept their caps."""
+
+    job_slots: int
+    kept: int
+    kept_ratio: float | None
+    readings: int
+    above: int
+
+
+class JobReport(BaseModel):
+    """Plan against actual per job, `from` and `to` on slot borders."""
+
+    jobs: list[JobSlot]
+    compliance: Compliance
+
+
+class AssetSlots(BaseModel):
+    """An asset's flow, planned and measured; null: not planned, or not measured."""
+
+    asset: str
+    flow: Literal["import", "export", "production", "charge"]
+    planned_mw: list[float | None]
+    measured_mw: list[float | None]
+    slots_counted: int = Field(description="that have both; the energies are theirs")
+    planned_mwh: float | None
+    measured_mwh: float | None
+    mean_error_mw: float | None = Field(description="mean of the absolute difference")
+
+
+class AssetReport(BaseModel):
+    """Plan against actual per asset, `from` and `to` on slot borders."""
+
+    step_minutes: int
+    assets: list[AssetSlots]
+
+
 class EventAnswer(BaseModel):
     """Whether an event can be kept, asked before it is accepted."""
 
