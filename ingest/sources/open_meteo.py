@@ -10,6 +10,7 @@ not say when it was issued: it counts as known from the moment it was fetched.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
@@ -39,6 +40,7 @@ _VARIABLES: dict[str, tuple[str, dict[str, tuple[float, float]]]] = {
     "surface_pressure": ("pressure_pa", {"hPa": (100.0, 0.0)}),
 }
 _OPTIONAL = {"surface_pressure"}
+_PART = re.compile(r"member\d+(_|$)|previous_day\d+(_|$)")
 ASKED = tuple(_VARIABLES)
 _WHAT = "the Open-Meteo document"
 _TIMEOUT_S = 20.0
@@ -101,11 +103,18 @@ def models_in(document: Mapping[str, Any], block: str = "hourly") -> list[str]:
     """Names of the models in the document's keys; empty where there is one without a name."""
     keys = document.get(block, {})
     stem = "shortwave_radiation"
-    return [] if stem in keys else sorted(key[len(stem) + 1 :] for key in keys if key.startswith(stem + "_"))
+    if stem in keys:
+        return []
+    found = (key[len(stem) + 1 :] for key in keys if key.startswith(stem + "_"))
+    return sorted(name for name in found if not _PART.match(name))
 
 
-def parse(document: Any, *, fetched_at: datetime, model: str | None = None, block: str = "hourly") -> WeatherTable:
+def parse(
+    document: Any, *, fetched_at: datetime, model: str | None = None, block: str = "hourly", part: str = ""
+) -> WeatherTable:
     """Weather table of a document; ``block`` is ``hourly`` or ``minutely_15``.
+
+    ``part`` is what stands behind each variable's name, such as ``_member03`` (see open_meteo_runs).
 
     (In Morocco and wherever no regional model reaches, ``minutely_15`` is interpolated hourly data, so
     the hourly block, refined by the clear sky, is the better one.) Rows past the model's horizon, all
@@ -128,7 +137,7 @@ def parse(document: Any, *, fetched_at: datetime, model: str | None = None, bloc
         message = f"several models: {', '.join(names)}; name one"
         raise InvalidInput(_WHAT, [Fault(f"/{block}", "several_models", message)])
     chosen = model or (names[0] if names else "")
-    suffix = f"_{chosen}" if names else ""
+    suffix = part + (f"_{chosen}" if names else "")
     columns, notes = _columns(document[block], document[f"{block}_units"], block, suffix)
     times = _times(document[block]["time"], block)
     kept = _known_rows(columns)
