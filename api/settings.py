@@ -20,8 +20,8 @@ MAX_BODY = 8 * 1024 * 1024
 class Settings:
     """One installation's service. ``shift_s`` moves its clock (``--now``); ``lease_s`` overrides the pools' leases.
 
-    ``scenario`` names that of a simulated site; its clock runs ``speed`` times as fast from ``origin_s`` on (seconds of
-    the machine's clock since the epoch).
+    ``scenario`` names that of a simulated site, ``replay`` the data folder whose telemetry comes again; the clock of
+    both runs ``speed`` times as fast from ``origin_s`` on (seconds of the machine's clock since the epoch).
     """
 
     site_path: Path
@@ -32,6 +32,7 @@ class Settings:
     lease_s: float | None = None
     allowed_hosts: tuple[str, ...] = ()
     scenario: str | None = None
+    replay: str | None = None
     speed: float = 1.0
     origin_s: float = 0.0
 
@@ -81,11 +82,22 @@ class Settings:
         raw |= {"site_path": Path(raw["site_path"]), "data_dir": Path(raw["data_dir"])}
         return cls(**{**raw, "allowed_hosts": tuple(raw["allowed_hosts"])})
 
+    @property
+    def is_apart(self) -> bool:
+        """Whether nothing here touches a real site: a simulation or a replay."""
+        return self.scenario is not None or self.replay is not None
+
     def simulating(self, scenario: str, speed: float, clock: datetime) -> Settings:
         """For a simulated site from the machine's instant ``clock`` on, in a data folder of its own."""
-        settings = replace(self, scenario=scenario, speed=speed, origin_s=clock.timestamp())
-        folder = self.data_dir / "simulated" / f"{clock:%Y%m%dT%H%M%S}-{scenario}"
-        return replace(settings, data_dir=folder)
+        return replace(self._apart(scenario, speed, clock), scenario=scenario)
+
+    def replaying(self, record: Path, speed: float, clock: datetime) -> Settings:
+        """For telemetry of the data folder ``record`` again, in a data folder of its own."""
+        return replace(self._apart("replay", speed, clock), replay=str(record))
+
+    def _apart(self, name: str, speed: float, clock: datetime) -> Settings:
+        folder = self.data_dir / "simulated" / f"{clock:%Y%m%dT%H%M%S}-{name}"
+        return replace(self, data_dir=folder, speed=speed, origin_s=clock.timestamp())
 
     def shown_at(self, now: datetime | None, clock: datetime) -> Settings:
         """With a clock that shows ``now`` at the machine's instant ``clock``; None: unmoved."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from api.following import horizon_of
@@ -138,3 +139,20 @@ def simulated_sources(settings: Settings, site: Site, plans: PlanStore, clock: C
         base=settings.site_path.parent,
     )
     return [plant, PlanSource(site.name, plans.current, max(_REAL_PERIOD_S, 60.0 / settings.speed))]
+
+
+def replayed_sources(settings: Settings, site: Site, plans: PlanStore, clock: Clock) -> list[Source]:
+    """What the collector asks in a replay: the record, from where the clock stands, and the plan.
+
+    Raises:
+        ValueError: the settings name no record.
+        StoreUnavailable: it cannot be opened.
+    """
+    from ingest.sources.replay import ReplaySource
+    from ingest.stores.embedded import EmbeddedStore
+
+    if settings.replay is None:
+        raise ValueError("the settings name no record")
+    record = EmbeddedStore(Path(settings.replay) / settings.telemetry_path.name)
+    replay = ReplaySource(record, clock.now(), period_s=_REAL_PERIOD_S)
+    return [replay, PlanSource(site.name, plans.current, max(_REAL_PERIOD_S, 60.0 / settings.speed))]

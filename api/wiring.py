@@ -39,7 +39,7 @@ if TYPE_CHECKING:
 
 def clock_of(settings: Settings) -> ShiftedClock:
     """The service's clock."""
-    origin = datetime.fromtimestamp(settings.origin_s, UTC) if settings.scenario else None
+    origin = datetime.fromtimestamp(settings.origin_s, UTC) if settings.is_apart else None
     return ShiftedClock(timedelta(seconds=settings.shift_s), speed=settings.speed, origin=origin)
 
 
@@ -92,16 +92,16 @@ def desk_for(settings: Settings) -> tuple[Desk, PlanStore, Site, Clock]:
 
 
 def collector_for(settings: Settings) -> Collector:
-    """What the collector process works with: every source that the site file names, or the simulated site."""
-    from api.simulation import simulated_sources
+    """What the collector process works with: every source that the site file names, the simulated site, or a record."""
+    from api.simulation import replayed_sources, simulated_sources
     from api.sources import sources_of
     from ingest.collector import Collector
 
     clock = clock_of(settings)
     site = read_site(settings.site_path)
-    if settings.scenario:
+    if settings.is_apart:
         plans = PlanStore(engine_of(settings), site.name, clock)
-        sources = simulated_sources(settings, site, plans, clock)
+        sources = (simulated_sources if settings.scenario else replayed_sources)(settings, site, plans, clock)
     else:
         sources = sources_of(site, settings.site_path.parent)
     store = store_for(settings, site, clock, "collector")

@@ -80,7 +80,10 @@ def run(
     simulate: Annotated[
         bool, typer.Option("--simulate", help="Simulate the site instead of asking its sources; data apart.")
     ] = False,
-    speed: Annotated[float, typer.Option(min=1, max=240, help="Of the simulation's clock.")] = 1.0,
+    replay: Annotated[
+        Path | None, typer.Option(help="Data folder whose telemetry comes again, from --now on; data apart.")
+    ] = None,
+    speed: Annotated[float, typer.Option(min=1, max=240, help="Of the clock of a simulation or a replay.")] = 1.0,
     scenario: Annotated[
         ScenarioName, typer.Option(help="What happens in the simulation, unforeseen by any forecast.")
     ] = ScenarioName.calm,
@@ -88,7 +91,8 @@ def run(
     """Serve a site: web, planner and collector, until Ctrl-C.
 
     With --simulate the collector reads a simulated site that follows the plan, in a data folder of its own below the
-    usual one, and every pool and asset begins in auto: try what a plan does, or train operators.
+    usual one, and every pool and asset begins in auto: try what a plan does, or train operators. With --replay it reads
+    what an earlier run has recorded, and everything stays in shadow.
     """
     from api import logs
     from api.store.peek import is_ready
@@ -100,7 +104,7 @@ def run(
         settings = _settings(
             site, data_dir, host=host, port=port, lease_s=lease_s, allowed_hosts=tuple(allow_host or ())
         ).shown_at(moment_option(now), datetime.now(UTC))
-        settings = _simulating(settings, simulate, speed, scenario)
+        settings = _apart(settings, simulate, replay, speed, scenario)
         found = read_site(settings.site_path)
         lock_data_dir(settings)
         listener = listen(host, port)
@@ -117,21 +121,31 @@ def run(
             lines += [f"first key, shown this once (later: chergui key new --data-dir {settings.data_dir}):", first]
         typer.echo("\n".join(lines))
 
-    queues = found.jobs.any and not settings.scenario  # a simulated site runs what the plan says
+    queues = found.jobs.any and not settings.is_apart  # a simulated site runs what the plan says
     raise typer.Exit(Supervisor(settings, listener, jobs=queues).run(ready))
 
 
-def _simulating(settings: Settings, simulate: bool, speed: float, scenario: ScenarioName) -> Settings:
-    """Settings of a simulation, where one is asked for.
+def _apart(settings: Settings, simulate: bool, replay: Path | None, speed: float, scenario: ScenarioName) -> Settings:
+    """Settings of a simulation or a replay, where one is asked for.
 
     Raises:
-        ValueError: a speed or a scenario without --simulate.
+        ValueError: both, a speed or a scenario without one, or a record that is none or has no begin.
     """
+    if simulate and replay is not None:
+        raise ValueError("a simulation and a replay at once; take --simulate or --replay")
+    if scenario is not ScenarioName.calm and not simulate:
+        raise ValueError("--scenario is for a simulated site; add --simulate, or leave it out")
     if simulate:
         return settings.simulating(scenario.value, speed, datetime.now(UTC))
-    if speed != 1.0 or scenario is not ScenarioName.calm:
-        raise ValueError("--speed and --scenario are for a simulated site; add --simulate, or leave them out")
-    return settings
+    if replay is None:
+        if speed != 1.0:
+            raise ValueError("--speed is for a simulation or a replay; add --simulate or --replay, or leave it out")
+        return settings
+    if not (replay / settings.telemetry_path.name).is_file():
+        raise ValueError(f"there is no telemetry in {replay}; name the data folder of an earlier run")
+    if not settings.shift_s:
+        raise ValueError("a replay needs to know where to begin; add --now with an instant of the record")
+    return settings.replaying(replay.resolve(), speed, datetime.now(UTC))
 
 
 def _grant_all(settings: Settings) -> None:

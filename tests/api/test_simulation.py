@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -14,8 +15,10 @@ from api.commands.service import ScenarioName
 from api.desk import time_limit_s
 from api.plan_store import InForce, Target
 from api.settings import Settings
-from api.simulation import PlanSource, orders_at, simulated_sources
+from api.simulation import PlanSource, orders_at, replayed_sources, simulated_sources
 from ingest.site_file import read_site, sample_path
+from ingest.points import point, to_ns
+from ingest.stores.embedded import EmbeddedStore
 from models.lease import Mode, Version
 from models.plant.scenarios import SCENARIOS
 
@@ -106,3 +109,28 @@ def test_the_command_knows_every_scenario_and_refuses_half_a_wish(tmp_path):
     result = CliRunner().invoke(app, ["run", "--speed", "60", "--data-dir", str(tmp_path)])
     assert result.exit_code == 1
     assert "add --simulate" in result.output
+    for words, said in (
+        (["--scenario", "heatwave"], "add --simulate"),
+        (["--simulate", "--replay", str(tmp_path)], "at once"),
+        (["--replay", str(tmp_path)], "there is no telemetry in"),
+    ):
+        result = CliRunner().invoke(app, ["run", *words, "--data-dir", str(tmp_path)])
+        assert (result.exit_code, said in result.output) == (1, True)
+    (tmp_path / "telemetry.db").touch()
+    result = CliRunner().invoke(app, ["run", "--replay", str(tmp_path), "--data-dir", str(tmp_path)])
+    assert "add --now" in result.output
+
+
+def test_a_replay_reads_the_record_from_where_the_clock_stands(make_house, tmp_path):
+    record = tmp_path / "record"
+    store = EmbeddedStore(record / "telemetry.db")
+    house = make_house(replay=str(record), speed=60.0, origin_s=time.time())
+    now = house.doors.clock.now()
+    for minutes in (-5, 5):
+        at = to_ns(now + timedelta(minutes=minutes))
+        store.write([point("site", {"site": "local"}, {"import_mw": 0.1 * minutes + 1}, at)])
+    store.close()
+    replay, plan = replayed_sources(house.doors.settings, house.doors.site, house.doors.plans, house.doors.clock)
+    assert [dict(p.fields) for p in replay.poll(now + timedelta(minutes=9))] == [{"import_mw": 1.5}]
+    assert plan.poll(now) == []
+    replay.close()
