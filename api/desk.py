@@ -12,7 +12,8 @@ from api.plan_store import Edition, PlanStore
 from api.settings import Settings
 from api.store.events import EventStore
 from api.store.jobs import JobStore
-from ingest.ports import Clock
+from api.write_back import write_back
+from ingest.ports import Clock, TelemetryStore
 from models.errors import InvalidInput
 from models.horizon import parse_rfc3339
 from models.site import Planning, Site
@@ -31,7 +32,14 @@ class Desk:
     """The planner's desk: stores, site and clock, and the round between them."""
 
     def __init__(
-        self, settings: Settings, site: Site, plans: PlanStore, jobs: JobStore, events: EventStore, clock: Clock
+        self,
+        settings: Settings,
+        site: Site,
+        plans: PlanStore,
+        jobs: JobStore,
+        events: EventStore,
+        clock: Clock,
+        telemetry: TelemetryStore,
     ) -> None:
         self._settings = settings
         self._site = site
@@ -39,6 +47,7 @@ class Desk:
         self._jobs = jobs
         self._events = events
         self._clock = clock
+        self._telemetry = telemetry
         self._last_prices: dict[str, Series] = {}
 
     def round(self) -> Edition:
@@ -65,7 +74,9 @@ class Desk:
             blamed = [k for k in gathered.jobs if k.job.id in outcome.set_aside]
             self._jobs.follow({k.job.id: (k, k.progress, "set_aside", outcome.set_aside[k.job.id]) for k in blamed})
         edition = {**outcome.edition, "charts": drawn(outcome.edition)}
-        return self._plans.publish(edition, gathered.memory.to_json(), wanted)
+        published = self._plans.publish(edition, gathered.memory.to_json(), wanted)
+        write_back(self._telemetry, published)
+        return published
 
 
 def previous_of(edition: Edition | None) -> Previous | None:

@@ -88,7 +88,9 @@ def desk_for(settings: Settings) -> tuple[Desk, PlanStore, Site, Clock]:
     clock = clock_of(settings)
     site = read_site(settings.site_path)
     plans = PlanStore(engine, site.name, clock)
-    return Desk(settings, site, plans, JobStore(engine, clock), EventStore(engine, clock), clock), plans, site, clock
+    telemetry = store_for(settings, site, clock, "planner")
+    desk = Desk(settings, site, plans, JobStore(engine, clock), EventStore(engine, clock), clock, telemetry)
+    return desk, plans, site, clock
 
 
 def collector_for(settings: Settings) -> Collector:

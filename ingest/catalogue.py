@@ -55,6 +55,10 @@ def _asset(name: str, unit: str, low: float, high: float, about: str) -> Metric:
     return Metric(name, unit, _ASSET, low, high, about)
 
 
+def _forecast(field: str, unit: str, low: float, high: float) -> Metric:
+    return Metric(f"forecast.{field}", unit, ("site", "quantile"), low, high, "expected when the plan was made")
+
+
 def _code(name: str, about: str) -> Metric:
     return Metric(name, "1", _ASSET, 0, 65_535, about, kind="code")
 
@@ -140,6 +144,16 @@ _ALL = (
     Metric("plan.wind_used_mw", "MW", _SITE, 0, _MAX_MW, "planned"),
     Metric("plan.it_mw", "MW", _SITE, 0, _MAX_MW, "planned"),
     Metric("plan.cooling_mw", "MW", _SITE, 0, _MAX_MW, "planned"),
+    Metric("plan.heat_mw", "MW", _SITE, 0, _MAX_MW, "planned, of computing with its distribution losses"),
+    Metric("plan.base_load_mw", "MW", _SITE, 0, _MAX_MW, "expected load that no plan decides"),
+    _asset("plan.charge_mw", "MW", 0, _MAX_MW, "planned, into a battery"),
+    _asset("plan.discharge_mw", "MW", 0, _MAX_MW, "planned, out of a battery"),
+    _asset("plan.soc_mwh", "MWh", 0, 50_000, "planned to be stored at that instant"),
+    _asset("plan.generator_mw", "MW", 0, _MAX_MW, "planned, of a generator"),
+    _forecast("pv_available_mw", "MW", 0, _MAX_MW),
+    _forecast("wind_available_mw", "MW", 0, _MAX_MW),
+    _forecast("dry_bulb_c", "degC", -60, 60),
+    _forecast("wet_bulb_c", "degC", -60, 60),
 )
 METRICS: dict[str, Metric] = {metric.name: metric for metric in _ALL}
 
