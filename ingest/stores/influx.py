@@ -263,9 +263,12 @@ class InfluxStore:
         where = f" WHERE {' AND '.join(tests)}" if tests else ""
         chosen = what.format(field=_name(field))
         query = f"SELECT {chosen} FROM {_name(measurement)}{where}{rest}"  # noqa: S608  every name is quoted
+        answer = self._ask(query)
+        if any(series.get("columns", ["time"])[0] != "time" for series in answer):
+            told = "it takes line protocol, but its /query knows no InfluxQL; read it through the Prometheus source"
+            raise StoreUnavailable(self.url, told)
         return {
-            tuple(sorted((k, v) for k, v in series.get("tags", {}).items() if v)): series["values"]
-            for series in self._ask(query)
+            tuple(sorted((k, v) for k, v in series.get("tags", {}).items() if v)): series["values"] for series in answer
         }
 
     def _ask(self, query: str, method: str = "GET") -> list[dict[str, Any]]:

@@ -21,6 +21,10 @@ influxdb() { # InfluxDB 1.6.7: the telemetry backend, written and read for real
   quiet_apt influxdb
 }
 
+victoria() { # VictoriaMetrics: a second server that takes line protocol on the v2 path itself
+  command -v victoria-metrics >/dev/null || quiet_apt victoria-metrics
+}
+
 prometheus() { # Prometheus and node_exporter: scraped, and asked over the HTTP API
   type -P prometheus >/dev/null && type -P prometheus-node-exporter >/dev/null && return 0
   quiet_apt prometheus prometheus-node-exporter
@@ -41,7 +45,7 @@ slurm() { # Slurm 22.05 with its daemons; the tests start a cluster of pretended
 }
 
 missing=0
-for peer in ${PEERS:-influxdb prometheus mosquitto chromium slurm}; do
+for peer in ${PEERS:-influxdb victoria prometheus mosquitto chromium slurm}; do
   if "$peer"; then
     echo "peers: $peer is here"
   else
