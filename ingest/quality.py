@@ -21,7 +21,7 @@ from typing import NamedTuple
 from ingest.catalogue import METRICS, Metric
 from ingest.points import NS, Point, Tags, Value
 from ingest.ports import Conflict
-from ingest.quality_groups import WATCHED, Groups
+from ingest.quality_groups import Groups
 from ingest.quality_series import Judge, Moves, Past
 
 MEASUREMENT = "quality"
@@ -70,26 +70,46 @@ class _Series:
 
     __slots__ = ("groups", "judge", "limits", "metric", "moves", "pasts")
 
-    def __init__(self, metric: Metric, limits: Sequence[tuple[Tags, float, float]]) -> None:
+    def __init__(self, metric: Metric, limits: Sequence[tuple[Tags, float, float]], groups: Groups) -> None:
         self.metric = metric
         self.limits = [(set(tags), low, high) for tags, low, high in limits]
         self.judge = Judge.of(metric)
         self.moves = Moves()
-        self.groups = metric.name in WATCHED
+        self.groups = groups
         self.pasts: dict[Tags, Past] = {}
 
-    def past(self, tags: Tags) -> Past:
-        found = self.pasts.get(tags)
-        if found is None:
-            if len(self.pasts) >= _SERIES_KEPT:
-                del self.pasts[next(iter(self.pasts))]
-            low, high = self.metric.low, self.metric.high
-            for wanted, least, most in self.limits:
-                if wanted <= set(tags):
-                    low, high = max(low, least), min(high, most)
-                    break
-            found = self.pasts[tags] = Past(low, high)
-            self.moves.series = len(self.pasts)
+    def begin(self, tags: Tags) -> Past:
+        """Past of a series that has none yet."""
+        if len(self.pasts) >= _SERIES_KEPT:
+            del self.pasts[next(iter(self.pasts))]
+        low, high = self.metric.low, self.metric.high
+        for wanted, least, most in self.limits:
+            if wanted <= set(tags):
+                low, high = max(low, least), min(high, most)
+                break
+        roles = self.groups.roles(self.metric.name, tags)
+        counts = self.metric.kind == "counter"
+        found = self.pasts[tags] = Past(low, high, self.judge, self.moves, roles, counts=counts)
+        self.moves.series = len(self.pasts)
+        return found
+
+    def flags(self, tags: Tags, time_ns: int, value: float, batch: int) -> tuple[str, ...]:
+        """Flags of a value whose instant is credible; one that is not possible stays out of the memory."""
+        past = self.pasts.get(tags) or self.begin(tags)
+        if past.low <= value <= past.high:
+            usual = self.metric.usual
+            if usual is None or usual[0] <= value <= usual[1] or not _mixed_up(value, usual):
+                word = past.word(value, time_ns, batch)
+                return (word,) if word else ()
+            return ("unit_suspect",)
+        return self.alone(value, past)
+
+    def alone(self, value: float, past: Past) -> tuple[str, ...]:
+        """Flags of a value without looking at anything else."""
+        found: tuple[str, ...] = () if past.low <= value <= past.high else ("range",)
+        usual = self.metric.usual
+        if usual is not None and not usual[0] <= value <= usual[1] and _mixed_up(value, usual):
+            found += ("unit_suspect",)
         return found
 
 
@@ -120,10 +140,14 @@ class Gate:
                     findings.append(Finding(metric, tags, time_ns, (*when, "nan_inf"), raw=repr(value)))
                     kept = tuple(pair for pair in kept if pair[0] != field)
                     continue
-                series = self._known(measurement, field)
+                series = self._series.get((measurement, field)) or self._known(measurement, field)
                 flags = when
                 if series is not None and not isinstance(value, (str, bool)):
-                    flags = self._flags(series, tags, time_ns, value, when)
+                    if when:
+                        past = series.pasts.get(tags) or series.begin(tags)
+                        flags = when + series.alone(value, past)
+                    else:
+                        flags = series.flags(tags, time_ns, value, self._batch)
                 if flags:
                     findings.append(Finding(f"{measurement}.{field}", tags, time_ns, flags))
             if kept:
@@ -144,47 +168,17 @@ class Gate:
 
     def _known(self, measurement: str, field: str) -> _Series | None:
         key = (measurement, field)
-        try:
-            return self._series[key]
-        except KeyError:
+        if key not in self._series and len(self._series) <= _SERIES_KEPT:
             known = METRICS.get(f"{measurement}.{field}")
-            if known is None and len(self._series) > _SERIES_KEPT:
-                return None
-            found = None if known is None else _Series(known, self._limits.get(known.name, ()))
-            self._series[key] = found
-            return found
-
-    def _flags(self, series: _Series, tags: Tags, time_ns: int, value: float, when: tuple[str, ...]) -> tuple[str, ...]:
-        past = series.past(tags)
-        flags = _plausibility(series.metric, value, past)
-        if flags or when:
-            return when + flags
-        word = past.clock(time_ns, self._batch)
-        if word:
-            return (word,)
-        if series.metric.kind == "counter":
-            word = "counter_reset" if _was_reset(past, value, time_ns) else ""
-        else:
-            word = past.judge(value, time_ns, series.judge, series.moves)
-        if not word and series.groups:
-            word = self._groups.judge(series.metric.name, tags, value, time_ns)
-        return (word,) if word else ()
+            limits = () if known is None else self._limits.get(known.name, ())
+            self._series[key] = None if known is None else _Series(known, limits, self._groups)
+        return self._series.get(key)
 
     def _count(self, points: int, findings: Sequence[Finding]) -> None:
         self.judged += points
         for finding in findings:
             for flag in finding.flags:
                 self.flagged[flag] = self.flagged.get(flag, 0) + 1
-
-
-def _was_reset(past: Past, value: float, time_ns: int) -> bool:
-    """Whether a counter began anew; an old reading says nothing about that."""
-    if past.at_ns and time_ns <= past.at_ns:
-        return False
-    before, known = past.good, past.at_ns > 0
-    past.step_ns = time_ns - past.at_ns if known else 0
-    past.at_ns, past.good = time_ns, value
-    return known and value < before
 
 
 def conflict_findings(conflicts: Iterable[Conflict]) -> list[Finding]:
@@ -217,10 +211,5 @@ def _when(time_ns: int, now_ns: int) -> tuple[str, ...]:
     return ("late",) if time_ns < now_ns - LATE_S * NS else ()
 
 
-def _plausibility(metric: Metric, value: float, past: Past) -> tuple[str, ...]:
-    flags: tuple[str, ...] = () if past.low <= value <= past.high else ("range",)
-    if metric.usual is not None:
-        low, high = metric.usual
-        if not low <= value <= high and any(low <= value * factor <= high for factor in (1000, 0.001)):
-            flags += ("unit_suspect",)
-    return flags
+def _mixed_up(value: float, usual: tuple[float, float]) -> bool:
+    return usual[0] <= value * 1000 <= usual[1] or usual[0] <= value / 1000 <= usual[1]

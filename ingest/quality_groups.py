@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Final, TypeVar
 
 from ingest.points import NS, Tags
+from ingest.quality_series import Role
 
 _K = TypeVar("_K")
 _V = TypeVar("_V")
@@ -34,29 +35,55 @@ class _Sum:
     low: float
     high: float
 
+    def group(self, tags: Tags) -> Tags | None:
+        """Tags that parts and whole share; None where some are missing."""
+        found = tuple((name, text) for name, text in tags if name in self.by)
+        return found if len(found) == len(self.by) else None
+
 
 _SUMS: Final = (
     _Sum("node.power_w", "gpu.power_w", ("site", "node"), 0.25, 1 - _LEAST_HOST),
     _Sum("site.it_mw", "pool.power_mw", ("site",), 1 - _BAND, 1 + _BAND),
 )
-_PARTS: Final = {check.part: check for check in _SUMS}
-_WHOLES: Final = {check.whole: check for check in _SUMS}
-_ENERGY: Final = {"battery.power_mw": "battery.soc_mwh"}
-_STORES: Final = {"battery.soc_mwh": "battery.power_mw"}
-_COUNTS: Final = ("meter.import_mwh", "meter.export_mwh")
-_STARVING: Final = ("gpu.power_w", "gpu.utilization_ratio", "gpu.limit_enforced_w", "gpu.throttle_power_cap")
-WATCHED: Final = frozenset((*_PARTS, *_WHOLES, *_ENERGY, *_STORES, *_COUNTS, "meter.power_mw", *_STARVING))
 
 
 class _Newest:
     __slots__ = ("time_ns", "value")
 
-    def __init__(self, value: float, time_ns: int) -> None:
+    def __init__(self) -> None:
+        self.value, self.time_ns = 0.0, 0
+
+    def told(self, value: float, time_ns: int) -> str:
         self.value, self.time_ns = value, time_ns
+        return ""
 
 
-class _Stored:
-    """A battery between two readings of what it holds."""
+class _Parts:
+    """The parts of one whole."""
+
+    __slots__ = ("parts", "strikes")
+
+    def __init__(self) -> None:
+        self.parts: dict[Tags, _Newest] = {}
+        self.strikes = 0
+
+    def part(self, tags: Tags) -> Role:
+        return self.parts.setdefault(tags, _Newest()).told
+
+    def whole(self, check: _Sum) -> Role:
+        def told(value: float, time_ns: int) -> str:
+            parts = self.parts.values()
+            if not parts or any(abs(time_ns - part.time_ns) > _APART_NS for part in parts):
+                return ""
+            total = sum(part.value for part in parts)
+            self.strikes = 0 if check.low * value <= total <= check.high * value else self.strikes + 1
+            return "cross_check" if self.strikes >= _TWICE else ""
+
+        return told
+
+
+class _Battery:
+    """What flows in must be found in it: energy between two readings of what is stored."""
 
     __slots__ = ("from_ns", "from_soc", "moved_mwh", "power", "power_ns", "strikes")
 
@@ -64,122 +91,105 @@ class _Stored:
         self.power_ns = self.from_ns = self.strikes = 0
         self.power = self.from_soc = self.moved_mwh = 0.0
 
+    def shown(self, value: float, time_ns: int) -> str:
+        if self.power_ns and time_ns > self.power_ns:
+            self.moved_mwh += (self.power + value) / 2 * (time_ns - self.power_ns) / NS / 3600
+        self.power, self.power_ns = value, time_ns
+        return "sign_flip" if self.strikes >= _TWICE and value else ""
 
-class _Counted:
-    """A meter: its counters' newest values, and MW by them."""
+    def stored(self, value: float, time_ns: int) -> str:
+        if not self.from_ns:
+            self.from_soc, self.from_ns, self.moved_mwh = value, time_ns, 0.0
+            return ""
+        gained, least = value - self.from_soc, max(1e-4, 0.001 * value)
+        if gained == 0 and abs(self.moved_mwh) > 5 * least:
+            return "stuck"
+        if time_ns - self.from_ns < _SPAN_NS or abs(self.moved_mwh) < least:
+            return ""
+        if abs(gained) >= least / 2:
+            self.strikes = self.strikes + 1 if gained * self.moved_mwh < 0 else 0
+        self.from_soc, self.from_ns, self.moved_mwh = value, time_ns, 0.0
+        return ""
 
-    __slots__ = ("last", "rates", "strikes")
+
+class _Counter:
+    """MW by a counter of MWh."""
+
+    __slots__ = ("mw", "time_ns", "value")
 
     def __init__(self) -> None:
-        self.last: dict[str, _Newest] = {}
-        self.rates: dict[str, _Newest] = {}
-        self.strikes = 0
+        self.mw: float | None = None
+        self.value, self.time_ns = 0.0, 0
+
+    def told(self, value: float, time_ns: int) -> str:
+        if self.time_ns and value >= self.value:
+            self.mw = (value - self.value) / (time_ns - self.time_ns) * NS * 3600
+        self.value, self.time_ns = value, time_ns
+        return ""
+
+
+class _Meter:
+    """What it shows must be what it counts."""
+
+    __slots__ = ("export", "import_", "strikes")
+
+    def __init__(self) -> None:
+        self.import_, self.export, self.strikes = _Counter(), _Counter(), 0
+
+    def shown(self, value: float, time_ns: int) -> str:
+        drawn, given = self.import_, self.export
+        if drawn.mw is None or given.mw is None or abs(time_ns - min(drawn.time_ns, given.time_ns)) > _APART_NS:
+            return ""
+        net = drawn.mw - given.mw
+        wrong = value * net < 0 and abs(value + net) < 0.3 * abs(net)
+        self.strikes = self.strikes + 1 if wrong else 0
+        return "sign_flip" if self.strikes >= _TWICE else ""
+
+
+class _Gpu:
+    """A GPU that is at work, far below its cap, and held by none, starves: its power says nothing about the cap."""
+
+    __slots__ = ("busy", "capped", "limit")
+
+    def __init__(self) -> None:
+        self.busy, self.capped, self.limit = _Newest(), _Newest(), _Newest()
+
+    def drawn(self, value: float, time_ns: int) -> str:
+        busy, limit = self.busy, self.limit
+        if value >= _STARVED_SHARE * limit.value or busy.value < _STARVED_BUSY or self.capped.value:
+            return ""
+        return "starved" if time_ns - min(busy.time_ns, limit.time_ns) <= 2 * _APART_NS else ""
 
 
 class Groups:
-    """Newest good values by group; bounded: beyond :data:`_MOST_GROUPS` the oldest known are forgotten."""
+    """Gives each series its roles; bounded: beyond :data:`_MOST_GROUPS` groups the oldest known are forgotten."""
 
     def __init__(self) -> None:
-        self._parts: dict[tuple[str, Tags], dict[Tags, _Newest]] = {}
-        self._strikes: dict[tuple[str, Tags], int] = {}
-        self._gpus: dict[Tags, dict[str, _Newest]] = {}
-        self._batteries: dict[Tags, _Stored] = {}
-        self._meters: dict[Tags, _Counted] = {}
+        self._sums: dict[tuple[str, Tags], _Parts] = {}
+        self._gpus: dict[Tags, _Gpu] = {}
+        self._batteries: dict[Tags, _Battery] = {}
+        self._meters: dict[Tags, _Meter] = {}
 
-    def judge(self, metric: str, tags: Tags, value: float, time_ns: int) -> str:
-        """The word for a good value of one of :data:`WATCHED`; empty for none."""
-        if metric in _PARTS:
-            group = self._group(_PARTS[metric], tags)
-            if group is not None:
-                _kept(self._parts, group, dict[Tags, _Newest])[tags] = _Newest(value, time_ns)
-        if metric in _WHOLES:
-            return self._sum(_WHOLES[metric], tags, value, time_ns)
-        if metric in _ENERGY:
-            return self._power(tags, value, time_ns)
-        if metric in _STORES:
-            return self._soc(tags, value, time_ns)
-        if metric in _COUNTS:
-            self._counted(metric, tags, value, time_ns)
-        if metric == "meter.power_mw":
-            return self._shown(tags, value, time_ns)
-        return self._starved(metric, tags, value, time_ns) if metric in _STARVING else ""
-
-    @staticmethod
-    def _group(check: _Sum, tags: Tags) -> tuple[str, Tags] | None:
-        found = tuple((name, text) for name, text in tags if name in check.by)
-        return (check.part, found) if len(found) == len(check.by) else None
-
-    def _sum(self, check: _Sum, tags: Tags, value: float, time_ns: int) -> str:
-        group = self._group(check, tags)
-        parts = self._parts.get(group, {}) if group is not None else {}
-        if group is None or not parts or any(abs(time_ns - part.time_ns) > _APART_NS for part in parts.values()):
-            return ""
-        total = sum(part.value for part in parts.values())
-        if not check.low * value <= total <= check.high * value:
-            self._strikes[group] = self._strikes.get(group, 0) + 1
-            return "cross_check" if self._strikes[group] >= _TWICE else ""
-        self._strikes.pop(group, None)
-        return ""
-
-    # ---- batteries: what flows in must be found in it
-
-    def _power(self, tags: Tags, value: float, time_ns: int) -> str:
-        kept = _kept(self._batteries, tags, _Stored)
-        if kept.power_ns and time_ns > kept.power_ns:
-            kept.moved_mwh += (kept.power + value) / 2 * (time_ns - kept.power_ns) / NS / 3600
-        kept.power, kept.power_ns = value, time_ns
-        return "sign_flip" if kept.strikes >= _TWICE and value else ""
-
-    def _soc(self, tags: Tags, value: float, time_ns: int) -> str:
-        kept = _kept(self._batteries, tags, _Stored)
-        if not kept.from_ns:
-            kept.from_soc, kept.from_ns, kept.moved_mwh = value, time_ns, 0.0
-            return ""
-        gained, least = value - kept.from_soc, max(1e-4, 0.001 * value)
-        if gained == 0 and abs(kept.moved_mwh) > 5 * least:
-            return "stuck"
-        if time_ns - kept.from_ns < _SPAN_NS or abs(kept.moved_mwh) < least:
-            return ""
-        if abs(gained) >= least / 2:
-            kept.strikes = kept.strikes + 1 if gained * kept.moved_mwh < 0 else 0
-        kept.from_soc, kept.from_ns, kept.moved_mwh = value, time_ns, 0.0
-        return ""
-
-    # ---- meters: what they show must be what they count
-
-    def _counted(self, metric: str, tags: Tags, value: float, time_ns: int) -> None:
-        kept = _kept(self._meters, tags, _Counted)
-        before = kept.last.get(metric)
-        if before is not None and time_ns > before.time_ns and value >= before.value:
-            kept.rates[metric] = _Newest((value - before.value) / (time_ns - before.time_ns) * NS * 3600, time_ns)
-        kept.last[metric] = _Newest(value, time_ns)
-
-    def _shown(self, tags: Tags, value: float, time_ns: int) -> str:
-        kept = self._meters.get(tags)
-        fresh = [] if kept is None else [r for r in kept.rates.values() if abs(time_ns - r.time_ns) <= _APART_NS]
-        if kept is None or len(fresh) < 2:
-            return ""
-        net = kept.rates["meter.import_mwh"].value - kept.rates["meter.export_mwh"].value
-        wrong = value * net < 0 and abs(value + net) < 0.3 * abs(net)
-        kept.strikes = kept.strikes + 1 if wrong else 0
-        return "sign_flip" if kept.strikes >= _TWICE else ""
-
-    # ---- GPUs that starve
-
-    def _starved(self, metric: str, tags: Tags, value: float, time_ns: int) -> str:
-        """A GPU that is at work, far below its cap, and held by none: its power says nothing about the cap."""
-        known = _kept(self._gpus, tags, dict[str, _Newest])
-        known[metric] = _Newest(value, time_ns)
-        if metric != "gpu.power_w":
-            return ""
-        busy = known.get("gpu.utilization_ratio")
-        limit = known.get("gpu.limit_enforced_w")
-        capped = known.get("gpu.throttle_power_cap")
-        if busy is None or limit is None or busy.value < _STARVED_BUSY or value >= _STARVED_SHARE * limit.value:
-            return ""
-        if any(time_ns - one.time_ns > 2 * _APART_NS for one in (busy, limit)) or (capped is not None and capped.value):
-            return ""
-        return "starved"
+    def roles(self, metric: str, tags: Tags) -> tuple[Role, ...]:
+        """What a series tells its groups, value by value; empty for most."""
+        found: list[Role] = []
+        for check in _SUMS:
+            if metric in (check.part, check.whole) and (group := check.group(tags)) is not None:
+                parts = _kept(self._sums, (check.part, group), _Parts)
+                found.append(parts.part(tags) if metric == check.part else parts.whole(check))
+        measurement, _, field = metric.partition(".")
+        if measurement == "gpu" and field in ("power_w", "utilization_ratio", "limit_enforced_w", "throttle_power_cap"):
+            gpu = _kept(self._gpus, tags, _Gpu)
+            newest = {"utilization_ratio": gpu.busy, "limit_enforced_w": gpu.limit, "throttle_power_cap": gpu.capped}
+            found.append(gpu.drawn if field == "power_w" else newest[field].told)
+        elif measurement == "battery" and field in ("power_mw", "soc_mwh"):
+            battery = _kept(self._batteries, tags, _Battery)
+            found.append(battery.shown if field == "power_mw" else battery.stored)
+        elif measurement == "meter" and field in ("power_mw", "import_mwh", "export_mwh"):
+            meter = _kept(self._meters, tags, _Meter)
+            counted = {"import_mwh": meter.import_.told, "export_mwh": meter.export.told}
+            found.append(counted.get(field, meter.shown))
+        return tuple(found)
 
 
 def _kept(groups: dict[_K, _V], key: _K, make: Callable[[], _V]) -> _V:

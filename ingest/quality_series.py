@@ -7,6 +7,7 @@ the good one after it look wild. Values that come out of order are judged by the
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
@@ -19,6 +20,8 @@ _UNLIKELY: Final = math.log(1e-6)
 _LEAST_CHANGES: Final = 10
 _FADE: Final = 0.995
 _MIXED_K: Final = 4.0
+Role = Callable[[float, int], str]
+"""Takes a good value and its instant; gives the word that the group has for it, empty for none."""
 _THOUSANDTH: Final = (0.8e-3, 1.25e-3)
 
 
@@ -82,16 +85,19 @@ class Moves:
 
 
 class Past:
-    """Past of one series; ``low`` to ``high`` is what is possible here."""
+    """Past of one series; ``low`` to ``high`` is what is possible here, ``roles`` what it tells its group."""
 
     __slots__ = (
         "at_ns",
         "batch",
         "changes",
+        "counts",
         "good",
         "good_ns",
         "high",
+        "judge",
         "low",
+        "moves",
         "moves_then",
         "newest_ns",
         "odd",
@@ -99,11 +105,15 @@ class Past:
         "raw",
         "repeats",
         "repeats_all",
+        "roles",
         "step_ns",
     )
 
-    def __init__(self, low: float, high: float) -> None:
+    def __init__(
+        self, low: float, high: float, judge: Judge, moves: Moves, roles: tuple[Role, ...] = (), *, counts: bool = False
+    ) -> None:
         self.low, self.high = low, high
+        self.judge, self.moves, self.roles, self.counts = judge, moves, roles, counts
         self.at_ns = self.newest_ns = self.step_ns = self.batch = 0
         self.raw = self.good = self.odd = math.nan
         self.good_ns = 0
@@ -111,59 +121,73 @@ class Past:
         self.repeats = self.moves_then = 0
         self.changes = self.repeats_all = 0.0
 
-    def clock(self, time_ns: int, batch: int) -> str:
-        """The word for the instant of a value of the ``batch``-th batch; empty for none.
+    def word(self, value: float, time_ns: int, batch: int) -> str:
+        """The word for a possible value of the ``batch``-th batch; empty for none.
 
         Within a batch readings may come in any order; what the batches before had is the device's clock.
         """
         if batch != self.batch:
             self.batch, self.newest_ns = batch, self.at_ns
-        return "time_travel" if self.newest_ns and time_ns < self.newest_ns - BACK_NS else ""
-
-    def judge(self, value: float, time_ns: int, judge: Judge, moves: Moves) -> str:
-        """The word for a value that is possible and on time; empty for none."""
-        if time_ns <= self.at_ns:
-            return ""
-        self.step_ns = time_ns - self.at_ns if self.at_ns else 0
+        at_ns = self.at_ns
+        if time_ns <= at_ns:
+            return "time_travel" if time_ns < self.newest_ns - BACK_NS else ""
+        self.step_ns = time_ns - at_ns if at_ns else 0
         self.at_ns = time_ns
-        word = self._hanging(value, judge, moves) or self._jump(value, time_ns, judge)
-        if word:
-            return word
-        self.good, self.good_ns, self.odd_word = value, time_ns, ""
-        return ""
+        good = self.good
+        if self.counts:
+            self.good = value
+            for role in self.roles:
+                role(value, time_ns)
+            return "counter_reset" if value < good else ""
+        if value == self.raw:
+            found = self._repeated(value)
+        else:
+            found = ""
+            self._moved(value)
+        if not found and (self.odd_word or self._is_far(value, good, time_ns)):
+            found = self._jump(value, good, time_ns)
+        if not found:
+            self.good, self.good_ns, self.odd_word = value, time_ns, ""
+            for role in self.roles:
+                found = role(value, time_ns) or found
+        return found
 
-    def _hanging(self, value: float, judge: Judge, moves: Moves) -> str:
+    def _moved(self, value: float) -> None:
+        self.raw = value
+        moves = self.moves
+        moves.changes += 1
+        self.moves_then = moves.changes
+        self.repeats_all = self.repeats_all * _FADE + self.repeats
+        self.changes = self.changes * _FADE + 1
+        self.repeats = 0
+
+    def _repeated(self, value: float) -> str:
         """Stuck: as many repeats are less likely than one in a million by its own past, and its peers moved on."""
-        if value != self.raw:
-            self.raw = value
-            moves.changes += 1
-            self.moves_then = moves.changes
-            self.repeats_all = self.repeats_all * _FADE + self.repeats
-            self.changes = self.changes * _FADE + 1
-            self.repeats = 0
-            return ""
         self.repeats += 1
-        if not judge.hangs or value == 0.0 or self.repeats < _LEAST_REPEATS or self.changes < _LEAST_CHANGES:
+        if not self.judge.hangs or value == 0.0 or self.repeats < _LEAST_REPEATS or self.changes < _LEAST_CHANGES:
             return ""
-        if moves.series > 1 and moves.changes - self.moves_then < self.repeats:
+        if self.moves.series > 1 and self.moves.changes - self.moves_then < self.repeats:
             return ""
         usual = (self.repeats_all + 1) / (self.repeats_all + self.changes + 2)
         return "stuck" if self.repeats * math.log(usual) < _UNLIKELY else ""
 
-    def _jump(self, value: float, time_ns: int, judge: Judge) -> str:
-        good = self.good
-        if good != good:  # nothing is known yet
-            return ""
-        word = ""
-        if judge.scaled:
+    def _is_far(self, value: float, good: float, time_ns: int) -> bool:
+        """Whether a value is worth a closer look; most are not. False where nothing is known yet (``good`` is NaN)."""
+        pace = self.judge.pace
+        if pace is not None:
+            return abs(value - good) > pace.floor + pace.per_s * (time_ns - self.good_ns) / NS
+        return self.judge.scaled and (value < 0.01 * good or good < 0.01 * value)
+
+    def _jump(self, value: float, good: float, time_ns: int) -> str:
+        word, pace = "", self.judge.pace
+        if pace is not None:
+            if self._is_far(value, good, time_ns):
+                mixed = self.judge.celsius and abs(value - (good * 1.8 + 32)) < _MIXED_K
+                word = "unit_suspect" if mixed else "rate"
+        elif self.judge.scaled:
             least = min(0.002 * self.high, 0.05)  # near zero a thousandth means nothing
             if abs(good) > least and value and (_thousandth(value / good) or _thousandth(good / value)):
                 word = "unit_suspect"
-        elif judge.pace is not None:
-            most = judge.pace.floor + judge.pace.per_s * (time_ns - self.good_ns) / NS
-            if abs(value - good) > most:
-                mixed = judge.celsius and abs(value - (good * 1.8 + 32)) < _MIXED_K
-                word = "unit_suspect" if mixed else "rate"
         if not word and self.odd_word == "unit_suspect" and self._goes_on(value):
             word = "unit_suspect"
         if word:
