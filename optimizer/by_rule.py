@@ -1,4 +1,4 @@
-"""Energy by rule, without a solver: sun and wind first, the rest imported, batteries as they are told or idle.
+"""Energy by rule, without a solver: sun and wind first, then import, batteries as told, what is short from stores.
 
 What a ladder's lower rungs stand on. Nothing here is cheap on purpose; it only has to be right, and the referee
 says whether it is.
@@ -20,15 +20,19 @@ def energy_by_rule(problem: Problem, it: Floats, wishes: Mapping[str, Floats] | 
     Args:
         problem: what to plan; all powers in its unit.
         it: IT power per slot.
-        wishes: charge less discharge per slot by battery; what its stock does not allow is cut. None: each battery
+        wishes: charge less discharge per slot by store; what its stock does not allow is cut. None: each battery
             stays idle, but charges in the cheapest slots with room what it owes at the end.
+
+    Where sun, wind and import do not suffice, batteries give what is short, then generating sets, then services.
     """
     heat = it / problem.efficiency
     cooling = problem.cooling_power(heat)
     need = heat + cooling + problem.base
     charge, discharge, soc = {}, {}, {}
+    supply = problem.import_limit + problem.pv + problem.wind
     for b in problem.batteries:
         wish = _owed(problem, b, need) if wishes is None else wishes.get(b.name, np.zeros(problem.slots))
+        wish = _forced(problem, b, np.minimum(wish, supply - need))
         charge[b.name], discharge[b.name], soc[b.name] = _within_stock(problem, b, wish)
         need = need + charge[b.name] - discharge[b.name]
     pv = np.minimum(problem.pv, np.maximum(need, 0.0))
@@ -47,7 +51,7 @@ def _owed(problem: Problem, b: Battery, need: Floats) -> Floats:
     """Charging that ends the day at what is asked, in the cheapest slots with room."""
     wish = np.zeros(problem.slots)
     missing = max(b.soc_end_min, b.soc_min) - b.soc_start
-    room = np.clip(problem.import_limit + problem.pv + problem.wind - need, 0.0, b.power)
+    room = np.clip(problem.import_limit + problem.pv + problem.wind - need, 0.0, b.power_in)
     for t in np.argsort(problem.import_price + problem.carbon_cost, kind="stable"):
         if missing <= 0:
             break
@@ -56,13 +60,24 @@ def _owed(problem: Problem, b: Battery, need: Floats) -> Floats:
     return wish
 
 
+def _forced(problem: Problem, b: Battery, wish: Floats) -> Floats:
+    """The wish of a generating set: at least its least power where it gives, and on where it may not stop yet."""
+    set_ = next((g for g in problem.generators if g.name == b.name), None)
+    if set_ is None:
+        return wish
+    on = wish < 0
+    if set_.on_before:
+        on[: set_.stays] = True
+    return np.where(on, np.minimum(wish, -set_.least), wish)
+
+
 def _within_stock(problem: Problem, b: Battery, wish: Floats) -> tuple[Floats, Floats, Floats]:
     """Charge, discharge and stock of a battery that follows a wish as far as its power and stock allow."""
     charge, discharge, soc = np.zeros(problem.slots), np.zeros(problem.slots), np.zeros(problem.slots)
     stock, h = b.soc_start, problem.step_h
     for t in range(problem.slots):
-        charge[t] = min(max(wish[t], 0.0), b.power, max(0.0, b.soc_max - stock) / (h * b.charge_efficiency))
-        discharge[t] = min(max(-wish[t], 0.0), b.power, max(0.0, stock - b.soc_min) * b.discharge_efficiency / h)
+        charge[t] = min(max(wish[t], 0.0), b.power_in, max(0.0, b.soc_max - stock) / (h * b.charge_efficiency))
+        discharge[t] = min(max(-wish[t], 0.0), b.most_out[t], max(0.0, stock - b.soc_min) * b.discharge_efficiency / h)
         stock += h * (b.charge_efficiency * charge[t] - discharge[t] / b.discharge_efficiency)
         soc[t] = stock
     return charge, discharge, soc

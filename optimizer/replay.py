@@ -52,13 +52,18 @@ def schedule_of(problem: Problem, plan: Plan) -> Schedule:
 
 
 def battery_wishes(problem: Problem, previous: Previous) -> dict[str, Floats]:
-    """Charge less discharge per slot by battery as the earlier plan had it, in the problem's unit; 0 where it ends."""
+    """Charge less discharge per slot by store as the earlier plan had it, in the problem's unit; 0 where it ends.
+
+    A generating set only gives; a service draws what it forecasts, unless the rest does not suffice.
+    """
     series, gone = previous.plan.series, (problem.horizon.start - previous.start) // problem.horizon.step
     wishes = {b.name: np.zeros(problem.slots) for b in problem.batteries}
     for name, wish in wishes.items():
-        if series is None or name not in series.charge_mw or name not in series.discharge_mw:
+        given = {} if series is None else {**series.discharge_mw, **series.generator_mw}
+        if series is None or name not in given:
             continue
-        flow = (np.array(series.charge_mw[name]) - np.array(series.discharge_mw[name])) / problem.unit_mw
+        into = series.charge_mw.get(name, [0.0] * len(given[name]))
+        flow = (np.array(into) - np.array(given[name])) / problem.unit_mw
         left = flow[max(0, gone) :][: problem.slots - max(0, -gone)]
         wish[max(0, -gone) : max(0, -gone) + len(left)] = left
     return wishes

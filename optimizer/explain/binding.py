@@ -74,7 +74,8 @@ def _upper(
 
 def _grid(seen: Seen) -> Iterator[Binding]:
     p, mw = seen.problem, seen.problem.unit_mw
-    yield from _upper("grid.import_limit", "", seen.imported, p.import_limit * mw, "MW", Reason.IMPORT_LIMIT)
+    yield from _upper("grid.import_limit", "", seen.imported, p.connection * mw, "MW", Reason.IMPORT_LIMIT)
+    yield from _events(seen)
     exported = np.array(seen.series.export_mw)
     yield from _upper("grid.export_limit", "", exported, p.export_limit * mw, "MW", None)
     highest = max(seen.peak_mw, p.peak_so_far * mw)
@@ -86,12 +87,26 @@ def _grid(seen: Seen) -> Iterator[Binding]:
         net = seen.imported - exported
         change = np.abs(np.diff(net, prepend=net[:1]))
         limit = np.full(p.slots, p.ramp * mw)
-        yield from _upper("grid.import_ramp", "", change, limit, "MW", Reason.IMPORT_LIMIT, np.arange(p.slots) > 0)
+        yield from _upper("grid.ramp", "", change, limit, "MW", Reason.IMPORT_LIMIT, np.arange(p.slots) > 0)
+
+
+def _events(seen: Seen) -> Iterator[Binding]:
+    """Targets of events that the net import stands at, kept or priced."""
+    p, mw = seen.problem, seen.problem.unit_mw
+    net = seen.imported - np.array(seen.series.export_mw)
+    slots = np.arange(p.slots)
+    for e in p.events:
+        inside = (slots >= e.first) & (slots < e.last)
+        for target in (e.most, e.least):
+            if target is not None:
+                yield from _upper(
+                    "event.target", e.id, net, np.full(p.slots, target * mw), "MW", Reason.DR_EVENT, inside
+                )
 
 
 def _by_the_slot(seen: Seen) -> bool:
     """Whether the demand charge looks at single slots, not at the mean of a longer interval."""
-    return getattr(seen.received.document.grid, "billing_interval_slots", 1) == 1
+    return seen.received.document.grid.billing_interval_slots == 1
 
 
 def _pools(seen: Seen) -> Iterator[Binding]:
@@ -122,7 +137,10 @@ def _batteries(seen: Seen) -> Iterator[Binding]:
         least = np.full(len(stock), b.soc_min_mwh)
         yield from _upper("battery.soc_max", b.name, stock, full, "MWh", None)
         yield from _upper("battery.soc_min", b.name, stock, least, "MWh", Reason.SOC_RESERVE, always)
+        reserve = np.broadcast_to(np.asarray(b.reserve_mwh), len(stock))
+        asked = least + reserve
+        yield from _upper("battery.reserve", b.name, stock, asked, "MWh", Reason.SOC_RESERVE, reserve > 0)
         end = np.arange(len(stock)) == len(stock) - 1
         if b.soc_end_min_mwh > b.soc_min_mwh:
-            asked = np.full(len(stock), b.soc_end_min_mwh)
-            yield from _upper("battery.soc_end", b.name, stock, asked, "MWh", Reason.SOC_RESERVE, end)
+            final = np.full(len(stock), b.soc_end_min_mwh)
+            yield from _upper("battery.soc_end", b.name, stock, final, "MWh", Reason.SOC_RESERVE, end)

@@ -133,9 +133,12 @@ class Seen:
 
     @property
     def carbon_kg(self) -> float:
-        """Emitted for what is bought."""
-        told = self.received.document.series.carbon_kg_per_mwh
-        return 0.0 if told is None else self.problem.step_h * float(np.array(told) @ self.imported)
+        """Emitted for what is bought and by generating sets."""
+        told, h = self.received.document.series.carbon_kg_per_mwh, self.problem.step_h
+        bought = 0.0 if told is None else h * float(np.array(told) @ self.imported)
+        given = self.series.generator_mw
+        sets = self.received.document.generators
+        return bought + h * sum(g.carbon_kg_per_mwh * sum(given[g.name]) for g in sets)
 
     @property
     def money(self) -> float:
