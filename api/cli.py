@@ -36,6 +36,7 @@ _COMMANDS: dict[str, tuple[str, str]] = {
     "collect": ("api.commands.collect", "Ask a site's telemetry sources once, or collect until Ctrl-C."),
     "store": ("api.commands.store", "Make, check or move the telemetry store that a site file names."),
     "quarantine": ("api.commands.quarantine", "List telemetry that was flagged, with the reasons."),
+    "invoice": ("api.commands.invoice", "Write a month's invoice by the site's tariff."),
     "init": ("api.commands.site", "Write a commented skeleton of a site file."),
     "doctor": ("api.commands.doctor", "Check the installation."),
 }

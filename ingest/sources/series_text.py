@@ -62,7 +62,9 @@ def parse(
     except UnicodeDecodeError as error:
         message = f"byte {error.start} is not UTF-8; save it as UTF-8"
         raise InvalidInput(what, [Fault("", "not_utf8", message)]) from None
-    told = _json(text, what, time, value) if decoded.lstrip()[:1] in ("{", "[") else _csv(decoded, what, time, value)
+    told = (
+        _json(text, what, time, value) if decoded.lstrip()[:1] in ("{", "[") else csv_told(decoded, what, time, value)
+    )
     given = told.unit or unit
     if given is None:
         message = f"no unit is said; write unit in the site file or the series, such as {wanted}"
@@ -80,7 +82,8 @@ def parse(
     )
 
 
-def _csv(text: str, what: str, time: str, value: str) -> Told:
+def csv_told(text: str, what: str, time: str = "time", value: str = "value") -> Told:
+    """A column of a CSV with its times; raises as :func:`parse`."""
     lines = text.splitlines()
     said = {}
     for line in lines:
