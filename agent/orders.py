@@ -197,7 +197,7 @@ def read_orders(body: bytes, *, node: str | None = None, pool: str | None = None
     Args:
         body: as it came.
         node, pool: what was asked for; the answer must say the same.
-        gpus: how many this machine has; rows beyond it are a wrong placement. None: not known.
+        gpus: how many this machine has; a job placed beyond is a wrong placement. None: not known.
 
     Raises:
         InvalidInput: with everything that is wrong.
@@ -212,7 +212,8 @@ def read_orders(body: bytes, *, node: str | None = None, pool: str | None = None
             read.fault((key,), "not_asked_for", f"{_shown(root.get(key))} was not asked for, {asked!r} was")
     if gpus is not None:
         for k, row in enumerate(orders.gpus or ()):
-            if row.uuid is None and row.index >= gpus:
+            # A row without a job is for a GPU that has failed, or was never there: it harms nobody.
+            if row.uuid is None and row.index >= gpus and row.job is not None:
                 read.fault(("gpus", k, "index"), "wrong_placement", f"there is no GPU {row.index}, only {gpus}")
     if read.faults:
         raise InvalidInput(what, read.faults)

@@ -141,6 +141,7 @@ class Service:
             connection = http.client.HTTPConnection(host, port, timeout=within_s)
         else:
             connection = http.client.HTTPSConnection(host, port, timeout=within_s, context=self._tls)
+        connection.response_class = _WholeHead
         connection.connect()
         # Kept here: the connection forgets its socket as soon as the answer says that it is the last.
         over = threading.Timer(within_s, _shut, [connection.sock])
@@ -151,6 +152,34 @@ class Service:
         finally:
             over.cancel()
             connection.close()
+
+
+class _Lines:
+    """A stream that remembers whether it ended within its lines."""
+
+    def __init__(self, stream: Any) -> None:
+        self._stream = stream
+        self.ended = False
+
+    def readline(self, limit: int = -1) -> bytes:
+        line: bytes = self._stream.readline(limit)
+        self.ended = not line.endswith(b"\n")
+        return line
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._stream, name)
+
+
+class _WholeHead(http.client.HTTPResponse):
+    """An answer whose head is whole: the library takes the end of the connection for the end of the head, and half a
+    number for a number."""
+
+    def begin(self) -> None:
+        lines = _Lines(self.fp)
+        self.fp = lines  # type: ignore[assignment]
+        super().begin()
+        if lines.ended:
+            raise http.client.HTTPException("the head is cut short")
 
 
 def _shut(channel: socket.socket) -> None:

@@ -32,6 +32,11 @@ class ServedCaps:
 
     def __init__(self, doors: Doors, port: int) -> None:
         self.doors = doors
+        self.port = port
+        self.silent = False
+        """Whether the planner gives no sign of life."""
+        self.web = 0
+        """Process that serves."""
         self.url = f"http://127.0.0.1:{port}"
         self.key = doors.keys.new("admin", "bench", "bench")
 
@@ -47,12 +52,11 @@ class ServedCaps:
         problem = {"horizon": horizon, "jobs": [job]}
         edition = {"site": self.doors.site.name, "valid_from": rfc3339(first), "valid_until": end}
         self.doors.plans.publish({**edition, "problem": problem, "plan": plan}, {})
-        self.doors.planner.give()
 
 
 @contextmanager
-def served_caps(folder: Path) -> Iterator[ServedCaps]:
-    """Start it, give its planner's sign of life, stop it in the end."""
+def served_caps(folder: Path, lease_s: float | None = None) -> Iterator[ServedCaps]:
+    """Start it, give its planner's sign of life, stop it in the end. ``lease_s``: none, the site file's."""
     listener = socket.socket()
     listener.bind(("127.0.0.1", 0))
     listener.listen(512)
@@ -61,17 +65,20 @@ def served_caps(folder: Path) -> Iterator[ServedCaps]:
     engine = engine_of(settings)
     upgrade(engine)
     found = ServedCaps(doors_for(settings, engine), settings.port)
-    found.doors.plans.set_mode(POOL, Mode.AUTO, None, "bench")
+    found.doors.planner.give()
+    found.doors.plans.set_mode(POOL, Mode.AUTO, lease_s, "bench")
     found.publish(600.0)
     command = [sys.executable, "-P", "-m", "api.web", settings.to_json(), str(listener.fileno()), str(os.getpid())]
     stop = threading.Event()
 
     def live() -> None:
-        while not stop.wait(0.5):
-            found.doors.planner.give()
+        while not stop.wait(0.2):
+            if not found.silent:
+                found.doors.planner.give()
 
     with (folder / "web.txt").open("w") as log:
         web = subprocess.Popen(command, pass_fds=(listener.fileno(),), stdout=log, stderr=log, start_new_session=True)
+    found.web = web.pid
     alive = threading.Thread(target=live, daemon=True)
     alive.start()
     try:

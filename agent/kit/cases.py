@@ -93,6 +93,12 @@ def _other_304(stage: Stage) -> None:
     _falls(stage, "the grant gone, since nothing renewed it")
 
 
+@_case("head cut short", "an answer whose head does not end renews nothing")
+def _cut_head(stage: Stage) -> None:
+    _lost(stage, stage.script(times=stage.short).but(cut_head=True))
+    _falls(stage, "the grant gone, since nothing whole renewed it")
+
+
 @_case("304 only", "a service that has only ever said 304 gives nothing to hold")
 def _only_304(stage: Stage) -> None:
     stage.say(stage.script().but(only_304=True))
@@ -243,7 +249,7 @@ def _service_clock(stage: Stage) -> None:
 
 @_case("wall clock jumps", "a jump of the machine's wall clock neither ends nor stretches a lease")
 def _wall_clock(stage: Stage) -> None:
-    env = _jumping_clock(stage.folder)
+    env = jumping_clock(stage.folder)
     stage.say(stage.script(times=stage.short))
     stage.start(**env)
     stage.controlled()
@@ -256,7 +262,12 @@ def _wall_clock(stage: Stage) -> None:
     _falls(stage, "the default, though the wall clock stands a day back")
 
 
-def _jumping_clock(folder: Path) -> dict[str, str]:
+def jumping_clock(folder: Path) -> dict[str, str]:
+    """Environment that gives a program a wall clock which follows ``<folder>/clock`` (seconds to add).
+
+    Raises:
+        NotRun: there is no C compiler.
+    """
     compiler = shutil.which("cc") or shutil.which("gcc")
     if compiler is None:
         raise NotRun("needs a C compiler (cc) to build a wall clock that jumps")

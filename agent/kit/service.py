@@ -85,6 +85,8 @@ class Script:
     """The service's clock is off by so much."""
     cut: int = 0
     """Bytes of the body that the head promises and that never come."""
+    cut_head: bool = False
+    """The head ends within its last line, and nothing follows."""
     headers: Mapping[str, str] = field(default_factory=dict)
 
     def but(self, **changes: Any) -> Script:
@@ -158,6 +160,9 @@ class FakeService:
             handler.send_header(name, value)
         if status != 304:
             handler.send_header("Content-Length", str(len(content) + script.cut))
+        if script.cut_head:
+            handler.flush_headers()
+            return
         handler.end_headers()
         if not script.drip_s:
             handler.wfile.write(content)

@@ -18,6 +18,7 @@ from agent.climb import Climb, spread
 from agent.clock import ServerClock
 from agent.machine import Gpu, Heard, Machine, Rules, SiteFactor
 from agent.orders import Orders, read_orders
+from models.errors import InvalidInput
 from models.lease import AgentState, Version
 from tests.support.caps_server import body
 
@@ -398,3 +399,11 @@ AnyOrder.TestCase.settings = settings(
     suppress_health_check=list(HealthCheck),
 )
 TestAnyOrder = AnyOrder.TestCase
+
+
+def test_a_row_without_a_job_for_a_gpu_that_is_not_there_harms_nobody_and_one_with_a_job_is_refused() -> None:
+    rows = [{"index": 0, "job": "llm-7", "limit_w": 600.0}, {"index": 4, "job": None, "limit_w": 450.0}]
+    assert read_orders(json.dumps(body(gpus=rows)).encode(), gpus=4).row(0, "GPU-00") is not None
+    rows[1]["job"] = "llm-8"
+    with pytest.raises(InvalidInput, match="there is no GPU 4"):
+        read_orders(json.dumps(body(gpus=rows)).encode(), gpus=4)
