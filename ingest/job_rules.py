@@ -26,6 +26,8 @@ def job_faults(raw: Mapping[str, Any], folder: Path | None) -> Iterator[Fault]:
         for k, one in enumerate(_rows(slurm, "pools")):
             yield from _slurm_pool_faults(f"jobs.slurm.pools[{k}]", one, pools)
     yield from _policy_faults(jobs, pools, folder)
+    if "synthetic" in raw and (jobs.get("lists") or jobs.get("slurm") is not None):
+        yield Fault("synthetic", "mixed", "made-up jobs are not mixed into a real queue; remove this section")
 
 
 def _slurm_pool_faults(place: str, one: Mapping[str, Any], pools: Mapping[str, Any]) -> Iterator[Fault]:

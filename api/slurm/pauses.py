@@ -35,7 +35,8 @@ def running_orders(
             coming = plan.coming(one.facts.id, now)
             if any(run.covers(now) for run in coming):
                 yield from _more_time(job, coming)
-            elif one.job is not None and one.job.preemptible:
+            elif coming and one.job is not None and one.job.preemptible:
+                # With nothing to come the plan reckoned with its end by now; it is not stopped for needing longer.
                 yield from _stop(one, one.row, job, coming, plan, now)
 
 
@@ -79,7 +80,7 @@ def _stop(
         return
     grace = timedelta(seconds=row.checkpoint_s)
     by = one.latest_start + timedelta(hours=one.facts.ran_h)
-    back = min(coming[0].start, by) if coming else by
+    back = min(coming[0].start, by)
     if back - now < plan.horizon.step + grace:
         return  # not worth it, or its waiting is used up
     said = None if job.note.signalled is None else now - datetime.fromtimestamp(job.note.signalled, now.tzinfo)

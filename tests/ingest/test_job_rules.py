@@ -14,6 +14,7 @@ from ingest.sources.slurm import source
 from models.errors import InvalidInput
 
 LOCAL = tomllib.loads(sample_path("local").read_text())
+SYNTHETIC = LOCAL.pop("synthetic")
 GOOD = '[[rows]]\nname = "all"\npartitions = ["train"]\nlongest_delay_h = 8.0\n'
 
 
@@ -79,6 +80,13 @@ name = "slurm"
         "jobs.lists[0].path": "one_place",
     }
     assert faults(tmp_path, "[slurm]\n") == {"jobs.policy": "missing"}
+
+
+def test_made_up_jobs_are_not_mixed_into_a_real_queue(tmp_path):
+    (tmp_path / "policy.toml").write_text(GOOD)
+    both = {**LOCAL, "synthetic": SYNTHETIC, "jobs": {"policy": "policy.toml", "slurm": {}}}
+    with pytest.raises(InvalidInput, match="made-up jobs are not mixed into a real queue"):
+        resolved_site(both, folder=tmp_path)
 
 
 def test_suspending_needs_the_timer_that_resumes_without_us(tmp_path):

@@ -209,6 +209,8 @@ def test_a_pausable_job_is_signalled_then_requeued_and_slurm_keeps_when_it_goes_
 def test_a_job_is_not_paused_beyond_its_longest_delay_nor_for_nothing():
     assert told(RUNNING, runs=[(7, 0, 16)]) == [], "the plan has it running"
     assert told(RUNNING, runs=[(7, 1, 16)]) == [], "a pause of minutes is none"
+    past = SLOT0 + 5 * HOUR
+    assert told(RUNNING, runs=[(7, 0, 16)], now=past) == [], "it takes longer than planned, and is not stopped for that"
     assert told(RUNNING, runs=[(7, 12, 30)], row={"pausable": False}) == []
     assert told(replace(RUNNING, requeue=False), runs=[(7, 12, 30)]) == []
     # submitted at 11:07, ran one hour from then on; eight hours of delay: it must go on at 20:07

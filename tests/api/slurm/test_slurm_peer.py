@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import subprocess
-import sys
 import time
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -29,6 +28,8 @@ from models.job_sources import Slurm, SlurmPool
 from tests.support.caps_server import CapsServer, body
 from tests.support.gpu_world import build
 from tests.support.node import Node
+from tests.support.running_service import chergui, running
+from tests.support.slurm_site import slurm_site
 
 pytestmark = pytest.mark.peer
 ROOT = Path(__file__).resolve().parents[3]
@@ -360,28 +361,58 @@ def test_the_submit_script_gives_licences_and_a_moment_to_be_planned(slurm):
 
 
 def test_the_command_shows_and_releases(slurm, tmp_path):
-    (tmp_path / "policy.toml").write_text('[[rows]]\nname = "all"\npartitions = ["train"]\nlongest_delay_h = 1.0\n')
-    jobs = f'[jobs]\npolicy = "policy.toml"\n[jobs.slurm]\nconf = "{slurm.conf}"\n'
-    jobs += '[[jobs.slurm.pools]]\npool = "hall"\npartitions = ["train"]\n'
-    site = tmp_path / "site.toml"
-    site.write_text(sample_path("local").read_text() + jobs)
+    site = slurm_site(tmp_path, slurm.conf)
     service = Service(slurm)
     number = slurm.submit("true", GPUS, "-t", "5", "--begin=now+1")
     stranger = slurm.submit("true", "-p", "debug", GPUS, "-t", "5", "--begin=now+60")
     service.plan(number, (300, 400, 1.0))
     service.look()
 
-    def chergui(*words):
-        command = [sys.executable, "-c", "from api.cli import main; main()", "slurm", *words]
-        return subprocess.run(command, capture_output=True, text=True, cwd=ROOT)
-
-    shown = chergui("show", str(site))
+    shown = chergui("slurm", "show", str(site))
     assert shown.returncode == 0, shown.stderr
-    assert f"{number} queued, 8 GPU(s), pool hall: row 'all', at the latest" in shown.stdout
+    assert f"{number} queued, 8 GPU(s), pool hall: row 'training', at the latest" in shown.stdout
     assert f"{stranger} queued, 8 GPU(s), pool -: left alone: no row of the policy names it" in shown.stdout
     assert "chergui: starts" in shown.stdout
-    released = chergui("release", str(site))
+    released = chergui("slurm", "release", str(site))
     assert released.returncode == 0, released.stderr
     assert released.stdout.startswith(f"start {number} at ")
     slurm.wait(number, "COMPLETED")
-    assert chergui("release", str(site)).stdout == ""
+    assert chergui("slurm", "release", str(site)).stdout == ""
+
+
+def test_the_whole_service_plans_a_queue_and_leaves_it_fit_to_live_without_it(slurm, tmp_path):
+    """chergui run: jobs arrive, starts are told, placement reaches the caps; killed, and in shadow, nobody starves."""
+    site = slurm_site(tmp_path, slurm.conf)
+    data = tmp_path / "data"
+    first = slurm.submit("sleep 120", "-N3", GPUS, "-t", "60")
+    slurm.wait(first, "RUNNING")
+    second = slurm.submit("true", "-N3", GPUS, "-t", "60")
+    stranger = slurm.submit("true", "-N3", "-p", "debug", GPUS, "-t", "60", "--begin=now+600")
+    before = slurm.job(stranger)
+
+    def eligible():
+        return datetime.strptime(slurm.job(second)["EligibleTime"], "%Y-%m-%dT%H:%M:%S").replace(tzinfo=UTC)
+
+    with running(data, site=str(site)) as service:
+        assert chergui("mode", "hall", "auto", "--data-dir", str(data)).returncode == 0
+        soon = datetime.now(UTC) + timedelta(minutes=30)
+        service.wait_for(lambda: eligible() > soon, 90, "the start")
+        assert eligible() <= soon + timedelta(hours=6), "after the first job, before its latest"
+        assert "AdminComment=chergui: starts" in slurm.run("scontrol", "show", "job", str(second))
+        jobs = {job["id"]: job for job in service.get("/api/v1/jobs?status=open").json()["jobs"]}
+        assert set(jobs) == {f"slurm-{first}", f"slurm-{second}"}
+        assert (jobs[f"slurm-{first}"]["state"], jobs[f"slurm-{first}"]["source"]) == ("running", "slurm")
+        node = service.get("/api/v1/caps/nodes/hall-n1").json()
+        assert (node["placement"], node["source"]) == ("scheduler", "plan")
+        assert {gpu["job"] for gpu in node["gpus"]} == {f"slurm-{first}"}
+        assert all(gpu["periods"] for gpu in node["gpus"])
+        chergui("mode", "hall", "shadow", "--data-dir", str(data))
+        service.wait_for(lambda: eligible() < soon, 30, "the release")
+        chergui("mode", "hall", "auto", "--data-dir", str(data))
+        service.wait_for(lambda: eligible() > soon, 90, "the start again")
+        service.process.kill()
+        service.process.wait()
+        time.sleep(1.5)
+        assert soon < eligible() <= soon + timedelta(hours=6), "Slurm keeps it by itself"
+    changed = {key for key, value in slurm.job(stranger).items() if before[key] != value}
+    assert changed <= {"LastSchedEval", "SchedNodeList", "StartTime", "EndTime", "AccrueTime"}
