@@ -182,6 +182,46 @@ def measure_push(folder: Path, batches: Sequence[bytes], points: int) -> Iterato
         yield Row(f"push endpoint, batches of {points:,}", "≥ 50k points/s", str(ours), told, ours.rate >= 5e4)
 
 
+def rss_mb(pid: int) -> float:
+    """Memory of a process now, its own and shared."""
+    pages = int(Path(f"/proc/{pid}/statm").read_text().split()[1])
+    return pages * os.sysconf("SC_PAGE_SIZE") / 2**20
+
+
+def measure_fleet(folder: Path, nodes: int, minutes: int) -> Iterator[Row]:
+    """Node roll-ups of a large site: eight fields a node and minute, pushed as fast as they are taken."""
+    fields = ("power_w", "inlet_c", "gpu_power_w", "gpu_max_c", "utilization_ratio", "cap_w", "fan_ratio", "gpus")
+    heads = [f"rollup,node=n{k:05d},site=local " for k in range(nodes)]
+    chance = random.Random(9)
+    start_ns = to_ns(datetime.now(UTC)) - (minutes + 2) * 60 * 10**9
+    with server(folder) as (here, headers, pid):
+        spent, memory = Spent(), [rss_mb(pid)]
+        for minute in range(minutes):
+            at = start_ns + minute * 60 * 10**9
+            lines = [
+                head + ",".join(f"{name}={round(chance.uniform(0, 900), 1)}" for name in fields) + f" {at}"
+                for head in heads
+            ]
+            for begin in range(0, nodes, 5_000):
+                body = "\n".join(lines[begin : begin + 5_000]).encode()
+                before = cpu_of(pid)
+
+                def post(body: bytes = body) -> None:
+                    here.request("POST", "/api/v2/write", body, headers)
+                    answer = here.getresponse()
+                    if answer.read() or answer.status != 204:
+                        raise RuntimeError(f"the fleet's batch: {answer.status}")
+
+                spent.time(post, len(lines[begin : begin + 5_000]) * len(fields))
+                spent.cpu_s += cpu_of(pid) - before
+            memory.append(rss_mb(pid))
+    asked = nodes * len(fields) / 60
+    told = f"{spent}, {spent.rate / asked:.1f} x real time; memory {memory[0]:.0f} to {max(memory):.0f} MB"
+    half = memory[len(memory) // 2]
+    what = f"{nodes:,} nodes x {len(fields)} series a minute, {minutes} minutes pushed"
+    yield Row(what, "real time, bounded memory", told, f"half-way {half:.0f} MB", spent.rate >= asked)
+
+
 def measure_read(folder: Path, series: int, start: datetime, minutes: int, times: int) -> Iterator[Row]:
     """24 hours of one series in 15-minute means over HTTP, in turns with the empty route."""
     end = start + timedelta(minutes=minutes // 15 * 15)
@@ -250,19 +290,33 @@ def main() -> None:
     asked.add_argument("--minutes", type=int, default=1_440, help="that the store is filled with")
     asked.add_argument("--batches", type=int, default=60, help="pushed over HTTP")
     asked.add_argument("--reads", type=int, default=300)
+    asked.add_argument("--nodes", type=int, default=30_000, help="of the 500 MW site")
+    asked.add_argument("--fleet-minutes", type=int, default=6)
+    asked.add_argument("--only", default="lines,store,read,history,push,fleet", help="some of these, by commas")
     asked.add_argument("--folder", type=Path, help="where the store lies (default: a temporary folder)")
     wanted = asked.parse_args()
     folder = Path(tempfile.mkdtemp(prefix="chergui-bench-", dir=wanted.folder))
     start = datetime.now(UTC).replace(hour=0, minute=0, second=0, microsecond=0) - 2 * _DAY
     fleet = Fleet(wanted.series, start)
+    parts = wanted.only.split(",")
+    rows: list[Row] = []
     try:
-        rows = [*measure_lines(fleet), *measure_store(folder, fleet, wanted.minutes)]
-        rows += measure_read(folder, wanted.series, start, wanted.minutes, wanted.reads)
-        rows += measure_history(folder, wanted.series, start, wanted.minutes)
-        live = Fleet(wanted.series, datetime.now(UTC) - timedelta(minutes=wanted.batches + 5))
-        batches = [encode(live.minute(k)).encode() for k in range(wanted.batches + 1)]
-        (folder / "push").mkdir()
-        rows += measure_push(folder / "push", batches, wanted.series)
+        if "lines" in parts:
+            rows += measure_lines(fleet)
+        if {"store", "read", "history"} & set(parts):
+            rows += measure_store(folder, fleet, wanted.minutes)
+        if "read" in parts:
+            rows += measure_read(folder, wanted.series, start, wanted.minutes, wanted.reads)
+        if "history" in parts:
+            rows += measure_history(folder, wanted.series, start, wanted.minutes)
+        if "push" in parts:
+            live = Fleet(wanted.series, datetime.now(UTC) - timedelta(minutes=wanted.batches + 5))
+            batches = [encode(live.minute(k)).encode() for k in range(wanted.batches + 1)]
+            (folder / "push").mkdir()
+            rows += measure_push(folder / "push", batches, wanted.series)
+        if "fleet" in parts:
+            (folder / "fleet").mkdir()
+            rows += measure_fleet(folder / "fleet", wanted.nodes, wanted.fleet_minutes)
     finally:
         shutil.rmtree(folder, ignore_errors=True)
     load = ", ".join(f"{one:.1f}" for one in os.getloadavg())
