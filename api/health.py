@@ -7,6 +7,8 @@ from typing import Any
 
 from api.doors import Doors
 from api.store.engine import StateUnavailable
+from ingest.coverage import LEAST_SHARE, coverage
+from ingest.errors import StoreUnavailable
 from models.horizon import parse_rfc3339
 
 _LEAST_FREE_BYTES = 64 << 20
@@ -28,7 +30,7 @@ def readiness(doors: Doors) -> tuple[bool, dict[str, Any]]:
 
 
 def recency(doors: Doors) -> tuple[bool, dict[str, Any]]:
-    """Whether what is served is fresh: plan, planner, collector, and the last round's outcome."""
+    """Whether what is served is fresh: plan, planner, collector, telemetry, and the last round's outcome."""
     replan_s = doors.site.planning.replan_minutes * 60
     edition = doors.plans.current()
     checks: dict[str, Any] = {}
@@ -45,7 +47,18 @@ def recency(doors: Doors) -> tuple[bool, dict[str, Any]]:
         silent = sign.silent_s()
         known = None if silent == float("inf") else round(silent, 1)
         checks[name] = {"ok": silent <= most_s, "silent_s": known, "limit_s": most_s}
+    checks["telemetry"] = _known(doors)
     last = doors.plans.last_cycle()
     if last is not None:
         checks["last_cycle"] = {"ok": last.outcome == "published", "outcome": last.outcome, "reason": last.reason}
     return all(check["ok"] for check in checks.values()), checks
+
+
+def _known(doors: Doors) -> dict[str, Any]:
+    """Whether enough is measured to carry a plan; what was never measured is not missed."""
+    try:
+        found = coverage(doors.intake.store, doors.site, doors.clock.now())
+    except StoreUnavailable as error:
+        return {"ok": False, "reason": str(error)}
+    doubtful = [{"metric": one.metric, "tags": dict(one.tags), "why": one.why} for one in found.doubtful]
+    return {"ok": found.enough, "pools": dict(found.pools), "least_share": LEAST_SHARE, "doubtful": doubtful}
