@@ -19,7 +19,7 @@ ROOT = Path(__file__).resolve().parents[1]
 PYPROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
 LOCKS = sorted((ROOT / "requirements").glob("*.lock"))
 HEAVY = set(
-    "numpy pandas pyomo sklearn scipy pvlib windpowerlib highspy vl_convert influxdb_client rich pynvml".split()  # noqa: SIM905
+    "numpy pandas pyomo sklearn scipy pvlib windpowerlib highspy vl_convert influxdb_client pyarrow rich pynvml".split()  # noqa: SIM905
 )
 PHYSICS = {f"models.{name}" for name in ("gpu_power", "cooling", "cooling_plant", "solar", "wind", "site")}
 

@@ -21,6 +21,7 @@ HEAVY = (
     "highspy",
     "vl_convert",
     "influxdb_client",
+    "pyarrow",
     "alembic",
     "rich",
     "optimizer.rolling",
