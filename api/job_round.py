@@ -120,13 +120,16 @@ class SlurmRound:
             return told
         edition = self.plan()
         budget = self.spec.budget
+        licences = None if budget is None else self.hand.licences(budget.licence)
+        if budget is not None and licences is None:
+            told["budget"] = f"the cluster has no licence {budget.licence!r}"
         orders = decide(
             seen,
             judged,
             None if edition is None else plan_view(edition),
             self.following(),
             self.spec,
-            None if budget is None else self.hand.licences(budget.licence),
+            licences,
             now,
         )
         done = self.hand.carry_out(orders, now)

@@ -53,6 +53,9 @@ class PolicyRow(Checked):
     checkpoint_signal: Annotated[str, Strict(), Field(pattern=r"^[A-Z][A-Z0-9+]{1,15}$")] | None = Field(
         None, description="sent before a job is stopped, such as USR1"
     )
+    checkpoint_to: Literal["batch", "steps", "all"] = Field(
+        "batch", description="whom it reaches: the batch script, its steps (srun), or every process of the job"
+    )
     checkpoint_s: AtLeast0 = Field(0.0, le=3600, description="between the signal and the stop")
     keeps_work: Flag = Field(True, description="a stopped job goes on from its checkpoint; false: begins anew")
     restart_loss_h: AtLeast0 = 0.0

@@ -23,6 +23,7 @@ class Order:
     until: datetime | None = None
     minutes: int | None = None
     signal: str | None = None
+    reaches: Literal["batch", "steps", "all"] = "batch"
     name: str | None = None
     licence: str | None = None
     amount: int | None = None
@@ -44,9 +45,10 @@ def commands(order: Order, now: datetime) -> list[tuple[str, ...]]:
         case "limit":
             return [("scontrol", "update", job, f"TimeLimit={order.minutes}", *note)]
         case "signal":
+            whom = {"batch": ("--batch",), "steps": (), "all": ("--full",)}[order.reaches]
             return [
                 ("scontrol", "update", job, *note),
-                ("scancel", "--full", f"--signal={order.signal}", str(order.job)),
+                ("scancel", *whom, f"--signal={order.signal}", str(order.job)),
             ]
         case "requeue":
             return [("scontrol", "requeue", str(order.job)), ("scontrol", "update", job, *start, *note)]

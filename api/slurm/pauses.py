@@ -87,7 +87,8 @@ def _stop(
     if row.checkpoint_signal is not None and (said is None or said > grace + _FORGOTTEN):
         note = job.note.but(signalled=int(now.timestamp()))
         sentence = f"is to save itself; stops at {shown(now + grace)}, goes on at {shown(back)}"
-        yield Order("signal", "before a pause", job.number, note.comment(sentence), signal=row.checkpoint_signal)
+        whom = {"signal": row.checkpoint_signal, "reaches": row.checkpoint_to}
+        yield Order("signal", "before a pause", job.number, note.comment(sentence), **whom)  # type: ignore[arg-type]
     elif said is None or said >= grace:
         yield _stopped(one, row, job, back, by, now)
 

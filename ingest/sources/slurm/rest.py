@@ -16,6 +16,8 @@ from ingest.sources.http import ask, secret
 from ingest.sources.slurm.commands import jobs_of
 
 _MOST_BYTES = 1 << 30
+_SAYS_WHY = (401, 500, 511)
+"""Statuses whose body says what is wrong: a bad token, a controller that is away."""
 _VERSION = re.compile(r"/slurm/v0\.0\.(\d+)/jobs/?")
 
 
@@ -62,7 +64,9 @@ class Rest:
             self._client.headers["X-SLURM-USER-NAME"] = self._user
         if self._token_file is not None:  # read each time: tokens live for half an hour
             self._client.headers["X-SLURM-USER-TOKEN"] = secret(self._token_file).removeprefix("SLURM_JWT=")
-        return ask(self._client, self._base + path, timeout_s=self._timeout_s, most_bytes=_MOST_BYTES).body
+        url = self._base + path
+        answer = ask(self._client, url, timeout_s=self._timeout_s, most_bytes=_MOST_BYTES, statuses=(200, *_SAYS_WHY))
+        return answer.body
 
     def close(self) -> None:
         """Give up the connection."""

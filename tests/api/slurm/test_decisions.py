@@ -190,7 +190,10 @@ def test_a_pausable_job_is_signalled_then_requeued_and_slurm_keeps_when_it_goes_
     row = {"checkpoint_signal": "USR1", "checkpoint_s": 60.0}
     runs = [(7, 12, 30)]  # again at 15:00
     (signal,) = told(RUNNING, runs=runs, row=row)
-    assert commands(signal, NOW)[1] == ("scancel", "--full", "--signal=USR1", "7")
+    assert commands(signal, NOW)[1] == ("scancel", "--batch", "--signal=USR1", "7")
+    for whom, flags in (("steps", ()), ("all", ("--full",))):
+        (other,) = told(RUNNING, runs=runs, row={**row, "checkpoint_to": whom})
+        assert commands(other, NOW)[1] == ("scancel", *flags, "--signal=USR1", "7")
     saved = replace(RUNNING, admin_comment=signal.comment, ran_s=3660)
     assert told(saved, runs=runs, row=row, now=NOW + timedelta(seconds=30)) == []
     then = NOW + timedelta(seconds=60)

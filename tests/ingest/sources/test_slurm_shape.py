@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from ingest.errors import SourceUnavailable
+from ingest.sources.slurm.commands import Commands, jobs_of
 from ingest.sources.slurm.hosts import gpu_count, gpu_indices, node_names, task_count
 from ingest.sources.slurm.note import NOTHING, Note, may_write, read_note
 from ingest.sources.slurm.shape import NotUnderstood, slurm_job
@@ -117,6 +118,43 @@ def test_one_job_that_cannot_be_read_harms_no_other():
     assert "job 2: 'soon' is no number" in seen.odd[0]
     with pytest.raises(SourceUnavailable, match="no job can be read"):
         SlurmSource(Queue({"job_id": 1})).read(datetime.now(UTC))
+
+
+@pytest.mark.parametrize(
+    ("body", "told"),
+    [
+        (b'{"jobs": [', "no JSON came"),
+        (b"<html>busy</html>", "no JSON came"),
+        (
+            b'{"jobs": [], "errors": [{"description": "Protocol authentication error", "error_number": 1007}]}',
+            "Protocol",
+        ),
+        (b'{"nodes": []}', "no list of jobs"),
+        (b'{"jobs": [7]}', "no list of jobs"),
+    ],
+)
+def test_an_answer_that_is_no_queue_is_refused_with_its_words(body, told):
+    with pytest.raises(SourceUnavailable, match=told):
+        jobs_of("slurm", body)
+
+
+def test_commands_that_are_not_there_fail_or_hang_are_told(tmp_path, monkeypatch):
+    monkeypatch.setenv("PATH", str(tmp_path))
+    slurm = Commands(timeout_s=0.3)
+    with pytest.raises(SourceUnavailable, match="there is no xqueue on this machine"):
+        slurm.run("xqueue")
+    for name, text in (
+        ("xfail", "echo invalid job id >&2; exit 1"),
+        ("xhang", "exec /bin/sleep 9"),
+        ("xzone", "echo $TZ"),
+    ):
+        (tmp_path / name).write_text(f"#!/bin/sh\n{text}\n")
+        (tmp_path / name).chmod(0o755)
+    with pytest.raises(SourceUnavailable, match="xfail ended with 1: invalid job id"):
+        slurm.run("xfail")
+    with pytest.raises(SourceUnavailable, match=r"gave no answer within 0.3 s; is slurmctld up\?"):
+        slurm.run("xhang")
+    assert slurm.run("xzone") == b"UTC\n", "times are asked for and told in UTC"
 
 
 def test_pools_and_placement_come_from_nodes_and_partitions():
