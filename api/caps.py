@@ -23,7 +23,7 @@ from models.supply import Battery, Solar, Wind
 SCHEMA_VERSION = "1.0"
 GRID = "grid"
 Body = dict[str, Any]
-Reason = Literal["SHADOW", "FAILSAFE", "NO_PLAN", "LEASE_OVER", "PLAN_OVER"]
+Reason = Literal["SHADOW", "FAILSAFE", "NO_PLAN", "LEASE_OVER", "PLAN_OVER", "TELEMETRY"]
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,6 +9,7 @@ from fastapi import Depends, Request
 
 from api import logs
 from api.caps import Reason, Standing
+from api.known import Known
 from api.plan_store import InForce, PlanStore
 from api.settings import Settings
 from api.sign_of_life import SignOfLife
@@ -49,6 +50,7 @@ class Doors:
     collector: SignOfLife
     solver: Solver
     watch: Watch
+    known: Known
     metrics: Any
 
     def lease_s(self, name: str, held: InForce) -> float:
@@ -65,7 +67,8 @@ class Doors:
         """What a pool or asset gets now.
 
         A lease that has lapsed, or come back, since the last asking is noted first, under a new version: an
-        answer with the old ETag would tell a puller that nothing has changed.
+        answer with the old ETag would tell a puller that nothing has changed. A lease also lapses while telemetry does
+        not carry a plan: what is granted on values that nobody can believe is no grant.
         """
         held = self.plans.now()
         target = held.target(name)
@@ -76,6 +79,8 @@ class Doors:
             return Standing(target.mode, held.version, lease_s, int(lease_s), edition, reason)
         valid_left_s = (held.valid_until - self.clock.now()).total_seconds()
         left_s = lease_left_s(lease_s, self.planner.silent_s(), valid_left_s)
+        blind = left_s > 0 and not self.known.enough()
+        left_s = 0.0 if blind else left_s
         noted = True
         if target.lapsed != (left_s <= 0):
             try:
@@ -85,7 +90,7 @@ class Doors:
                 _log.error("lapse_not_noted", target=name, reason=error.reason)
                 noted = False
         if left_s <= 0:
-            reason = "PLAN_OVER" if valid_left_s <= 0 else "LEASE_OVER"
+            reason = "PLAN_OVER" if valid_left_s <= 0 else "TELEMETRY" if blind else "LEASE_OVER"
         return Standing(Mode.AUTO, held.version, lease_s, int(left_s), edition, reason, noted)
 
 

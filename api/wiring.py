@@ -11,6 +11,7 @@ from sqlalchemy import Engine
 
 from api.clock import ShiftedClock
 from api.doors import Doors
+from api.known import Known
 from api.metrics import Metrics
 from api.plan_store import PlanStore
 from api.settings import Settings
@@ -76,6 +77,7 @@ def doors_for(settings: Settings, engine: Engine | None = None, process: str = "
         collector=sign_of(settings, "collector"),
         solver=Solver(),
         watch=Watch(plans.version),
+        known=Known(telemetry, site, clock),
         metrics=Metrics(version("chergui")),
     )
 
