@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from models.series import Series
 
 _Row = tuple[int, int, hot.Stored, int]
+_WAL_BYTES = 64 << 20
 
 
 class Belief(NamedTuple):
@@ -88,6 +89,7 @@ class EmbeddedStore:
             self.path, isolation_level=None, check_same_thread=False, timeout=self._wait_s, cached_statements=256
         )
         connection.execute("PRAGMA synchronous = FULL")
+        connection.execute(f"PRAGMA journal_size_limit = {_WAL_BYTES}")  # what a long copy made it grow, it gives back
         return connection
 
     def _prepare(self) -> None:
