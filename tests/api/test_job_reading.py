@@ -7,13 +7,19 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from typer.testing import CliRunner
 
+from api.cli import app
 from api.clock import ShiftedClock
 from api.job_reading import judged_jobs, keep
 from api.job_round import SlurmRound, Turn, list_turn, write_status
+from api.settings import Settings
 from api.slurm.hand import Hand
+from api.store.migrate import upgrade
+from api.wiring import engine_of, turns_for
 from ingest.errors import SourceUnavailable
 from ingest.policy_file import PolicyFile
+from ingest.site_file import sample_path
 from ingest.sources.slurm.source import SlurmSource
 from models.job_policy import read_policy
 from models.job_sources import Slurm, SlurmPool
@@ -200,3 +206,31 @@ def test_one_order_that_slurm_refuses_harms_no_other_and_silence_ends_the_round(
     with pytest.raises(SourceUnavailable):
         Hand(words).carry_out(orders, NOW)
     assert len(words.asked) == 4
+
+
+def listed_site(folder):
+    text = sample_path("local").read_text().partition("[synthetic]")[0]
+    (folder / "policy.toml").write_text('[[rows]]\nname = "all"\naccounts = ["vision"]\nlongest_delay_h = 2.0\n')
+    (folder / "jobs.csv").write_text("id,gpus,limit_h,account\na,8,2,vision\nb,8,2,speech\n")
+    jobs = '[jobs]\npolicy = "policy.toml"\n[[jobs.lists]]\nname = "queue"\npath = "jobs.csv"\nformat = "csv"\n'
+    (folder / "site.toml").write_text(text + jobs + "[jobs.slurm]\nact = true\n")
+    return folder / "site.toml"
+
+
+def test_the_process_reads_what_the_site_names_and_no_slurm_in_a_time_of_its_own(tmp_path):
+    settings = Settings(listed_site(tmp_path), tmp_path / "data")
+    settings.run_dir.mkdir(parents=True)
+    upgrade(engine_of(settings))
+    assert [turn.name for turn in turns_for(settings)] == ["queue", "slurm"]
+    moved = turns_for(replace(settings, shift_s=60.0))
+    assert [turn.name for turn in moved] == ["queue"]
+    assert moved[0].take()
+    assert moved[0].told["named"] == 1
+
+
+def test_collect_once_asks_the_queues_too(tmp_path, monkeypatch):
+    monkeypatch.setenv("PATH", str(tmp_path))
+    done = CliRunner().invoke(app, ["collect", str(listed_site(tmp_path)), "--once"])
+    assert "queue: 2 job(s), 1 named by the policy" in done.output
+    assert "slurm: the source slurm cannot be read: " in done.output
+    assert done.exit_code == 1
