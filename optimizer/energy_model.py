@@ -12,7 +12,7 @@ import numpy as np
 from scipy.sparse import csc_matrix
 
 from optimizer.build import build
-from optimizer.problem import Floats, Problem
+from optimizer.problem import Floats, Ints, Problem
 from optimizer.site_limits import supported_it
 from optimizer.solve import Compiled, HeldLp
 
@@ -41,6 +41,16 @@ class EnergyModel:
         self.gpu_rows = np.array(
             [[at[id(block.gpus_of_columns[k, t])] for t in slots] for k in pools], dtype=np.int64
         ).reshape(len(problem.pools), problem.slots)
+        feed = self.model.gpus.feed_limit
+        self.feed_rows = np.array(
+            [[at[id(feed[f.name, t])] if (f.name, t) in feed else -1 for t in slots] for f in problem.feeds],
+            dtype=np.int64,
+        ).reshape(len(problem.feeds), problem.slots)
+        free = self.model.gpus.gpus_available
+        self.pool_rows = np.array(
+            [[at[id(free[q.name, t])] if (q.name, t) in free else -1 for t in slots] for q in problem.pools],
+            dtype=np.int64,
+        ).reshape(len(problem.pools), problem.slots)
         lp = self.compiled.lp
         matrix = lp.a_matrix_
         self.matrix = csc_matrix(
@@ -57,6 +67,26 @@ class EnergyModel:
     def it_of(self, columns: Floats) -> Floats:
         """IT power of a solution, per slot."""
         return columns[self.columns_of(list(self.model.gpus.it.values()))]
+
+    def feeds_of(self, columns: Floats) -> Floats:
+        """Power on every feed of a solution, ``[feed, slot]``."""
+        p, drawn = self.problem, self.model.gpus.pool_power
+        pools = [columns[self.columns_of([drawn[pool.name, t] for t in range(p.slots)])] for pool in p.pools]
+        return np.array([sum(pools[k] for k in f.pools) for f in p.feeds]).reshape(len(p.feeds), p.slots)
+
+    def gpus_of(self, columns: Floats) -> Floats:
+        """GPUs in use in every pool of a solution, ``[pool, slot]``."""
+        p, used = self.problem, self.model.crowd.gpus
+        pools = [columns[self.columns_of([used[k, t] for t in range(p.slots)])] for k in range(len(p.pools))]
+        return np.array(pools).reshape(len(p.pools), p.slots)
+
+    def scarcity(self, rows: Floats) -> tuple[Floats, Floats]:
+        """What one unit more of every feed, and one GPU more of every pool, would save over each slot."""
+
+        def saved(at: Ints) -> Floats:
+            return np.where(at >= 0, np.maximum(0.0, -rows[at]), 0.0)
+
+        return saved(self.feed_rows), saved(self.pool_rows)
 
     def supported_it(self, columns: Floats) -> Floats:
         """Largest IT power per slot that the site can carry with its batteries run as in a solution."""

@@ -14,7 +14,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from optimizer.energy_model import EnergyModel
-from optimizer.large.listing import FINES, Listing
+from optimizer.large.listing import HARD_FINE, Listing
 from optimizer.problem import Floats, Ints
 from optimizer.solve import HeldLp
 
@@ -77,7 +77,7 @@ def improve(
         bend = float(rng.choice(BENDS))
         if rng.random() < SOFT_SHARE:
             listing.sweep(bend, float(rng.choice([0.5, 2.0])), hard=False, order=rng.permutation(units))
-        listing.sweep(bend, FINES[-1], hard=True, order=rng.permutation(units))
+        listing.sweep(bend, HARD_FINE, hard=True, order=rng.permutation(units))
         found = cost.of(listing)
         if found < best - 1e-7 * max(1.0, abs(best)):
             best, columns = found, cost.columns

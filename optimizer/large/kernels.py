@@ -712,6 +712,10 @@ def sweep(
     feeds: Any,
     feed_limit: Any,
     fed: Any,
+    feed_target: Any,
+    feed_bend: Any,
+    gpu_target: Any,
+    gpu_bend: Any,
     fine: float,
     gpu_fine: float,
     hard: bool,
@@ -724,7 +728,8 @@ def sweep(
 
     A unit is ``copies`` gangs of one kind that run alike. ``it``, ``used`` (GPUs by pool) and ``feeds`` are
     what the board holds. Power beyond ``target`` is bent dearer by ``bend`` (per unit of power squared),
-    beyond a limit it costs ``fine``; where ``hard``, nothing goes beyond.
+    beyond a limit it costs ``fine``; where ``hard``, nothing goes beyond. ``feed_target`` and ``feed_bend`` are the
+    same for the feeds, ``gpu_target`` and ``gpu_bend`` for the GPUs of the pools.
     """
     slots = len(it)
     pools = len(idle)
@@ -756,6 +761,8 @@ def sweep(
                     top[i] = -1
                 before = max(0.0, used[p, t] - gpu_limit[p, t])
                 held += gpu_fine * (over - before) / m
+                was = used[p, t] - gpu_target[p, t]
+                held += 0.5 * gpu_bend[p] * ((was + m * gpus[j]) ** 2 - was**2) / m
             for k in range(n):
                 c = power_price[p, t] * power[j, k] + held
                 if t >= late_from[j]:
@@ -773,6 +780,8 @@ def sweep(
                             after = feeds[f, t] + extra
                             beyond = max(0.0, after - feed_limit[f, t]) - max(0.0, feeds[f, t] - feed_limit[f, t])
                             c += fine * beyond / m
+                            off, was = after - feed_target[f, t], feeds[f, t] - feed_target[f, t]
+                            c += 0.5 * feed_bend[f] * (off**2 - was**2) / m
                             if hard and k <= top[i] and extra > 0 and after > feed_limit[f, t] + 1e-9:
                                 top[i] = k - 1
                 cost[i, k] = c

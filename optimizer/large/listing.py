@@ -1,9 +1,9 @@
 """List scheduling at slot prices: each gang in turn goes where it is cheapest, given where the others are.
 
 At the best prices many places cost a job the same, so prices alone would herd them. Here power gets
-dearer beyond the profile that the master came to and cheaper below it; in the first sweeps limits
-may be overrun at a fine (hard from the start, the first jobs take what later ones need), in the last
-ones they hold.
+dearer beyond the profile that the master came to and cheaper below it, and so do scarce feeds and
+GPUs; in the first sweeps limits may be overrun at a fine (hard from the start, the first jobs take
+what later ones need), in the last ones they hold.
 """
 
 from __future__ import annotations
@@ -11,20 +11,27 @@ from __future__ import annotations
 import numpy as np
 
 from optimizer.board import Board
-from optimizer.energy_model import SlotPrices
+from optimizer.energy_model import EnergyModel
 from optimizer.large.crowd import Crowd
 from optimizer.large.kernels import BIG, STAYS, UNMET, sweep
+from optimizer.large.prices import Round
 from optimizer.problem import Floats, Ints
 from optimizer.schedule import Group, Schedule, curve_speed
 
 TRIES = 5
 """Prices of work that are tried for one gang in one sweep."""
 
-FINES = tuple(0.3 * 1.5**k for k in range(10))
-"""Fines of the sweeps that may overrun, as multiples of the dearest slot's price."""
+LEAST_FINE, MOST_SWEEPS = 0.05, 40
+"""Fine of the first sweep that may overrun, as a multiple of the dearest slot's price, and how many there may be.
 
-MANY = 4000
-"""Units beyond which every other soft sweep is left out: with so many, the rest mends what one does."""
+It begins far below the price itself: a fine that ends all overruns at once leaves the jobs wherever they were.
+"""
+
+BRISK, PATIENT = 1.6, 1.2
+"""Growth of the fine from sweep to sweep: for a plan soon, and for a good one."""
+
+HARD_FINE = 10.0
+SLACK = 1e-9
 
 HARD_SWEEPS = 3
 
@@ -34,19 +41,22 @@ Kept = tuple[Floats, ...]
 class Listing:
     """Where every gang runs. A unit is some copies of one kind that run alike."""
 
-    def __init__(self, crowd: Crowd, prices: SlotPrices, theta: Floats, it_limit: Floats, target: Floats) -> None:
+    def __init__(self, energy: EnergyModel, crowd: Crowd, last: Round, margin: float = 1.0) -> None:
         """Begin with an empty board.
 
         Args:
+            energy: the energy model.
             crowd: the kinds.
-            prices: of power and GPUs.
-            theta: price of work by kind.
-            it_limit: IT power that the site can carry, one value a slot.
-            target: IT power that it should come to.
+            last: prices, and the mix of schedules whose power the board should come to.
+            margin: share of the IT power that the site can carry.
         """
         problem = self.problem = crowd.problem
+        prices, theta = last.prices, last.theta
         self.crowd, self.prices = crowd, prices
-        self.board, self.target = Board(problem, it_limit), target
+        self.board = Board(problem, margin * energy.supported_it(last.columns))
+        self.target, self.feed_target = energy.it_of(last.columns), energy.feeds_of(last.columns)
+        self.gpu_target = energy.gpus_of(last.columns)
+        self.scarcity = tuple(price.mean(axis=1) for price in energy.scarcity(last.rows))
         line, copies, owner = _units(crowd)
         self.line, self.copies, self.owner = line, copies, owner
         self.theta = theta[line].copy()
@@ -79,6 +89,10 @@ class Listing:
         """
         crowd, prices, board = self.crowd, self.prices, self.board
         curve = np.full(self.problem.slots, bend * self.power_fine / max(1e-9, float(self.target.mean())))
+        feed_curve, gpu_curve = (
+            bend * price / np.maximum(1e-9, target.mean(axis=1))
+            for price, target in zip(self.scarcity, (self.feed_target, self.gpu_target), strict=True)
+        )
         return int(
             sweep(
                 *crowd.arrays,
@@ -98,6 +112,10 @@ class Listing:
                 board.feeds,
                 board.feed_limit,
                 board.fed,
+                self.feed_target,
+                feed_curve,
+                self.gpu_target,
+                gpu_curve,
                 fine * self.power_fine,
                 fine * self.gpu_fine,
                 hard,
@@ -108,22 +126,45 @@ class Listing:
             )
         )
 
-    def run(self, bend: float) -> None:
-        """All sweeps from an empty board: soft ones at a growing fine, then hard ones."""
-        for fine in FINES if len(self.line) <= MANY else FINES[1::2]:
+    def run(self, bend: float, growth: float = PATIENT) -> None:
+        """All sweeps from an empty board: soft ones at a growing fine until nothing overruns, then hard ones."""
+        fine = LEAST_FINE
+        for _ in range(MOST_SWEEPS):
             self.sweep(bend, fine, hard=False)
+            if not self.board.is_overbooked():
+                break
+            fine *= growth
         self.make_hard(bend)
 
     def make_hard(self, bend: float) -> None:
         """Sweeps after which no limit is overrun; what must be done comes before all the rest."""
-        self.sweep(bend, FINES[-1], hard=True)
+        if self.board.is_overbooked():
+            crowded = self._on_crowded_slots()
+            self.lift(crowded)
+            self.sweep(bend, HARD_FINE, hard=True, order=self.order[np.isin(self.order, crowded)])
+        self.sweep(bend, HARD_FINE, hard=True)
         must = (self.crowd.job[self.line, UNMET] >= BIG) | (self.crowd.flag[self.line, STAYS] == 1)
-        if bool((must & ~self.on.any(axis=1)).any()) or self.board.is_overbooked():
-            self.lift(self.order)
-            self.sweep(bend, FINES[-1], hard=True, order=self.order[must[self.order]])
-            self.sweep(bend, FINES[-1], hard=True, order=self.order[~must[self.order]])
+        left_out = must & ~self.on.any(axis=1)
+        if left_out.any() or self.board.is_overbooked():
+            # make room where something is left out; everywhere, where that is not the trouble
+            row = self.crowd.row[self.line]
+            near = np.isin(row, row[left_out]) if left_out.any() else np.ones(len(row), dtype=bool)
+            order = self.order[near[self.order]]
+            self.lift(order)
+            self.sweep(bend, HARD_FINE, hard=True, order=order[must[order]])
+            self.sweep(bend, HARD_FINE, hard=True, order=order[~must[order]])
         for _ in range(HARD_SWEEPS):
-            self.sweep(bend, FINES[-1], hard=True)
+            self.sweep(bend, HARD_FINE, hard=True)
+
+    def _on_crowded_slots(self) -> Ints:
+        """Units that hold something of which more is held than there is."""
+        board, pools = self.board, len(self.problem.pools)
+        full = np.zeros((pools + 1, self.problem.slots), dtype=bool)
+        full[:pools] = board.gpus > board.gpu_limit + SLACK
+        for f, pools_fed in enumerate(board.fed):
+            full[:pools][pools_fed] |= board.feeds[f] > board.feed_limit[f] + SLACK
+        full |= board.it > board.it_limit + SLACK
+        return np.flatnonzero((self.on & full[self.crowd.row[self.line]]).any(axis=1))
 
     def lift(self, units: Ints) -> None:
         """Take some units off the board."""

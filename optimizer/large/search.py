@@ -27,7 +27,7 @@ USABLE, ROUGH, CLOSED = 0.3, 0.02, 0.0002
 LISTING_SHARE, PRICING_SHARE, SHORT_SHARE, ENDING_SHARE = 0.25, 0.6, 0.2, 0.9
 """Shares of the time limit: latest first listing, end of pricing, its end where HiGHS follows, end of improving."""
 
-BENDS = (0.1, 0.3, 1.0)
+BENDS = (0.1, 0.03, 0.3)
 """How much dearer power beyond the target is, in the listings of which the cheapest is kept."""
 
 MARGINS = (1.0, 0.9, 0.75)
@@ -69,6 +69,7 @@ class _Search:
 
     def run(self, *, small: bool) -> Iterator[Find]:
         """Price, list, and improve."""
+        from optimizer.large.listing import BRISK, PATIENT
         from optimizer.large.prices import rounds
 
         end = self.clock.at(SHORT_SHARE if small else PRICING_SHARE)
@@ -80,14 +81,14 @@ class _Search:
             late = time.monotonic() > self.clock.at(LISTING_SHARE)
             ready = last.spread <= ROUGH or (late and last.spread <= USABLE)
             if listing is None and ready:
-                listing = self._list(last, BENDS[:1])
+                listing = self._list(last, BENDS[:1], BRISK)
                 yield from self._plan(listing, last.rows, quick=True)
             if last.spread <= CLOSED or self.best.proven:
                 break
         if last is None:
             return
         yield Find(bound=self.best.bound)
-        again = self._list(last, BENDS)
+        again = self._list(last, BENDS, PATIENT)
         if again is not None:
             listing = again
         yield from self._plan(listing, last.rows, quick=False)
@@ -95,16 +96,15 @@ class _Search:
             return
         yield from self._improve(listing, last)
 
-    def _list(self, last: Round, bends: tuple[float, ...]) -> Listing | None:
+    def _list(self, last: Round, bends: tuple[float, ...], growth: float) -> Listing | None:
         """Cheapest of the boards that some bends give at these prices; None where none can be supplied."""
         from optimizer.large.listing import Listing
 
-        it_limit, target = self.energy.supported_it(last.columns), self.energy.it_of(last.columns)
         for margin in MARGINS:
             found: tuple[float, Listing | None] = (np.inf, None)
             for bend in bends:
-                listing = Listing(self.crowd, last.prices, last.theta, margin * it_limit, target)
-                listing.run(bend)
+                listing = Listing(self.energy, self.crowd, last, margin)
+                listing.run(bend, growth)
                 cost = self.cost.of(listing)
                 if cost < found[0]:
                     found = cost, listing

@@ -49,7 +49,7 @@ def main() -> None:
     problem = compile_problem(check_problem(_day()))
     crowd, energy = Crowd(problem), EnergyModel(problem)
     for last in rounds(energy, crowd, time.monotonic() + 1.0):
-        listing = Listing(crowd, last.prices, last.theta, energy.supported_it(last.columns), energy.it_of(last.columns))
+        listing = Listing(energy, crowd, last)
         listing.run(0.1)
         break
     print(f"chergui: the planner's arithmetic is compiled after {time.monotonic() - began:.0f} s")
