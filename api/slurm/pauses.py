@@ -34,6 +34,9 @@ def running_orders(
         elif job.state == "running" and one.row is not None and one.facts.id in plan.runs:
             coming = plan.coming(one.facts.id, now)
             if any(run.covers(now) for run in coming):
+                if job.note.signalled is not None:  # what it saved then is old when it is stopped another time
+                    kept = job.note.but(signalled=None).comment("goes on after all")
+                    yield Order("note", "the plan has it running again", job.number, kept)
                 yield from _more_time(job, coming)
             elif coming and one.job is not None and one.job.preemptible:
                 # With nothing to come the plan reckoned with its end by now; it is not stopped for needing longer.

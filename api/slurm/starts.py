@@ -83,4 +83,4 @@ def _why(one: Judged, plan: PlanView, target: datetime, now: datetime) -> str:
         better.append(f"{then[1]:.0%} sun and wind instead of {today[1]:.0%}")
     if then[0] < today[0] * _CHEAPER:
         better.append(f"power {1 - then[0] / today[0]:.0%} cheaper" if today[0] > 0 else "cheaper power")
-    return " and ".join(better) or "no room under the site's limits before"
+    return " and ".join(better) or "no room for it before"

@@ -85,8 +85,7 @@ def test_a_window_becomes_the_start_and_the_comment_says_why_and_until_when():
     assert (order.kind, order.job, order.at) == ("start", 7, SLOT0 + 5 * HOUR)
     latest = JOB.submitted + 8 * HOUR
     assert order.comment.startswith(
-        "chergui: starts 2026-11-28 17:00 UTC, no room under the site's limits before; "
-        "at the latest 2026-11-28 19:07 UTC ["
+        "chergui: starts 2026-11-28 17:00 UTC, no room for it before; at the latest 2026-11-28 19:07 UTC ["
     )
     note = read_note(order.comment)
     assert (note.start, note.latest) == (order.at.timestamp(), latest.timestamp())
@@ -196,6 +195,8 @@ def test_a_pausable_job_is_signalled_then_requeued_and_slurm_keeps_when_it_goes_
         assert commands(other, NOW)[1] == ("scancel", *flags, "--signal=USR1", "7")
     saved = replace(RUNNING, admin_comment=signal.comment, ran_s=3660)
     assert told(saved, runs=runs, row=row, now=NOW + timedelta(seconds=30)) == []
+    (after_all,) = told(saved, runs=[(7, 0, 30)], row=row)
+    assert (after_all.kind, read_note(after_all.comment).signalled) == ("note", None)
     then = NOW + timedelta(seconds=60)
     (stop,) = told(saved, runs=runs, row=row, now=then)
     assert [step[:2] for step in commands(stop, then)] == [("scontrol", "requeue"), ("scontrol", "update")]
