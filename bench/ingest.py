@@ -8,81 +8,25 @@ seconds are what stays the same on a busy machine.
 from __future__ import annotations
 
 import argparse
-import http.client
 import os
 import platform
 import random
 import shutil
 import sqlite3
-import subprocess
-import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+from bench.ingest_rows import Fleet, Row, Spent
+from bench.ingest_web import Web, measure_fleet, measure_push, measure_read, server
 from ingest.line_protocol import encode, parse
-from ingest.points import Point, to_ns
 from ingest.stores.embedded import EmbeddedStore
-from models.horizon import rfc3339
 
 _BARE = """CREATE TABLE sample (series INTEGER NOT NULL, time_ns INTEGER NOT NULL, value NOT NULL,
   believed_ms INTEGER NOT NULL, PRIMARY KEY (series, time_ns)) WITHOUT ROWID"""
 _DAY = timedelta(days=1)
-
-
-@dataclass(frozen=True, slots=True)
-class Row:
-    """One line of the table; ``reached`` None: no goal."""
-
-    what: str
-    goal: str
-    ours: str
-    beside: str
-    reached: bool | None
-
-
-@dataclass(slots=True)
-class Spent:
-    """Wall and CPU seconds of some work, and how many points it was."""
-
-    points: int = 0
-    wall_s: float = 0.0
-    cpu_s: float = 0.0
-
-    def time(self, work: Callable[[], object], points: int) -> None:
-        """Do it and count it."""
-        wall, cpu = time.perf_counter(), time.process_time()
-        work()
-        self.wall_s += time.perf_counter() - wall
-        self.cpu_s += time.process_time() - cpu
-        self.points += points
-
-    @property
-    def rate(self) -> float:
-        """Points a second."""
-        return self.points / self.wall_s
-
-    def __str__(self) -> str:
-        return f"{self.rate / 1000:,.0f}k points/s ({self.points / self.cpu_s / 1000:,.0f}k a CPU second)"
-
-
-class Fleet:
-    """Points of one minute after the other, the same for everybody."""
-
-    def __init__(self, series: int, start: datetime) -> None:
-        self._tags = [(("gpu", f"GPU-{k % 8}"), ("node", f"n{k // 8:05d}"), ("site", "local")) for k in range(series)]
-        self._start_ns = to_ns(start)
-        self._chance = random.Random(6)
-
-    def minute(self, number: int) -> list[Point]:
-        """One point of each series."""
-        at = self._start_ns + number * 60 * 10**9
-        watts = self._chance.uniform
-        return [Point("gpu", tags, (("power_w", round(watts(300, 700), 1)),), at) for tags in self._tags]
 
 
 def measure_store(folder: Path, fleet: Fleet, minutes: int) -> Iterator[Row]:
@@ -140,118 +84,6 @@ def measure_lines(fleet: Fleet) -> Iterator[Row]:
     yield Row("line protocol, reading", "", str(reading), "", None)
 
 
-@contextmanager
-def server(folder: Path) -> Iterator[tuple[http.client.HTTPConnection, dict[str, str], int]]:
-    """The web process over a folder: a connection, its headers, its process."""
-    command = [sys.executable, "-m", "bench.ingest_server", str(folder)]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as child:
-        assert child.stdout is not None
-        try:
-            port, key, pid = child.stdout.readline().split()
-            here = http.client.HTTPConnection("127.0.0.1", int(port), timeout=120)
-            yield here, {"Authorization": f"Bearer {key}"}, int(pid)
-        finally:
-            child.terminate()
-
-
-def cpu_of(pid: int) -> float:
-    """CPU seconds that a process has used."""
-    told = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    return (int(told[11]) + int(told[12])) / os.sysconf("SC_CLK_TCK")
-
-
-def measure_push(folder: Path, batches: Sequence[bytes], points: int) -> Iterator[Row]:
-    """The push endpoint, one connection and one worker, in turns with the empty route."""
-    with server(folder) as (here, headers, pid):
-
-        def post(path: str, body: bytes) -> None:
-            here.request("POST", path, body, headers)
-            answer = here.getresponse()
-            told = answer.read()
-            if answer.status != 204:
-                raise RuntimeError(f"{path}: {answer.status} {told[:300]!r}")
-
-        post("/api/v2/write", batches[0])  # first words, and heads that are new
-        ours, empty = Spent(), Spent()
-        for body in batches[1:]:
-            for spent, path in ((ours, "/api/v2/write"), (empty, "/empty")):
-                before = cpu_of(pid)
-                spent.time(lambda path=path, body=body: post(path, body), points)
-                spent.cpu_s += cpu_of(pid) - before
-        told = f"empty route with the same bodies: {empty.rate / 1000:,.0f}k points/s"
-        yield Row(f"push endpoint, batches of {points:,}", "≥ 50k points/s", str(ours), told, ours.rate >= 5e4)
-
-
-def rss_mb(pid: int) -> float:
-    """Memory of a process now, its own and shared."""
-    pages = int(Path(f"/proc/{pid}/statm").read_text().split()[1])
-    return pages * os.sysconf("SC_PAGE_SIZE") / 2**20
-
-
-def measure_fleet(folder: Path, nodes: int, minutes: int) -> Iterator[Row]:
-    """Node roll-ups of a large site: eight fields a node and minute, pushed as fast as they are taken."""
-    fields = ("power_w", "inlet_c", "gpu_power_w", "gpu_max_c", "utilization_ratio", "cap_w", "fan_ratio", "gpus")
-    heads = [f"rollup,node=n{k:05d},site=local " for k in range(nodes)]
-    chance = random.Random(9)
-    start_ns = to_ns(datetime.now(UTC)) - (minutes + 2) * 60 * 10**9
-    with server(folder) as (here, headers, pid):
-        spent, memory = Spent(), [rss_mb(pid)]
-        for minute in range(minutes):
-            at = start_ns + minute * 60 * 10**9
-            lines = [
-                head + ",".join(f"{name}={round(chance.uniform(0, 900), 1)}" for name in fields) + f" {at}"
-                for head in heads
-            ]
-            for begin in range(0, nodes, 5_000):
-                body = "\n".join(lines[begin : begin + 5_000]).encode()
-                before = cpu_of(pid)
-
-                def post(body: bytes = body) -> None:
-                    here.request("POST", "/api/v2/write", body, headers)
-                    answer = here.getresponse()
-                    if answer.read() or answer.status != 204:
-                        raise RuntimeError(f"the fleet's batch: {answer.status}")
-
-                spent.time(post, len(lines[begin : begin + 5_000]) * len(fields))
-                spent.cpu_s += cpu_of(pid) - before
-            memory.append(rss_mb(pid))
-    asked = nodes * len(fields) / 60
-    told = f"{spent}, {spent.rate / asked:.1f} x real time; memory {memory[0]:.0f} to {max(memory):.0f} MB"
-    half = memory[len(memory) // 2]
-    what = f"{nodes:,} nodes x {len(fields)} series a minute, {minutes} minutes pushed"
-    yield Row(what, "real time, bounded memory", told, f"half-way {half:.0f} MB", spent.rate >= asked)
-
-
-def measure_read(folder: Path, series: int, start: datetime, minutes: int, times: int) -> Iterator[Row]:
-    """24 hours of one series in 15-minute means over HTTP, in turns with the empty route."""
-    end = start + timedelta(minutes=minutes // 15 * 15)
-    chance = random.Random(7)
-    with server(folder) as (here, headers, _):
-
-        def get(path: str) -> float:
-            begun = time.perf_counter()
-            here.request("GET", path, headers=headers)
-            answer = here.getresponse()
-            told = answer.read()
-            spent = time.perf_counter() - begun
-            if answer.status not in (200, 204):
-                raise RuntimeError(f"{path}: {answer.status} {told[:300]!r}")
-            return spent
-
-        def question() -> str:
-            k = chance.randrange(series)
-            which = f"tag=gpu=GPU-{k % 8}&tag=node=n{k // 8:05d}&tag=site=local"
-            return f"/api/v1/telemetry?metric=gpu.power_w&{which}&start={rfc3339(start)}&end={rfc3339(end)}&step_s=900"
-
-        get(question())  # loads NumPy
-        pairs = [(get(question()), get("/empty")) for _ in range(times)]
-    ours, empty = (sorted(column) for column in zip(*pairs, strict=True))
-    p95, p50 = (ours[int(share * (times - 1))] * 1e3 for share in (0.95, 0.5))
-    what = f"{minutes / 60:g} h of one series of {series:,} in 15-min means, HTTP"
-    beside = f"empty route: p95 {empty[int(0.95 * (times - 1))] * 1e3:.1f} ms"
-    yield Row(what, "p95 ≤ 20 ms", f"p95 {p95:.1f} ms, median {p50:.1f} ms", beside, p95 <= 20)
-
-
 def measure_history(folder: Path, series: int, start: datetime, minutes: int) -> Iterator[Row]:
     """Moving the days to files, their size, and asking for a series of them."""
 
@@ -283,6 +115,13 @@ def measure_history(folder: Path, series: int, start: datetime, minutes: int) ->
     store.close()
 
 
+def pushed(web: Web, wanted: argparse.Namespace) -> Iterator[Row]:
+    """Bodies made beforehand, then :func:`measure_push`."""
+    live = Fleet(wanted.series, datetime.now(UTC) - timedelta(minutes=wanted.batches + 5))
+    batches = [encode(live.minute(k)).encode() for k in range(wanted.batches + 1)]
+    yield from measure_push(web, batches, wanted.series)
+
+
 def main() -> None:
     """Measure and print."""
     asked = argparse.ArgumentParser(description=__doc__)
@@ -309,14 +148,11 @@ def main() -> None:
             rows += measure_read(folder, wanted.series, start, wanted.minutes, wanted.reads)
         if "history" in parts:
             rows += measure_history(folder, wanted.series, start, wanted.minutes)
-        if "push" in parts:
-            live = Fleet(wanted.series, datetime.now(UTC) - timedelta(minutes=wanted.batches + 5))
-            batches = [encode(live.minute(k)).encode() for k in range(wanted.batches + 1)]
+        if {"push", "fleet"} & set(parts):
             (folder / "push").mkdir()
-            rows += measure_push(folder / "push", batches, wanted.series)
-        if "fleet" in parts:
-            (folder / "fleet").mkdir()
-            rows += measure_fleet(folder / "fleet", wanted.nodes, wanted.fleet_minutes)
+            with server(folder / "push") as web:
+                rows += pushed(web, wanted) if "push" in parts else ()
+                rows += measure_fleet(web, wanted.nodes, wanted.fleet_minutes) if "fleet" in parts else ()
     finally:
         shutil.rmtree(folder, ignore_errors=True)
     load = ", ".join(f"{one:.1f}" for one in os.getloadavg())
