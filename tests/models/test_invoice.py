@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from models.checking import validated
@@ -115,6 +115,7 @@ def test_a_slot_over_a_border_is_split_there():
     assert [(line.name, line.quantity) for line in found.lines[:2]] == [("off-peak", 2.0), ("shoulder", 2.0)]
 
 
+@settings(max_examples=40)
 @given(st.lists(st.floats(0, 50), min_size=8, max_size=8), st.integers(0, 95))
 def test_an_invoice_is_what_the_plan_thought_it_would_pay(watts, quarter):
     horizon = Horizon(datetime(2026, 3, 2, tzinfo=UTC) + quarter * QUARTER, timedelta(minutes=30), 8)

@@ -41,9 +41,9 @@ def test_each_poll_brings_every_sweep_since_the_last_across_midnight():
 
 def test_two_plants_of_one_seed_say_the_same_however_often_they_are_asked():
     one, other = source(), source()
-    often = [p for k in range(1, 7) for p in one.poll(BEGAN + timedelta(seconds=100 * k))]
-    assert often == list(other.poll(BEGAN + timedelta(seconds=600)))
-    assert often != list(source(seed=2).poll(BEGAN + timedelta(seconds=600)))
+    often = [p for k in range(1, 7) for p in one.poll(BEGAN + timedelta(seconds=50 * k))]
+    assert often == list(other.poll(BEGAN + timedelta(seconds=300)))
+    assert often != list(source(seed=2).poll(BEGAN + timedelta(seconds=300)))
 
 
 def test_orders_are_followed_from_the_instant_that_they_hold():
@@ -63,7 +63,7 @@ def test_a_scenario_counts_from_the_begin():
 
 
 def test_what_was_slept_through_is_left_out():
-    plant = source()
+    plant = source(sweep_s=60.0)
     points = plant.poll(BEGAN + timedelta(hours=9))
     assert from_ns(min(p.time_ns for p in points)) > BEGAN + timedelta(hours=8)
 

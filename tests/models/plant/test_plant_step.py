@@ -63,7 +63,8 @@ def test_stored_energy_counts_the_losses():
 
 
 def test_a_battery_stops_at_its_limits_whatever_it_is_told():
-    full, flows = run(Orders(battery_mw={"bess-1": 99.0}), 300)
+    nearly_full = PLANT.at_rest(NOON, {"bess-1": BATTERY.top_mwh - 3.0})
+    full, flows = run(Orders(battery_mw={"bess-1": 99.0}), 40, state=nearly_full)
     assert max(flow.battery_mw["bess-1"] for flow in flows) == BATTERY.power_mw
     assert full.soc_mwh["bess-1"] == pytest.approx(BATTERY.top_mwh)
     assert flows[-1].battery_mw["bess-1"] == pytest.approx(0.0, abs=1e-6)
