@@ -246,3 +246,41 @@ def test_a_failed_batch_leaves_no_trace_in_later_ones(store):
     store.write([gpu(k, 2.0, 0) for k in range(3000)])
     assert {s.value for s in store.raw("gpu.power_w", {}, START, START + timedelta(hours=1))} == {2.0}
     assert len(store.latest("gpu.power_w", {"gpu": "GPU-2999"})) == 1
+
+
+class Hands:
+    def __init__(self, at):
+        self.at = at
+
+    def now(self):
+        return self.at
+
+    def monotonic(self):
+        return self.at.timestamp()
+
+
+def test_a_clock_that_goes_back_changes_neither_what_holds_now_nor_the_order_of_beliefs(tmp_path):
+    clock = Hands(START + timedelta(hours=2))
+    store = EmbeddedStore(tmp_path / "t.sqlite", clock=clock)
+    store.write([gpu(0, 400.0, 0)])
+    clock.at = START - timedelta(days=3)  # a battery died
+    assert len(store.write([gpu(0, 410.0, 0)]).conflicts) == 1
+    span = (START, START + timedelta(hours=1))
+    assert [s.value for s in store.raw("gpu.power_w", {}, *span)] == [410.0]
+    as_of = {hours: START + timedelta(hours=hours) for hours in (1, 2)}
+    assert store.raw("gpu.power_w", {}, *span, as_of[1]) == []
+    assert [s.value for s in store.raw("gpu.power_w", {}, *span, as_of[2])] == [410.0]
+    assert [b.value for b in store.replaced("gpu.power_w", {}, T0)] == [400.0]
+    store.close()
+
+
+def test_repeats_conflicts_and_news_of_one_batch_are_each_counted_once(store):
+    store.write([gpu(0, 400.0, 0), gpu(1, 300.0, 0)])
+    mixed = [gpu(0, 400.0, 0), gpu(1, 301.0, 0), gpu(2, 200.0, 0), gpu(2, 200.0, 0), gpu(3, 1.0, 0), gpu(3, 2.0, 0)]
+    written = store.write(mixed)
+    assert (written.stored, written.duplicates) == (4, 2)
+    assert [(dict(c.tags)["gpu"], c.before, c.after) for c in written.conflicts] == [
+        ("GPU-1", 300.0, 301.0),
+        ("GPU-3", 1.0, 2.0),
+    ]
+    assert store.write(mixed).stored == 0
