@@ -87,7 +87,8 @@ def list_turn(
 class SlurmRound:
     """Reads Slurm and, where the site says so, acts on it.
 
-    ``plan`` gives the edition in force, ``following`` the pools whose mode and lease let the plan hold now.
+    ``plan`` gives the edition in force, ``following`` the pools whose mode and lease let the plan hold now,
+    ``holding`` whether an operator has ordered that nothing starts.
     """
 
     spec: Slurm
@@ -99,6 +100,7 @@ class SlurmRound:
     plan: Callable[[], Edition | None]
     following: Callable[[], Collection[str]]
     placements: PlacementStore
+    holding: Callable[[], bool] = bool
     _read_at: datetime | None = None
 
     def turn(self, clock: Clock) -> Turn:
@@ -131,6 +133,7 @@ class SlurmRound:
             self.spec,
             licences,
             now,
+            holding=self.holding(),
         )
         done = self.hand.carry_out(orders, now)
         return {**told, "told": len(done), "not_told": sum(one.fault is not None for one in done)}

@@ -30,6 +30,7 @@ from ingest.ports import Clock
 from ingest.quality import Gate
 from ingest.quality_limits import limits_of
 from ingest.site_file import read_site
+from models.lease import Mode
 from models.site import Site
 
 if TYPE_CHECKING:
@@ -103,9 +104,10 @@ def collector_for(settings: Settings) -> Collector:
 
     clock = clock_of(settings)
     site = read_site(settings.site_path)
-    if settings.is_apart:
-        plans = PlanStore(engine_of(settings), site.name, clock)
-        sources = (simulated_sources if settings.scenario else replayed_sources)(settings, site, plans, clock)
+    if settings.replay:
+        sources = replayed_sources(settings, clock)
+    elif settings.scenario:
+        sources = simulated_sources(settings, site, PlanStore(engine_of(settings), site.name, clock), clock)
     else:
         sources = sources_of(site, settings.site_path.parent)
     store = store_for(settings, site, clock, "collector")
@@ -115,7 +117,7 @@ def collector_for(settings: Settings) -> Collector:
 def turns_for(settings: Settings) -> list[Turn]:
     """What the jobs process does: every queue that the site file names.
 
-    Slurm lives in the machine's own time, so it is left in peace while the service's clock is moved.
+    Slurm lives in the machine's own time, so it is left in peace while the service's clock is moved or simulated.
     """
     from api import logs
     from api.job_round import SlurmRound, list_turn
@@ -142,6 +144,13 @@ def turns_for(settings: Settings) -> list[Turn]:
             plan=doors.plans.current,
             following=lambda: {pool.name for pool in site.pools if doors.standing(pool.name).reason is None},
             placements=doors.placements,
+            holding=lambda: bool(slurm.pools) and all(_admits_nothing(doors, one.pool) for one in slurm.pools),
         )
         turns.append(round_.turn(doors.clock))
     return turns
+
+
+def _admits_nothing(doors: Doors, pool: str) -> bool:
+    """Whether an operator has ordered failsafe for a pool whose default set admits no starts."""
+    ordered = doors.plans.now().target(pool).mode is Mode.FAILSAFE
+    return ordered and not doors.site.pool(pool).default.admit_starts

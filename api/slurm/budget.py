@@ -23,6 +23,7 @@ from models.job_policy import Judged
 from models.job_sources import PowerBudget
 
 _PREFIX = "chergui_"
+_HOLD = timedelta(minutes=10)
 _FIELD = re.compile(r"(\w+)=(\S*)")
 
 
@@ -73,6 +74,16 @@ def windows(
     ]
 
 
+def hold(
+    judged: Iterable[Judged], jobs: Mapping[str, SlurmJob], total: int, budget: PowerBudget, now: datetime
+) -> Window:
+    """No starts for now: all that no running job has is reserved away. It ends by itself unless it is renewed."""
+    told = [jobs[one.facts.id] for one in judged]
+    held = sum(job.licences.get(budget.licence, 0) for job in told if job.state != "queued")
+    name = f"{_PREFIX}{budget.licence}_hold"
+    return Window(name, now, now + _HOLD, budget.licence, max(0, total - held))
+
+
 def _granted(
     one: Judged, job: SlurmJob, each: int, plan: PlanView, slot: tuple[datetime, datetime], now: datetime
 ) -> int:
@@ -96,8 +107,8 @@ def budget_orders(wanted: Iterable[Window], held: Iterable[Window], now: datetim
         told = {"name": window.name, "licence": window.licence, "amount": window.amount}
         if known is None:
             yield Order("reserve", "power budget", at=window.start, until=window.end, **told)  # type: ignore[arg-type]
-        elif known.amount != window.amount:
-            yield Order("resize", "power budget", **told)  # type: ignore[arg-type]
+        elif known.amount != window.amount or window.end - known.end > _HOLD / 2:
+            yield Order("resize", "power budget", until=window.end, **told)  # type: ignore[arg-type]
     for window in there.values():
         yield Order("unreserve", "no limit of the plan in this window", name=window.name)
 

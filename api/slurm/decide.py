@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from datetime import datetime, timedelta
 
-from api.slurm.budget import Licences, budget_orders, windows
+from api.slurm.budget import Licences, Window, budget_orders, hold, windows
 from api.slurm.order import FIRST, Order
 from api.slurm.pauses import resumed, running_orders
 from api.slurm.starts import Pace, start_orders
@@ -25,6 +25,8 @@ def decide(
     spec: Slurm,
     licences: Licences | None,
     now: datetime,
+    *,
+    holding: bool = False,
 ) -> list[Order]:
     """Orders of this moment, what lets jobs run first.
 
@@ -37,6 +39,7 @@ def decide(
         spec: the site file's.
         licences: None where there is no budget, or no such licence.
         now: the machine's clock, UTC.
+        holding: an operator has ordered failsafe, whose default set admits no starts.
     """
     jobs = {one.facts.id: job for one, job in zip(judged, seen.jobs, strict=True)}
     led = [one for one in judged if plan is not None and one.row is not None and _pool(one) in following]
@@ -47,7 +50,11 @@ def decide(
         orders += start_orders(led, jobs, plan, now, pace)
         orders += running_orders(led, jobs, plan, now)
     if licences is not None and spec.budget is not None:
-        wanted = windows(judged, jobs, plan, licences.total, spec.budget, now) if plan is not None and following else []
+        wanted: list[Window] = []
+        if holding:
+            wanted = [hold(judged, jobs, licences.total, spec.budget, now)]
+        elif plan is not None and following:
+            wanted = windows(judged, jobs, plan, licences.total, spec.budget, now)
         orders += budget_orders(wanted, licences.held, now)
     kinds = [*FIRST, "requeue"]
     return sorted(orders, key=lambda order: kinds.index(order.kind))[: spec.most_orders]

@@ -64,8 +64,10 @@ def commands(order: Order, now: datetime) -> list[tuple[str, ...]]:
             what = (f"Licenses={order.licence}:{order.amount}", "Flags=LICENSE_ONLY", "Users=root")
             return [("scontrol", "create", "reservation", f"ReservationName={order.name}", *span, *what)]
         case "resize":
+            assert order.until is not None
+            end = f"EndTime={_instant(order.until, now)}"
             licences = f"Licenses={order.licence}:{order.amount}"
-            return [("scontrol", "update", f"ReservationName={order.name}", licences)]
+            return [("scontrol", "update", f"ReservationName={order.name}", licences, end)]
         case "unreserve":
             return [("scontrol", "delete", f"ReservationName={order.name}")]
 

@@ -65,7 +65,7 @@ RUNNING = replace(
 )
 
 
-def told(*jobs, runs=(), row=None, following=("hall",), licences=None, now=NOW, plan=True, spec=SPEC):
+def told(*jobs, runs=(), row=None, following=("hall",), licences=None, now=NOW, plan=True, spec=SPEC, holding=False):
     """Orders, with the plan's runs given as (job, start, end) or (job, start, end, speed) in slots."""
     facts = tuple(job.facts("hall") for job in jobs)
     policy = read_policy({"rows": [{**ROW, **(row or {})}]}, "the policy")
@@ -77,7 +77,7 @@ def told(*jobs, runs=(), row=None, following=("hall",), licences=None, now=NOW, 
     green = [0.1] * 60 + [0.8] * 36
     view = PlanView("pln_1", HORIZON, {key: tuple(found) for key, found in known.items()}, price, green)
     seen = Seen(now, tuple(jobs), facts, Placement(now))
-    return decide(seen, judged, view if plan else None, set(following), spec, licences, now)
+    return decide(seen, judged, view if plan else None, set(following), spec, licences, now, holding=holding)
 
 
 def test_a_window_becomes_the_start_and_the_comment_says_why_and_until_when():
@@ -295,6 +295,27 @@ def test_jobs_that_run_keep_their_licences_whoever_they_are():
     stranger = replace(RUNNING, partition="debug")
     amounts = {order.amount for order in told(stranger, licences=Licences(10)) if order.kind == "reserve"}
     assert amounts == {2}
+
+
+def test_failsafe_by_an_operators_order_holds_every_start_that_needs_power_and_ends_by_itself():
+    waits = replace(JOB, submitted=NOW - 20 * HOUR, eligible=NOW - 20 * HOUR)
+    (order,) = told(waits, replace(RUNNING, number=8), following=(), licences=Licences(500), holding=True)
+    assert (order.kind, order.name, order.amount, order.until - NOW) == (
+        "reserve",
+        "chergui_kw_hold",
+        492,
+        timedelta(minutes=10),
+    )
+    held = Window("chergui_kw_hold", NOW, order.until, "kw", 492)
+
+    def again(seconds, holding=True):
+        now = NOW + timedelta(seconds=seconds)
+        return told(replace(RUNNING, number=8), following=(), licences=Licences(500, (held,)), holding=holding, now=now)
+
+    assert again(15) == []
+    (renewed,) = again(310)
+    assert (renewed.kind, renewed.until - NOW) == ("resize", timedelta(minutes=10, seconds=310))
+    assert [order.kind for order in again(15, holding=False)] == ["unreserve"]
 
 
 def test_windows_are_changed_made_and_taken_away():

@@ -83,13 +83,15 @@ class Service:
             Run(self.start + first * SECOND, self.start + last * SECOND, speed) for first, last, speed in spans
         )
 
-    def look(self, following=("hall",), budget=False):
+    def look(self, following=("hall",), budget=False, holding=False):
         now = datetime.now(UTC)
         seen = self.source.read(now)
         judged = judged_jobs(seen.facts, self.policy, SITE, now)
         view = PlanView("pln_1", Horizon(self.start, 2 * SECOND, 400), self.runs)
         licences = self.hand.licences("kw") if budget else None
-        done = self.hand.carry_out(decide(seen, judged, view, set(following), self.spec, licences, now), now)
+        done = self.hand.carry_out(
+            decide(seen, judged, view, set(following), self.spec, licences, now, holding=holding), now
+        )
         assert [one.fault for one in done if one.fault] == []
         return [one.order.kind for one in done]
 
@@ -219,6 +221,18 @@ def test_the_budget_holds_jobs_back_and_lets_them_go_however_long_they_run(slurm
     slurm.wait(two, "COMPLETED")
     service.look(following=(), budget=True)
     assert service.hand.licences("kw").held == ()
+
+
+def test_an_operators_failsafe_holds_starts_that_need_power_and_no_others(slurm):
+    service = Service(slurm)
+    assert service.look(following=(), budget=True, holding=True) == ["reserve"]
+    needs = slurm.submit("true", GPUS, "-t", "5", "-L", "kw:1")
+    other = slurm.submit("true", "-p", "debug", GPUS, "-t", "5")
+    slurm.wait(other, "COMPLETED")
+    assert slurm.state(needs) == "PENDING"
+    assert service.look(following=(), budget=True, holding=True) == []
+    assert service.look(following=(), budget=True) == ["unreserve"]
+    slurm.wait(needs, "COMPLETED")
 
 
 SAVES = """
