@@ -352,11 +352,13 @@ class EmbeddedStore:
         """Move days that are over to files, drop what is no longer kept. Heavy; for the collector, not for the web.
 
         Raises:
-            StoreUnavailable: it could not be done now; nothing is lost, try again later.
+            StoreUnavailable: it could not be done now; nothing is lost, try again later. StoreBusy: another process
+                does it.
         """
         from ingest.stores.compaction import tidy
 
-        with self._translated():
+        lock = self.path.with_name(self.path.name + ".tidy.lock")
+        with self._translated(), exclusive(lock, 0.0, str(self.history)):
             connection = self._open()
             try:
                 return tidy(self, connection, self._clock.now())

@@ -16,9 +16,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ingest.errors import StoreFull, StoreUnavailable
+from ingest.errors import StoreBusy, StoreFull, StoreUnavailable
 from ingest.points import Unsigned, point, to_ns
 from ingest.stores.embedded import EmbeddedStore
+from ingest.stores.filelock import exclusive
 from ingest.stores.layout import Retention
 from ingest.stores.memory import MemoryStore
 from models.errors import InvalidInput, NotFound
@@ -204,6 +205,14 @@ def test_a_day_that_is_written_to_while_it_moves_waits_for_the_next_time(store, 
     other.close()
 
 
+def test_one_process_moves_days_at_a_time(store, clock):
+    store.write([gpu(0, 1.0, 0)])
+    clock.at = START + 3 * DAY
+    with exclusive(store.path.with_name("t.sqlite.tidy.lock"), 0.0, "another"), pytest.raises(StoreBusy):
+        store.tidy()
+    assert len(store.tidy().moved) == 1
+
+
 def test_one_wild_clock_makes_no_table_a_point(store, clock):
     wild = [gpu(0, 1.0, day * 86_400) for day in range(100, 20_000, 37)]
     assert store.write(wild).stored == len(wild)
@@ -273,6 +282,7 @@ from datetime import datetime, timedelta, timezone
 from pathlib import Path
 from ingest.points import point
 from ingest.stores.embedded import EmbeddedStore
+from ingest.stores.filelock import exclusive
 from ingest.stores.layout import Retention
 
 class Late:
