@@ -1,4 +1,4 @@
-"""The simulated site in the service: it follows the plan in force, and both go into telemetry side by side.
+"""The simulated site in the service: it follows the plan in force, and its meters go into telemetry beside it.
 
 A scheduler that runs the plan's jobs is assumed in every mode; what the modes decide is the caps: a pool in ``auto``
 obeys the plan's, one in ``shadow`` runs uncapped, one in ``failsafe`` under its default. A battery that is not in
@@ -7,14 +7,13 @@ obeys the plan's, one in ``shadow`` runs uncapped, one in ``failsafe`` under its
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from api.following import horizon_of
 from api.plan_store import Edition, InForce
-from ingest.points import Point, to_ns
 from models.horizon import parse_rfc3339
 from models.lease import Mode
 from models.plant.orders import JobOrder, Orders
@@ -25,12 +24,9 @@ if TYPE_CHECKING:
     from api.settings import Settings
     from ingest.ports import Clock, Source
 
-PLANNED = ("import_mw", "export_mw", "pv_used_mw", "wind_used_mw", "it_mw", "cooling_mw")
 _CURTAILED_MW = 1e-3
 _REAL_PERIOD_S = 1.0
 _SWEEP_S = (10.0, 60.0)
-
-Current = Callable[[], Edition | None]
 
 
 def orders_at(site: Site, edition: Edition | None, held: InForce, moment: datetime) -> Orders:
@@ -89,31 +85,8 @@ def _curtailed(used: Sequence[float] | None, available: Sequence[float] | None, 
     return used[slot]
 
 
-class PlanSource:
-    """Writes beside the telemetry what the plan in force says of the present (``plan.*``)."""
-
-    def __init__(self, site: str, current: Current, period_s: float, name: str = "plan") -> None:
-        self.name = name
-        self.period_s = period_s
-        self._site = site
-        self._current = current
-
-    def poll(self, now: datetime) -> Sequence[Point]:
-        """One point of the running slot; none before the first plan."""
-        edition = self._current()
-        series = None if edition is None else edition["plan"].get("series")
-        if edition is None or series is None:
-            return []
-        horizon = horizon_of(edition)
-        slot = horizon.slot(now)
-        if not 0 <= slot < horizon.slots:
-            return []
-        fields = tuple((key, float(series[key][slot])) for key in PLANNED if series.get(key) is not None)
-        return [Point("plan", (("site", self._site),), fields, to_ns(now))] if fields else []
-
-
 def simulated_sources(settings: Settings, site: Site, plans: PlanStore, clock: Clock) -> list[Source]:
-    """What the collector asks in a simulation: the plant and the plan, and none of the site file's sources.
+    """What the collector asks in a simulation: the plant, and none of the site file's sources.
 
     Raises:
         ValueError: the settings name no scenario.
@@ -138,11 +111,11 @@ def simulated_sources(settings: Settings, site: Site, plans: PlanStore, clock: C
         sweep_s=sweep_s,
         base=settings.site_path.parent,
     )
-    return [plant, PlanSource(site.name, plans.current, max(_REAL_PERIOD_S, 60.0 / settings.speed))]
+    return [plant]
 
 
-def replayed_sources(settings: Settings, site: Site, plans: PlanStore, clock: Clock) -> list[Source]:
-    """What the collector asks in a replay: the record, from where the clock stands, and the plan.
+def replayed_sources(settings: Settings, clock: Clock) -> list[Source]:
+    """What the collector asks in a replay: the record, from where the clock stands.
 
     Raises:
         ValueError: the settings name no record.
@@ -154,5 +127,4 @@ def replayed_sources(settings: Settings, site: Site, plans: PlanStore, clock: Cl
     if settings.replay is None:
         raise ValueError("the settings name no record")
     record = EmbeddedStore(Path(settings.replay) / settings.telemetry_path.name)
-    replay = ReplaySource(record, clock.now(), period_s=_REAL_PERIOD_S)
-    return [replay, PlanSource(site.name, plans.current, max(_REAL_PERIOD_S, 60.0 / settings.speed))]
+    return [ReplaySource(record, clock.now(), period_s=_REAL_PERIOD_S)]

@@ -28,7 +28,7 @@ def quarantine(
     metric: Annotated[str | None, typer.Option(help="Of this metric only, such as gpu.power_w.")] = None,
     flag: Annotated[str | None, typer.Option(help="With this word only, such as stuck.")] = None,
     bad_only: Annotated[bool, typer.Option("--bad-only", help="Leave out flags on values that are good.")] = False,
-    limit: Annotated[int, typer.Option(min=1, max=10_000)] = 50,
+    limit: Annotated[int, typer.Option(min=1, max=10_000, help="How many lines at most.")] = 50,
     data_dir: Annotated[
         Path | None, typer.Option(help="Folder of the service's data; default: the user's data folder.")
     ] = None,

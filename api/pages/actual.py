@@ -1,8 +1,8 @@
 """What was planned for the last hours beside what was measured: means of slots, MW, and two lines to draw.
 
-Planned is what the plan in force at each instant said for that instant (``plan.*`` in the telemetry), not what the
-newest plan would have liked; measured are the site's own meters. NumPy comes with the first question to the store, so
-a site without telemetry never loads it.
+Planned is what the last plan that covered a slot said for it (``plan.*`` in the telemetry, see write_back), which for
+past slots is the plan that was in force; measured are the site's own meters. NumPy comes with the first question to the
+store, so a site without telemetry never loads it.
 """
 
 from __future__ import annotations

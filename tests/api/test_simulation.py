@@ -15,9 +15,9 @@ from api.commands.service import ScenarioName
 from api.desk import time_limit_s
 from api.plan_store import InForce, Target
 from api.settings import Settings
-from api.simulation import PlanSource, orders_at, replayed_sources, simulated_sources
-from ingest.site_file import read_site, sample_path
+from api.simulation import orders_at, replayed_sources, simulated_sources
 from ingest.points import point, to_ns
+from ingest.site_file import read_site, sample_path
 from ingest.stores.embedded import EmbeddedStore
 from models.lease import Mode, Version
 from models.plant.scenarios import SCENARIOS
@@ -63,15 +63,6 @@ def test_outside_a_plan_nothing_is_ordered(labelled, minutes):
     assert orders_at(SITE, None, held(), SIX).jobs == ()
 
 
-def test_the_plan_in_force_is_written_beside_the_telemetry(labelled):
-    source = PlanSource("local", lambda: labelled, 60.0)
-    [point] = source.poll(SIX + timedelta(minutes=20))
-    assert point.tags == (("site", "local"),)
-    assert dict(point.fields) == {"import_mw": 0.01, "export_mw": 0.0, "pv_used_mw": 0.06}
-    assert source.poll(SIX + timedelta(hours=9)) == []
-    assert PlanSource("local", lambda: None, 60.0).poll(SIX) == []
-
-
 def test_a_simulations_clock_runs_faster_from_its_origin():
     origin = datetime.now(UTC)
     clock = ShiftedClock(timedelta(days=3), speed=60.0, origin=origin - timedelta(seconds=10))
@@ -99,7 +90,7 @@ def test_only_the_simulation_is_asked(make_house):
     house = make_house(scenario="heatwave", speed=60.0)
     doors = house.doors
     sources = simulated_sources(doors.settings, doors.site, doors.plans, doors.clock)
-    assert [(source.name, source.period_s) for source in sources] == [("plant", 1.0), ("plan", 1.0)]
+    assert [(source.name, source.period_s) for source in sources] == [("plant", 1.0)]
     with pytest.raises(ValueError, match="no scenario"):
         simulated_sources(make_house().doors.settings, doors.site, doors.plans, doors.clock)
 
@@ -130,7 +121,6 @@ def test_a_replay_reads_the_record_from_where_the_clock_stands(make_house, tmp_p
         at = to_ns(now + timedelta(minutes=minutes))
         store.write([point("site", {"site": "local"}, {"import_mw": 0.1 * minutes + 1}, at)])
     store.close()
-    replay, plan = replayed_sources(house.doors.settings, house.doors.site, house.doors.plans, house.doors.clock)
+    [replay] = replayed_sources(house.doors.settings, house.doors.clock)
     assert [dict(p.fields) for p in replay.poll(now + timedelta(minutes=9))] == [{"import_mw": 1.5}]
-    assert plan.poll(now) == []
     replay.close()

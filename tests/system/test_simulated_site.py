@@ -41,13 +41,12 @@ def test_a_simulated_site_meters_itself_while_its_clock_runs(tmp_path):
         process.send_signal(signal.SIGTERM)
         _, errors = process.communicate(timeout=20)
     assert process.returncode == 0, errors
-    assert [one["name"] for one in told["sources"]] == ["plant", "plan"]
+    assert [one["name"] for one in told["sources"]] == ["plant"]
     assert all(one["failing"] == 0 for one in told["sources"])
     store, now = EmbeddedStore(settings.telemetry_path), clock_of(settings).now()
     imports = store.raw("site.import_mw", {"site": "local"}, NOON, now)
     times = [from_ns(one.time_ns) for one in imports]
     assert len(times) >= 2
     assert {later - earlier for earlier, later in pairwise(times)} == {timedelta(seconds=30)}
-    assert store.latest("plan.import_mw", {}) == []  # there is no plan yet
     assert len(store.latest("gpu.power_w", {"pool": "hall"})) == 8
     store.close()
