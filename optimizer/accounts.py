@@ -9,7 +9,7 @@ from optimizer.ledger import FIRST_TERMS, TERMS
 from optimizer.problem import Entry, Problem
 from optimizer.schedule import Energy, Schedule
 from optimizer.sessions import starts_of
-from optimizer.wishes import gave
+from optimizer.wishes import gave, removed
 
 TRIFLE_H = 1e-6
 """Hours below which work is not called unmet or late: what a solver's tolerance leaves over a day."""
@@ -55,7 +55,7 @@ def terms_of(problem: Problem, schedule: Schedule, energy: Energy, hours: dict[s
         terms["fuel"] += money_of(g, on_slots(g, output, h), output, h)
         terms["carbon"] += h * problem.carbon_price * g.carbon_kg * float(output.sum())
     if problem.water is not None:
-        terms["water"] = h * problem.water.price * float(problem.water.m3 @ energy.heat)
+        terms["water"] = h * problem.water.price * float(problem.water.m3 @ removed(problem, energy))
     terms["wishes"] = sum(wish.cost for wish in gave(problem, energy))
     for e in problem.entries:
         starts, _ = starts_of(e, schedule.pattern[e.id])

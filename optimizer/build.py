@@ -19,6 +19,7 @@ from optimizer.parts import (
     grid,
     headroom,
     jobs,
+    mass,
     nominations,
     objective,
     supply,
@@ -60,9 +61,10 @@ def build(
         gpus.add(model, problem, ledger)
     heat = most_heat(problem)
     cooling.add(model, problem, ledger, exact=exact, most_heat=heat)
-    water.add(model, problem, ledger, most_heat=heat)
     supply.add(model, problem, ledger)
     battery.add(model, problem, ledger, exact=exact)
+    mass.add(model, problem, ledger)
+    water.add(model, problem, ledger, most_heat=heat)
     generators.add(model, problem, ledger)
     grid.add(model, problem, ledger, exact=exact)
     events.add(model, problem, ledger)

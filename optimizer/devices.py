@@ -43,7 +43,7 @@ class Battery:
     soc_max: float
     soc_end_min: float
     wear_cost: float = 0.0
-    kind: Literal["battery", "generator", "service"] = "battery"
+    kind: Literal["battery", "generator", "service", "cold"] = "battery"
     most_out: Floats = field(default_factory=_nothing)
     out_cost: Floats = field(default_factory=_nothing)
     reserve: Floats = field(default_factory=_nothing)
@@ -53,7 +53,7 @@ class Battery:
     @property
     def power_in(self) -> float:
         """Largest charging power."""
-        return self.power if self.kind == "battery" else 0.0
+        return self.power if self.kind in ("battery", "cold") else 0.0
 
 
 @dataclass(frozen=True, eq=False)

@@ -236,6 +236,23 @@ class WaterLimit(_Part):
     over_cost_per_m3: Positive0 | None = Field(None, description="null: the limit must be kept")
 
 
+class ThermalMass(_Part):
+    """Heat that hall, loop or tank holds, so that the plant may remove it earlier or later than it is made. With share
+    = kept_share: T[k] = share*T[k-1] + (1-share)*surroundings_c[k] + h*(heat - removed)/mwh_per_k at the END of slot
+    k."""
+
+    mwh_per_k: Annotated[float, Strict(), Field(gt=0, allow_inf_nan=False)] = Field(description="heat for one degree")
+    start_c: Number
+    lowest_c: Number = Field(description="never below, however cheap cooling is")
+    allowable_c: Number = Field(description="never above")
+    recommended_c: Number | None = Field(None, description="above it only at a price; null: allowable_c")
+    above_recommended_cost_per_k_h: Positive0 = Field(0.0, description="per K above it at the end of a slot, and hour")
+    kept_share: Share = Field(1.0, description="what is left after a slot of the distance to the surroundings")
+    surroundings_c: PerSlot | None = Field(None, description="null: start_c")
+    most_change_k_per_slot: Positive0 | None = Field(None, description="either way; null: any")
+    end_most_c: Number | None = Field(None, description="at the end of the horizon; null: allowable_c")
+
+
 class Tangent(_Part):
     """electric_mw >= slope*heat_mw + intercept_mw."""
 
@@ -252,6 +269,9 @@ class Cooling(_Part):
     water_m3_per_mwh: PerSlot = _new(0.0, "evaporated per MWh of heat")
     water_price_per_m3: Positive0 = _new(0.0, "of that water")
     water_limits: list[WaterLimit] = _new([], "per day or any other period")
+    mass: ThermalMass | None = _new(
+        None, "thermal mass; power, capacity and water then follow the heat removed, and capacity_heat_mw is needed"
+    )
 
 
 class Pool(_Part):
@@ -358,6 +378,8 @@ class PlanSeries(_Part):
     generator_mw: dict[str, list[Number]] = _new({}, "what each generator gives")
     generator_on: dict[str, list[Whole]] = _new({}, "1 where it is on, else 0")
     inference_mw: dict[str, list[Number]] = _new({}, "what each service draws")
+    heat_removed_mw: list[Number] | None = _new(None, "by the cooling plant, where there is a thermal mass")
+    temperature_c: list[Number] | None = _new(None, "of the thermal mass, at the END of each slot")
 
 
 class Run(_Part):

@@ -18,6 +18,8 @@ def per_slot(problem: Problem) -> Iterator[tuple[tuple[str | int, ...], Any, boo
     """Fields that may hold one value a slot: path, value, and whether it may be negative."""
     if problem.cooling is not None:
         yield ("cooling", "water_m3_per_mwh"), problem.cooling.water_m3_per_mwh, False
+        if problem.cooling.mass is not None:
+            yield ("cooling", "mass", "surroundings_c"), problem.cooling.mass.surroundings_c, True
     for k, battery in enumerate(problem.batteries):
         yield ("batteries", k, "reserve_mwh"), battery.reserve_mwh, False
     if problem.reserve is not None:
@@ -140,4 +142,30 @@ def _machines(problem: Problem) -> Iterator[Fault]:
                 break
 
 
-RULES: tuple[Callable[[Problem], Iterator[Fault]], ...] = (_version, _names, _reserves, _periods, _targets, _machines)
+def _mass(problem: Problem) -> Iterator[Fault]:
+    cooling = problem.cooling
+    if cooling is None or cooling.mass is None:
+        return
+    m = cooling.mass
+    if cooling.capacity_heat_mw is None:
+        message = "a thermal mass needs the heat that the plant can remove at most; give it"
+        yield Fault("/cooling/capacity_heat_mw", "missing", message)
+    if not m.lowest_c <= m.start_c <= m.allowable_c:
+        message = f"{m.start_c:g} degC is outside [{m.lowest_c:g}, {m.allowable_c:g}]; check the reading or the limits"
+        yield Fault("/cooling/mass/start_c", "outside_limits", message)
+    for field in ("recommended_c", "end_most_c"):
+        value: float | None = getattr(m, field)
+        if value is not None and not m.lowest_c <= value <= m.allowable_c:
+            message = f"{value:g} degC is outside [{m.lowest_c:g}, {m.allowable_c:g}]; move it inside"
+            yield Fault(f"/cooling/mass/{field}", "outside_limits", message)
+
+
+RULES: tuple[Callable[[Problem], Iterator[Fault]], ...] = (
+    _version,
+    _names,
+    _reserves,
+    _periods,
+    _targets,
+    _machines,
+    _mass,
+)

@@ -12,7 +12,7 @@ from optimizer.commitment import on_slots
 from optimizer.document import JobPlan, Plan, PlanSeries, Run, Unmet
 from optimizer.problem import Entry, Floats, Problem
 from optimizer.schedule import Energy, Group, Schedule
-from optimizer.wishes import gave
+from optimizer.wishes import cooling_power, gave, removed
 
 Rung = Literal["MILP", "INCUMBENT", "LP", "GREEDY", "LAST", "SAFE"]
 
@@ -27,6 +27,7 @@ def extract(problem: Problem, schedule: Schedule, energy: Energy, rung: Rung, se
     terms = terms_of(problem, schedule, energy, hours)
     mw = problem.unit_mw
     batteries = [b.name for b in problem.batteries if b.kind == "battery"]
+    taken = removed(problem, energy)
     services = {s.name: s.nominal - energy.discharge[s.name] for s in problem.services}
     return Plan(
         schema_version=problem.version,
@@ -44,7 +45,7 @@ def extract(problem: Problem, schedule: Schedule, energy: Energy, rung: Rung, se
             wind_used_mw=_list(energy.wind * mw),
             it_mw=_list(energy.it * mw),
             heat_mw=_list(energy.heat * mw),
-            cooling_mw=_list(energy.cooling * mw),
+            cooling_mw=_list(cooling_power(problem, energy) * mw),
             base_load_mw=_list((problem.base - sum(s.nominal for s in problem.services)) * mw),
             charge_mw={name: _list(energy.charge[name] * mw) for name in batteries},
             discharge_mw={name: _list(energy.discharge[name] * mw) for name in batteries},
@@ -54,6 +55,8 @@ def extract(problem: Problem, schedule: Schedule, energy: Energy, rung: Rung, se
                 g.name: on_slots(g, energy.discharge[g.name], problem.step_h).tolist() for g in problem.generators
             },
             inference_mw={name: _list(power * mw) for name, power in services.items()},
+            heat_removed_mw=None if problem.mass is None else _list(taken * mw),
+            temperature_c=None if problem.mass is None else _list(problem.mass.temperature(energy.heat, taken)),
         ),
         jobs=jobs,
         unmet=[*_wishes_that_gave(problem, jobs), *_energy_wishes_that_gave(problem, energy)],

@@ -73,6 +73,7 @@ class Give:
 class Ledger:
     """What the parts tell each other: GPUs and power by pool and slot, supply, demand, cost, slack.
 
+    ``removed`` is the heat that leaves by the cooling plant, ``cooling`` its power at the slot's own heat,
     ``used`` is heat and cooling, ``bought`` and ``sold`` what crosses the meter, ``given`` and ``taken`` what
     each battery, generator and service puts out and takes in.
     """
@@ -83,6 +84,8 @@ class Ledger:
     pool_power: dict[tuple[int, int], Sum] = field(default_factory=lambda: defaultdict(Sum))
     loads: dict[int, Sum] = field(default_factory=lambda: defaultdict(Sum))
     heat: dict[int, Sum] = field(default_factory=lambda: defaultdict(Sum))
+    cooling: dict[int, Sum] = field(default_factory=lambda: defaultdict(Sum))
+    removed: dict[int, Sum] = field(default_factory=lambda: defaultdict(Sum))
     used: dict[int, Sum] = field(default_factory=lambda: defaultdict(Sum))
     bought: dict[int, Sum] = field(default_factory=lambda: defaultdict(Sum))
     sold: dict[int, Sum] = field(default_factory=lambda: defaultdict(Sum))

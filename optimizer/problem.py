@@ -17,10 +17,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models.horizon import Horizon
-from optimizer import devices, document, duties
+from optimizer import devices, document, duties, thermal
 from optimizer.devices import Battery, Generator, Service
 from optimizer.duties import Budgets, Event, Headroom, Interval, Nomination, Water
 from optimizer.refusals import horizon_of
+from optimizer.thermal import Mass
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -171,6 +172,7 @@ class Problem:
     budgets: Budgets
     headroom: Headroom | None
     water: Water | None
+    mass: Mass | None
     generators: tuple[Generator, ...]
     services: tuple[Service, ...]
 
@@ -218,6 +220,8 @@ def compile_problem(received: document.ReceivedProblem) -> Problem:
     asked = duties.events(doc, horizon, unit)
     connection = duties.without_grid(row(g.import_limit_mw, 1 / unit), g.outages, horizon)
     served = devices.services(doc, row, unit)
+    mass = thermal.mass(doc, row, unit, horizon.step_h)
+    stores = devices.batteries(doc, row, unit, horizon.step_h)
     pool_index = {pool.name: k for k, pool in enumerate(doc.pools)}
     return Problem(
         name=doc.name,
@@ -238,7 +242,7 @@ def compile_problem(received: document.ReceivedProblem) -> Problem:
         demand_rate=g.demand_charge_per_mw * unit,
         peak_so_far=g.peak_so_far_mw / unit,
         ramp=None if g.import_ramp_mw_per_slot is None else g.import_ramp_mw_per_slot / unit,
-        batteries=devices.batteries(doc, row, unit, horizon.step_h),
+        batteries=stores if mass is None else (*stores, thermal.store(mass, horizon.step_h, _most_heat(doc) / unit)),
         cooling=_cooling(doc.cooling, row, unit),
         efficiency=doc.distribution_efficiency,
         pools=tuple(
@@ -254,9 +258,17 @@ def compile_problem(received: document.ReceivedProblem) -> Problem:
         budgets=duties.budgets(doc, row, unit),
         headroom=duties.headroom(doc, row, unit),
         water=duties.water(doc, horizon, row, unit),
+        mass=mass,
         generators=devices.generators(doc, row, unit),
         services=served,
     )
+
+
+def _most_heat(doc: document.Problem) -> float:
+    """Heat in MW with every job at its top level and every GPU idle besides."""
+    it_mw = sum(job.count * job.levels[-1].power_mw for job in doc.jobs)
+    it_mw += sum(pool.idle_w_per_gpu * float(np.max(pool.gpus)) / 1e6 for pool in doc.pools)
+    return it_mw / doc.distribution_efficiency
 
 
 def _unit_mw(doc: document.Problem) -> float:

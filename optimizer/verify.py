@@ -23,6 +23,7 @@ from .referee.machines import check_machines
 from .referee.money import check_bound, check_terms, terms_of
 from .referee.power import check_power
 from .referee.runs import Track, lay
+from .referee.thermal import check_temperature
 from .referee.windows import check_window
 from .referee.wishes import Wish, check_duties, check_outages, wishes_of
 
@@ -118,6 +119,7 @@ def _check_plan(day: Day, plan: Plan, gap: float | None, findings: Findings) -> 
         for battery in problem.batteries:
             check_battery(day, battery, plan.series, findings)
         check_machines(day, plan.series, findings)
+        check_temperature(day, plan.series, findings)
         check_outages(day, plan.series, findings)
         wishes = wishes_of(day, plan.series)
         check_duties(wishes, findings)
@@ -152,7 +154,9 @@ def _check_lengths(day: Day, series: PlanSeries, findings: Findings) -> bool:
     before = len(findings.violations)
     for name in PlanSeries.model_fields:
         value = getattr(series, name)
-        rows: dict[str, list[float]] = {"": value} if isinstance(value, list) else value
+        if value is None or isinstance(value, list):
+            _check_mass(name, value is not None, day.problem, findings)
+        rows: dict[str, list[float]] = {"": value} if isinstance(value, list) else value or {}
         if isinstance(value, dict):
             _check_names(name, set(value), day.problem, findings)
         for key, row in rows.items():
@@ -161,6 +165,14 @@ def _check_lengths(day: Day, series: PlanSeries, findings: Findings) -> bool:
                 text = f"series {label} has {len(row)} values, the horizon has {day.slots} slots"
                 findings.add("series.length", text, amount=len(row) - day.slots, unit="values")
     return len(findings.violations) == before
+
+
+def _check_mass(series: str, there: bool, problem: Problem, findings: Findings) -> None:
+    """The two series of a thermal mass are there exactly where the problem has one."""
+    wanted = problem.cooling is not None and problem.cooling.mass is not None
+    if series in ("heat_removed_mw", "temperature_c") and there != wanted:
+        word = "is missing for the thermal mass" if wanted else "is given without a thermal mass"
+        findings.add("series.mass", f"series {series} {word}", amount=1.0, unit="series")
 
 
 def _check_names(series: str, said: set[str], problem: Problem, findings: Findings) -> None:

@@ -13,8 +13,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from models.horizon import rfc3339
-from optimizer.problem import Problem
+from optimizer.problem import Floats, Problem
 from optimizer.schedule import Energy
+from optimizer.thermal import NAME
 
 TRIFLE = 1e-7
 """Amount below which a wish has not given: a solver's last digits."""
@@ -41,6 +42,7 @@ def gave(problem: Problem, energy: Energy) -> list[Gave]:
     """Every priced wish of the energy side that gave something."""
     found = (*_events(problem, energy), *_nominations(problem, energy), *_budgets(problem, energy))
     more = (*_reserves(problem, energy), *_headroom(problem, energy), *_water(problem, energy))
+    more += tuple(_warmth(problem, energy))
     return [wish for wish in (*found, *more, *_services(problem, energy)) if wish.amount > TRIFLE]
 
 
@@ -88,7 +90,12 @@ def _budgets(problem: Problem, energy: Energy) -> Iterator[Gave]:
         yield Gave("grid/carbon_budget", "kg", amount, b.carbon_cost, "/grid/carbon_budget_kg", sentence)
     if b.renewable_share is not None and b.renewable_cost is not None:
         fossil = energy.import_ + sum(energy.discharge[g.name] for g in problem.generators)
-        used = energy.heat + energy.cooling + problem.base - sum(energy.discharge[s.name] for s in problem.services)
+        used = (
+            energy.heat
+            + cooling_power(problem, energy)
+            + problem.base
+            - sum(energy.discharge[s.name] for s in problem.services)
+        )
         amount = max(0.0, h * mw * float((fossil - (1.0 - b.renewable_share) * used).sum()))
         sentence = f"import and generators give {amount:.6g} MWh more than a share of {b.renewable_share:g} leaves them"
         yield Gave("grid/renewable_share", "MWh", amount, b.renewable_cost / mw, "/grid/renewable_share", sentence)
@@ -125,9 +132,34 @@ def _water(problem: Problem, energy: Energy) -> Iterator[Gave]:
         if water is None or w.cost is None:
             continue
         inside = slice(w.first, w.last)
-        amount = max(0.0, problem.step_h * float(water.m3[inside] @ energy.heat[inside]) - w.left_m3)
+        amount = max(0.0, problem.step_h * float(water.m3[inside] @ removed(problem, energy)[inside]) - w.left_m3)
         sentence = f"cooling evaporates {amount:.6g} m3 more than limit {w.id} leaves"
         yield Gave(f"water:{w.id}/limit", "m3", amount, w.cost, f"/cooling/water_limits/{w.place}", sentence)
+
+
+def cooling_power(problem: Problem, energy: Energy) -> Floats:
+    """Electric power of the plant: at the slot's heat, and what its thermal mass draws more or less."""
+    if problem.mass is None:
+        return energy.cooling
+    more: Floats = energy.cooling + energy.charge[NAME] - energy.discharge[NAME]
+    return more
+
+
+def removed(problem: Problem, energy: Energy) -> Floats:
+    """Heat that the plant removes."""
+    if problem.mass is None:
+        return energy.heat
+    return problem.mass.removed(energy.heat, cooling_power(problem, energy), problem.water, problem.step_h)
+
+
+def _warmth(problem: Problem, energy: Energy) -> Iterator[Gave]:
+    mass = problem.mass
+    if mass is None or mass.recommended_c is None:
+        return
+    above = np.maximum(mass.temperature(energy.heat, removed(problem, energy)) - mass.recommended_c, 0.0)
+    amount = problem.step_h * float(above.sum())
+    sentence = f"the thermal mass is warmer than {mass.recommended_c:g} degC, {amount:.6g} K times hours in all"
+    yield Gave("cooling/recommended", "K h", amount, mass.cost, "/cooling/mass/recommended_c", sentence)
 
 
 def _services(problem: Problem, energy: Energy) -> Iterator[Gave]:

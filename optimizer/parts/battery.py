@@ -10,7 +10,7 @@ import pyomo.environ as pyo
 from optimizer.ledger import Give, Ledger
 from optimizer.problem import Problem
 
-_TERM = {"battery": "wear", "generator": "fuel", "service": "wishes"}
+_TERM = {"battery": "wear", "generator": "fuel", "service": "wishes", "cold": "wear"}
 
 
 def add(model: pyo.ConcreteModel, problem: Problem, ledger: Ledger, *, exact: bool) -> None:

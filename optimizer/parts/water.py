@@ -20,7 +20,7 @@ def add(model: pyo.ConcreteModel, problem: Problem, ledger: Ledger, most_heat: F
     def evaporated(i: str) -> Sum:
         total = Sum()
         for t in range(by_id[i].first, by_id[i].last):
-            total.plus(ledger.heat[t], h * float(water.m3[t]))
+            total.plus(ledger.removed[t], h * float(water.m3[t]))
         return total
 
     def most(_: pyo.Block, i: str) -> tuple[float, float]:
@@ -37,7 +37,7 @@ def add(model: pyo.ConcreteModel, problem: Problem, ledger: Ledger, most_heat: F
 
     block.within_limit = pyo.Constraint(list(by_id), rule=within_limit)
     for t in range(problem.slots):
-        ledger.cost["water"].plus(ledger.heat[t], h * water.price * float(water.m3[t]))
+        ledger.cost["water"].plus(ledger.removed[t], h * water.price * float(water.m3[t]))
     for i, variable in block.beyond.items():
         cost = by_id[i].cost
         if cost is not None:

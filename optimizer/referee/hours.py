@@ -101,10 +101,12 @@ def check_unmet(plan: Plan, all_hours: Iterable[Hours], energy: Iterable[Wish], 
             findings.add("unmet.unknown", text, amount=entry.amount, unit=entry.unit)
             continue
         job_id, true, price, slack, unit = wishes[entry.requirement]
-        if true <= slack and entry.amount <= slack:
+        if unit == "h" and true <= slack and entry.amount <= slack:
             text = f"{entry.requirement} is listed under unmet, nothing of it is"
             findings.add("unmet.unknown", text, amount=entry.amount, unit=entry.unit, job=job_id)
-        elif abs(entry.amount - true) > near_h(max(true, abs(entry.amount))) + (0.0 if unit == "h" else slack):
+        elif entry.amount < 0 or abs(entry.amount - true) > near_h(max(true, abs(entry.amount))) + (
+            0.0 if unit == "h" else slack
+        ):
             text = f"{entry.requirement} is said to give by {entry.amount:.9g} {unit}, the plan gives {true:.9g} {unit}"
             findings.add("unmet.amount", text, amount=entry.amount - true, unit=unit, job=job_id)
         if not math.isclose(entry.price, price, rel_tol=1e-12):

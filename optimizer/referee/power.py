@@ -29,7 +29,8 @@ def check_power(day: Day, series: PlanSeries, tracks: Sequence[Track], findings:
     )
     supply = said["pv_used_mw"] + said["wind_used_mw"] + said["import_mw"] + discharge + generated
     demand = said["heat_mw"] + said["cooling_mw"] + said["base_load_mw"] + said["export_mw"] + charge + served
-    flows = [*said.values(), charge, discharge, generated, served]
+    flows = [said[name] for name in ("import_mw", "export_mw", "pv_used_mw", "wind_used_mw", "heat_mw", "cooling_mw")]
+    flows += [said["base_load_mw"], charge, discharge, generated, served]
     for k in np.flatnonzero(np.abs(supply - demand) > near_mw(*flows)):
         findings.add(
             "balance",
@@ -71,11 +72,13 @@ def _check_load(day: Day, said: dict[str, Floats], it: Floats, findings: Finding
     findings.same("power.base_load", "base load", said["base_load_mw"], base, near_mw(base), "MW")
     cooling = np.zeros(day.slots)
     if problem.cooling is not None:
-        lines = [day.per_slot(t.slope) * heat + day.per_slot(t.intercept_mw) for t in problem.cooling.tangents]
+        # with a thermal mass the plant draws for what it removes, which the plan tells
+        out = said["heat_removed_mw"] if problem.cooling.mass is not None else heat
+        lines = [day.per_slot(t.slope) * out + day.per_slot(t.intercept_mw) for t in problem.cooling.tangents]
         cooling = np.maximum(0.0, np.max(lines, axis=0))
         if problem.cooling.capacity_heat_mw is not None:
             limit = day.per_slot(problem.cooling.capacity_heat_mw)
-            findings.limits("cooling.capacity", "heat", heat, limit, near_mw(limit), "MW")
+            findings.limits("cooling.capacity", "heat", out, limit, near_mw(limit), "MW")
     slack = COOLING * cooling + POWER_FLOOR_MW
     findings.same("power.cooling", "cooling power", said["cooling_mw"], cooling, slack, "MW")
 

@@ -17,6 +17,7 @@ from optimizer.document import PlanSeries
 
 from .day import Day
 from .findings import POWER, POWER_FLOOR_MW, Findings, Floats, near_mw
+from .thermal import NEAR_K, temperature_of
 
 
 @dataclass(frozen=True)
@@ -36,7 +37,7 @@ class Wish:
 def wishes_of(day: Day, series: PlanSeries) -> list[Wish]:
     """Every duty and wish of the energy side."""
     flows = _Flows(day, series)
-    kinds = _events, _nominations, _budgets, _reserves, _water, _quality
+    kinds = _events, _nominations, _budgets, _reserves, _water, _quality, _warmth
     return [wish for kind in kinds for wish in kind(flows)]
 
 
@@ -179,7 +180,8 @@ def _water(flows: _Flows) -> Iterator[Wish]:
     day, cooling = flows.day, flows.day.problem.cooling
     if cooling is None:
         return
-    evaporated = day.step_h * day.per_slot(cooling.water_m3_per_mwh) * flows.heat
+    gone = flows.heat if cooling.mass is None else day.per_slot(flows.series.heat_removed_mw)
+    evaporated = day.step_h * day.per_slot(cooling.water_m3_per_mwh) * gone
     for number, limit in enumerate(cooling.water_limits):
         inside = flows.slots(limit.start, limit.end)
         used = float(evaporated[inside].sum())
@@ -189,6 +191,16 @@ def _water(flows: _Flows) -> Iterator[Wish]:
         price = limit.over_cost_per_m3
         if inside:
             yield Wish(name, "cooling.water_limit", "m3", max(0.0, used - left), slack, price, source)
+
+
+def _warmth(flows: _Flows) -> Iterator[Wish]:
+    day, cooling = flows.day, flows.day.problem.cooling
+    true = temperature_of(day, flows.series)
+    if true is None or cooling is None or cooling.mass is None or cooling.mass.recommended_c is None:
+        return
+    above = day.step_h * float(np.maximum(true - cooling.mass.recommended_c, 0.0).sum())
+    price, source = cooling.mass.above_recommended_cost_per_k_h, "/cooling/mass/recommended_c"
+    yield Wish("cooling/recommended", "", "K h", above, day.step_h * day.slots * NEAR_K, price, source)
 
 
 def _quality(flows: _Flows) -> Iterator[Wish]:

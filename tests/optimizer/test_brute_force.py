@@ -78,6 +78,7 @@ def test_one_random_day_in_twenty_has_each_thing_that_version_1_1_can_ask() -> N
     for part, count in (
         *((name, sum(name in day for day in days)) for name in parts),
         *((name, sum(name in day["grid"] for day in days)) for name in grids),
+        ("mass", sum("mass" in day.get("cooling", {}) for day in days)),
         ("water", sum("water_limits" in day.get("cooling", {}) for day in days)),
         ("reserve_mwh", sum(any("reserve_mwh" in b for b in day.get("batteries", [])) for day in days)),
     ):

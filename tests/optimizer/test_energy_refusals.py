@@ -17,6 +17,8 @@ SET = {"name": "set", "power_mw": 1.0}
 CHAT = {"name": "chat", "power_mw": [1.0] * 4, "min_power_mw": 0.5, "below_nominal_cost_per_mwh": 9.0}
 LIMIT = {"id": "d", "start": at(0), "end": at(2), "limit_m3": 1.0}
 PLANT = {"tangents": [{"slope": 0.1, "intercept_mw": 0.0}]}
+COOLED = PLANT | {"capacity_heat_mw": 2.0}
+MASS = {"mwh_per_k": 0.25, "start_c": 24.0, "lowest_c": 20.0, "allowable_c": 32.0}
 
 
 def the_fault(**more: Any) -> Fault:
@@ -65,6 +67,26 @@ BAD: list[tuple[dict[str, Any], str, str, str]] = [
     ({"inference": [CHAT | {"power_mw": [1.0] * 5}]}, "/inference/0/power_mw", "wrong_length", "4 slots"),
     ({"cooling": PLANT | {"water_limits": [LIMIT, LIMIT]}}, "/cooling/water_limits/1/id", "duplicate", "its own"),
     ({"cooling": PLANT | {"water_m3_per_mwh": -1.0}}, "/cooling/water_m3_per_mwh", "negative", "0 or more"),
+    ({"cooling": PLANT | {"mass": MASS}}, "/cooling/capacity_heat_mw", "missing", "give it"),
+    (
+        {"cooling": COOLED | {"mass": MASS | {"start_c": 33.0}}},
+        "/cooling/mass/start_c",
+        "outside_limits",
+        "check the reading",
+    ),
+    (
+        {"cooling": COOLED | {"mass": MASS | {"recommended_c": 40.0}}},
+        "/cooling/mass/recommended_c",
+        "outside_limits",
+        "inside",
+    ),
+    ({"cooling": COOLED | {"mass": MASS | {"mwh_per_k": 0.0}}}, "/cooling/mass/mwh_per_k", "greater_than", "0"),
+    (
+        {"cooling": COOLED | {"mass": MASS | {"surroundings_c": [1.0]}}},
+        "/cooling/mass/surroundings_c",
+        "wrong_length",
+        "4 slots",
+    ),
     ({"grid": {"renewable_share": 40.0}}, "/grid/renewable_share", "less_than_equal", "1"),
     ({"grid": {"carbon_budget_kg": -1.0}}, "/grid/carbon_budget_kg", "greater_than_equal", "0"),
     ({"events": [EVENT | {"price": 1.0}]}, "/events/0/price", "extra_forbidden", "remove it"),

@@ -22,6 +22,8 @@ SUN = {"pv_available_mw": [2.0] * 5, "export_price_per_mwh": [5.0] * 5}
 DRAWS = {"base_load_mw": [1.0] * 5, "carbon_kg_per_mwh": [100.0] * 5}
 SPAN = {"start": at(1), "end": at(3)}
 SET = {"name": "set", "power_mw": 1.0, "fuel_cost_per_mwh": 25.0}
+COOLED = {"tangents": [{"slope": 0.5, "intercept_mw": 0.0}], "capacity_heat_mw": 4.0}
+HALL = {"mwh_per_k": 0.25, "start_c": 24.0, "lowest_c": 20.0, "allowable_c": 28.0}
 CHAT = {"name": "chat", "power_mw": [1.0] * 5, "min_power_mw": 0.5, "below_nominal_cost_per_mwh": 25.0}
 PLANT = {"tangents": [{"slope": 0.1, "intercept_mw": 0.0}], "water_m3_per_mwh": 1.0}
 
@@ -125,6 +127,36 @@ LOOSENED: dict[str, tuple[dict[str, Any], str, Any, str]] = {
         1,
         "generator.min_down",
     ),
+    "allowable warmth": (
+        five(job("a", 5.0), cooling=COOLED | {"mass": HALL}),
+        "cooling/mass/allowable_c",
+        40.0,
+        "thermal.allowable",
+    ),
+    "cool end": (
+        five(job("a", 5.0), cooling=COOLED | {"mass": HALL | {"end_most_c": 24.0}}),
+        "cooling/mass/end_most_c",
+        None,
+        "thermal.allowable",
+    ),
+    "lowest warmth": (
+        five(job("a", 5.0), cooling=COOLED | {"mass": HALL}),
+        "cooling/mass/lowest_c",
+        16.0,
+        "thermal.lowest",
+    ),
+    "slow warmth": (
+        five(job("a", 5.0), cooling=COOLED | {"mass": HALL | {"most_change_k_per_slot": 1.0}}),
+        "cooling/mass/most_change_k_per_slot",
+        None,
+        "thermal.change",
+    ),
+    "capacity of the plant": (
+        five(job("a", 5.0), cooling=COOLED | {"mass": HALL, "capacity_heat_mw": 1.5}),
+        "cooling/capacity_heat_mw",
+        4.0,
+        "cooling.capacity",
+    ),
     "least service": (five(inference=[CHAT]), "inference/0/min_power_mw", 0.25, "inference.min_power"),
     "whole service": (five(inference=[CHAT]), "inference/0/power_mw", [1.5] * 5, "inference.power"),
 }
@@ -174,7 +206,9 @@ TOLD = five(
     | {"carbon_budget_kg": 100.0, "above_carbon_budget_cost_per_kg": 0.1},
     generators=[SET | {"carbon_kg_per_mwh": 10.0, "min_power_mw": 0.25}],
     inference=[CHAT],
-    cooling=PLANT | {"water_price_per_m3": 2.0},
+    cooling=PLANT
+    | {"water_price_per_m3": 2.0, "capacity_heat_mw": 4.0}
+    | {"mass": HALL | {"recommended_c": 25.0, "above_recommended_cost_per_k_h": 0.5, "end_most_c": 25.0}},
     batteries=[battery(soc_end_value_per_mwh=30.0)],
 )
 LIES: list[tuple[str, Any, str]] = [
@@ -192,6 +226,10 @@ LIES: list[tuple[str, Any, str]] = [
     ("series/generator_on", {}, "series.generator"),
     ("series/inference_mw", {}, "series.service"),
     ("series/inference_mw/chat/4", 0.7, "balance"),
+    ("series/heat_removed_mw", None, "series.mass"),
+    ("series/temperature_c", [24.0] * 5, "thermal.temperature"),
+    ("series/heat_removed_mw/0", 3.9, "power.cooling"),
+    ("series/heat_removed_mw/0", -1.0, "thermal.removed"),
     ("unmet", [], "unmet.missing"),
     ("unmet/0/amount", 1.0, "unmet.amount"),
     ("unmet/0/price", 1.0, "unmet.price"),

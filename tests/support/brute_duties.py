@@ -20,6 +20,8 @@ class Flows:
     bought: list[int] = field(default_factory=list)
     sold: list[int] = field(default_factory=list)
     heat: list[Linear] = field(default_factory=list)
+    removed: list[Linear] = field(default_factory=list)
+    temperature: list[int] = field(default_factory=list)
     cooling: list[Linear] = field(default_factory=list)
     charge: list[list[int]] = field(default_factory=list)
     discharge: list[list[int]] = field(default_factory=list)
@@ -230,7 +232,7 @@ def _water(program: Any, problem: dict[str, Any], grid: Any, flows: Flows) -> No
     if cooling is None:
         return
     rate = grid.row(cooling.get("water_m3_per_mwh", 0.0))
-    evaporated = [total((grid.hours * rate[t], flows.heat[t])) for t in range(grid.slots)]
+    evaporated = [total((grid.hours * rate[t], flows.removed[t])) for t in range(grid.slots)]
     for column, value in total(*((cooling.get("water_price_per_m3", 0.0), m3) for m3 in evaporated)).items():
         if column == -1:
             program.constant += value
@@ -244,6 +246,43 @@ def _water(program: Any, problem: dict[str, Any], grid: Any, flows: Flows) -> No
             _Duty(program, flows, name, "m3", limit.get("over_cost_per_m3")).at_most(used, left)
 
 
+def removes(program: Any, problem: dict[str, Any], grid: Any, t: int, heat: Linear) -> Linear:
+    """What the plant removes in a slot: the heat itself, or with a thermal mass anything up to its capacity."""
+    cooling = problem.get("cooling")
+    if cooling is None or cooling.get("mass") is None:
+        return heat
+    return {program.column(0, grid.row(cooling["capacity_heat_mw"])[t]): 1.0}
+
+
+def warm(program: Any, problem: dict[str, Any], grid: Any, flows: Flows) -> None:
+    """Temperatures of a thermal mass and their limits."""
+    mass = (problem.get("cooling") or {}).get("mass")
+    if mass is None:
+        return
+    around = grid.row(mass.get("surroundings_c"), mass["start_c"])
+    share, before = mass.get("kept_share", 1.0), {-1: mass["start_c"]}
+    duty = None
+    if mass.get("recommended_c") is not None:
+        price = mass.get("above_recommended_cost_per_k_h", 0.0)
+        duty = _Duty(program, flows, "cooling/recommended", "K h", price, grid.hours)
+    for t in range(grid.slots):
+        top = mass["allowable_c"]
+        if t == grid.slots - 1 and mass.get("end_most_c") is not None:
+            top = min(top, mass["end_most_c"])
+        column = program.column(mass["lowest_c"], top)
+        now = {column: 1.0}
+        stored = total((grid.hours / mass["mwh_per_k"], total((1.0, flows.heat[t]), (-1.0, flows.removed[t]))))
+        next_ = total((share, before), ((1 - share) * around[t], {-1: 1.0}), (1.0, stored))
+        program.row(total((1.0, now), (-1.0, next_)), 0.0, 0.0)
+        if mass.get("most_change_k_per_slot") is not None:
+            most = mass["most_change_k_per_slot"]
+            program.row(total((1.0, now), (-1.0, before)), -most, most)
+        if duty is not None:
+            duty.at_most(now, mass["recommended_c"])
+        flows.temperature.append(column)
+        before = now
+
+
 # ---- the plan's own words
 
 
@@ -255,7 +294,11 @@ def told_series(problem: dict[str, Any], flows: Flows, x: Any) -> dict[str, Any]
         on[g["name"]] = next(list(pattern) for column, pattern in flows.patterns[g["name"]] if x[column] > 0.5)
     for s, row in zip(problem.get("inference", []), flows.missing, strict=True):
         drawn[s["name"]] = [nominal - float(x[c]) for nominal, c in zip(s["power_mw"], row, strict=True)]
-    return {"generator_mw": made, "generator_on": on, "inference_mw": drawn}
+    told = {"generator_mw": made, "generator_on": on, "inference_mw": drawn}
+    if flows.temperature:
+        told["heat_removed_mw"] = [float(sum(x[c] for c in one)) for one in flows.removed]
+        told["temperature_c"] = [float(x[c]) for c in flows.temperature]
+    return told
 
 
 def told_terms(problem: dict[str, Any], grid: Any, flows: Flows, x: Any, series: dict[str, Any]) -> dict[str, float]:
@@ -273,7 +316,8 @@ def told_terms(problem: dict[str, Any], grid: Any, flows: Flows, x: Any, series:
         more = series["soc_mwh"][battery["name"]][-1] - battery["soc_start_mwh"]
         stored -= battery.get("soc_end_value_per_mwh", 0.0) * more
     rate = grid.row(cooling.get("water_m3_per_mwh", 0.0))
-    m3 = grid.hours * sum(r * heat for r, heat in zip(rate, series["heat_mw"], strict=True))
+    gone = series.get("heat_removed_mw") or series["heat_mw"]
+    m3 = grid.hours * sum(r * heat for r, heat in zip(rate, gone, strict=True))
     wishes = sum(w.price * f * float(x[c]) for w in flows.wishes.values() for c, f in w.columns.items())
     water = cooling.get("water_price_per_m3", 0.0) * m3
     return {"fuel": fuel, "carbon": carbon, "stored": stored, "water": water, "wishes": wishes}

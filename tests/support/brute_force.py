@@ -351,7 +351,9 @@ def _energy(program: _Program, problem: dict[str, Any], grid: _Grid, it: list[Li
         pv, wind = program.column(0, rows["pv_available_mw"][t]), program.column(0, rows["wind_available_mw"][t])
         heat = add((1 / efficiency, it[t]))
         balance = add((1.0, net), (1.0, {pv: 1.0, wind: 1.0}), (-1.0, heat))
-        cooling = _cooling(program, problem, t, grid, heat, most_heat)
+        removed = brute_duties.removes(program, problem, grid, t, heat)
+        most = most_heat if removed is heat else grid.row(problem["cooling"]["capacity_heat_mw"])[t]
+        cooling = _cooling(program, problem, t, grid, removed, most)
         balance = add((1.0, balance), (-1.0, cooling), (-rows["base_load_mw"][t], {-1: 1.0}))
         balance = add((1.0, balance), *((1.0, {row[t]: 1.0}) for row in (*asked.made, *asked.missing)))
         balance = add((1.0, balance), *((-s["power_mw"][t], {-1: 1.0}) for s in problem.get("inference", [])))
@@ -388,8 +390,10 @@ def _energy(program: _Program, problem: dict[str, Any], grid: _Grid, it: list[Li
         asked.bought.append(bought)
         asked.sold.append(sold)
         asked.heat.append(heat)
+        asked.removed.append(removed)
         asked.cooling.append(cooling)
     asked.charge, asked.discharge = flows["charge"], flows["discharge"]
+    brute_duties.warm(program, problem, grid, asked)
     brute_duties.ask(program, problem, grid, asked)
     return flows
 
@@ -479,10 +483,12 @@ def _series(
     problem: dict[str, Any], grid: _Grid, it: list[float], flows: dict[str, Any], x: np.ndarray
 ) -> dict[str, Any]:
     heat = [value / problem.get("distribution_efficiency", 1.0) for value in it]
+    more = brute_duties.told_series(problem, flows["asked"], x)
     cooling = [0.0] * grid.slots
     if problem.get("cooling") is not None:
         tangents = [(grid.row(c["slope"]), grid.row(c["intercept_mw"])) for c in problem["cooling"]["tangents"]]
-        cooling = [max(0.0, *(s[t] * heat[t] + i[t] for s, i in tangents)) for t in range(grid.slots)]
+        gone = more.get("heat_removed_mw", heat)
+        cooling = [max(0.0, *(s[t] * gone[t] + i[t] for s, i in tangents)) for t in range(grid.slots)]
     base = grid.row(problem.get("series", {}).get("base_load_mw"))
     pv, wind = ([max(0.0, float(x[c])) for c in flows[name]] for name in ("pv", "wind"))
     names = [battery.get("name", "battery") for battery in problem.get("batteries", [])]
@@ -496,7 +502,6 @@ def _series(
                 battery["charge_efficiency"] * charge[name][t] - discharge[name][t] / battery["discharge_efficiency"]
             )
             stock[name].append(level)
-    more = brute_duties.told_series(problem, flows["asked"], x)
     net = [
         sum(row[t] for row in more["inference_mw"].values())
         - sum(row[t] for row in more["generator_mw"].values())

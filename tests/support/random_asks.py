@@ -14,7 +14,7 @@ def day(seed: int) -> dict[str, Any]:
     raw = random_days.day(seed)
     dice = random.Random(f"asks {seed}")
     raw["schema_version"] = "1.1"
-    for add in (_grid, _events, _nominations, _reserves, _machines, _water):
+    for add in (_grid, _events, _nominations, _reserves, _machines, _water, _mass):
         add(raw, dice)
     return raw
 
@@ -139,3 +139,25 @@ def _water(raw: dict[str, Any], dice: random.Random) -> None:
             if price := _maybe_price(dice, 30.0):
                 limit["over_cost_per_m3"] = price["price"]
             raw["cooling"]["water_limits"] = [limit]
+
+
+def _mass(raw: dict[str, Any], dice: random.Random) -> None:
+    if "cooling" in raw and dice.random() < 0.5:
+        hours = raw["horizon"]["step_minutes"] / 60
+        raw["cooling"]["capacity_heat_mw"] = raw["cooling"].get("capacity_heat_mw") or 5.0
+        mass: dict[str, Any] = {
+            "mwh_per_k": round(dice.uniform(0.1, 0.6) * hours, 3),
+            "start_c": 24.0,
+            "lowest_c": round(dice.uniform(18.0, 24.0), 1),
+            "allowable_c": 32.0,
+            "kept_share": dice.choice([1.0, 0.8]),
+        }
+        if dice.random() < 0.6:
+            mass |= {"recommended_c": 26.0, "above_recommended_cost_per_k_h": round(dice.uniform(0.0, 20.0), 1)}
+        if dice.random() < 0.4:
+            mass["most_change_k_per_slot"] = round(dice.uniform(2.0, 6.0), 1)
+        if dice.random() < 0.6:
+            mass["end_most_c"] = 26.0
+        if dice.random() < 0.3:
+            mass["surroundings_c"] = round(dice.uniform(20.0, 35.0), 1)
+        raw["cooling"]["mass"] = mass

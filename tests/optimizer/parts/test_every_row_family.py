@@ -52,6 +52,10 @@ EVERYTHING = day(
     pools=[pool(idle_w_per_gpu=1000.0)],
     feeds=[{"name": "ups", "pools": ["hall"], "limit_mw": 4.0}],
 )
+# with a thermal mass the plant's capacity binds what is removed, and no longer the heat
+MASS = {"mwh_per_k": 0.25, "start_c": 24.0, "lowest_c": 20.0, "allowable_c": 32.0}
+MASS |= {"recommended_c": 27.0, "most_change_k_per_slot": 4.0}
+WITH_MASS = EVERYTHING | {"cooling": EVERYTHING["cooling"] | {"mass": MASS}}
 PATTERN = {"run": np.array([1, 1, 0, 0])}
 WAYS = (
     {},
@@ -79,7 +83,7 @@ def golden_rows() -> list[Golden]:
 
 
 def families() -> set[str]:
-    return {name.split("[")[0] for way in WAYS for name in rows(EVERYTHING, **way)}
+    return {name.split("[")[0] for way in WAYS for what in (EVERYTHING, WITH_MASS) for name in rows(what, **way)}
 
 
 def test_every_row_family_has_a_golden_row() -> None:
@@ -118,5 +122,5 @@ def test_every_rule_and_every_behaviour_of_the_register_exists() -> None:
 
 
 def test_every_variable_stands_on_the_page() -> None:
-    names = {name.split("[")[0] for way in WAYS for name in bounds(EVERYTHING, **way)}
+    names = {name.split("[")[0] for way in WAYS for what in (EVERYTHING, WITH_MASS) for name in bounds(what, **way)}
     assert {name for name in names if f"`{name}`" not in PAGE} == set()

@@ -1,0 +1,155 @@
+"""Thermal mass: rows written by hand; cold that is made when power is cheap, within temperatures that hold."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+from golden_rows import Golden, check
+from small_day import bounds, compiled, cost, day, gave, job, planned, rows, series_of, ten
+
+
+def hall(**more: Any) -> dict[str, Any]:
+    """A hall at 24 degC that one megawatt hour warms by four degrees; its surroundings do nothing."""
+    return {"mwh_per_k": 0.25, "start_c": 24.0, "lowest_c": 20.0, "allowable_c": 32.0, **more}
+
+
+def plant(slope: Any = 0.5, capacity: float = 4.0, **mass: Any) -> dict[str, Any]:
+    """A megawatt of heat takes half a megawatt of power."""
+    tangents = [{"slope": slope, "intercept_mw": 0.0}]
+    return {"tangents": tangents, "capacity_heat_mw": capacity, "mass": hall(**mass)}
+
+
+# nine tenths of a distance are left after an hour, of one to surroundings at 30: 3 K of drift
+HALL = day(
+    job("a", 1.0),
+    cooling=plant(kept_share=0.9, surroundings_c=30.0, recommended_c=27.0, above_recommended_cost_per_k_h=3.0)
+    | {"tangents": [{"slope": 0.5, "intercept_mw": -0.25}]},
+    distribution_efficiency=0.8,
+    schema_version="1.1",
+)
+SLOW = day(cooling=plant(most_change_k_per_slot=2.0), schema_version="1.1")
+GOLDEN = [
+    Golden("mass.above_line[1,0]", HALL, "power[1] - 0.5 removed[1] >= -0.25"),
+    Golden("mass.above_line[1,1]", HALL, "power[1] >= 0"),
+    Golden("mass.one_line_rules[1]", HALL, "rules[1,0] + rules[1,1] = 1"),
+    # at rest the first line lies 0.25 under the curve, at the capacity of 4 the zero line 1.75
+    Golden("mass.on_ruling_line[1,0]", HALL, "power[1] - 0.5 removed[1] + 0.25 rules[1,0] <= 0"),
+    Golden("mass.on_ruling_line[1,1]", HALL, "power[1] + 1.75 rules[1,1] <= 1.75"),
+    Golden("mass.warms[0]", HALL, "temperature[0] + 4 removed[0] - 5 gpus.it[0] = 24.6"),
+    Golden("mass.warms[2]", HALL, "temperature[2] - 0.9 temperature[1] + 4 removed[2] - 5 gpus.it[2] = 3"),
+    Golden("mass.recommended[3]", HALL, "temperature[3] - above[3] <= 27"),
+    Golden("mass.moves_slowly[0,1]", SLOW, "temperature[0] <= 26"),
+    Golden("mass.moves_slowly[2,-1]", SLOW, "temperature[1] - temperature[2] <= 2"),
+    Golden(
+        "mass.drawn[1]",
+        HALL,
+        "cooling.power[1] + battery.charge[thermal mass,1] - battery.discharge[thermal mass,1] - power[1] = 0",
+    ),
+    Golden("mass.allowable[2]", HALL, "temperature[2] - too_warm[2] <= 32", {"elastic": True}),
+    Golden("mass.lowest[2]", HALL, "temperature[2] + too_cold[2] >= 20", {"elastic": True}),
+]
+
+
+@pytest.mark.parametrize("golden", GOLDEN, ids=str)
+def test_row(golden: Golden) -> None:
+    check(golden)
+
+
+def test_capacity_binds_what_is_removed_and_not_the_heat() -> None:
+    assert not [name for name in rows(HALL) if name.startswith("cooling.heat_within_capacity")]
+    assert bounds(HALL)["mass.removed[1]"] == (0.0, 4.0)
+    assert cost(HALL)[0]["mass.above[1]"] == 3.0
+
+
+def test_cold_is_made_before_the_dear_hours() -> None:
+    # a megawatt of heat all day; power at 10 for five hours, then at 100; four degrees are a megawatt hour of heat
+    prices = [10.0] * 5 + [100.0] * 5
+    plain = planned(ten(job("a", 10.0), prices=prices, cooling=plant(lowest_c=24.0, allowable_c=24.0)))
+    assert series_of(plain).heat_removed_mw == pytest.approx([1.0] * 10)
+    assert series_of(plain).temperature_c == pytest.approx([24.0] * 10)
+    plan = planned(ten(job("a", 10.0), prices=prices, cooling=plant()))
+    found = series_of(plan)
+    assert found.temperature_c is not None
+    assert found.heat_removed_mw is not None
+    # down to 20 degC at the end of slot 4, up to 32 at the end of the day: twelve degrees are three megawatt hours
+    assert found.temperature_c[4] == pytest.approx(20.0)
+    assert found.temperature_c[9] == pytest.approx(32.0)
+    assert sum(found.heat_removed_mw[:5]) == pytest.approx(6.0)
+    assert sum(found.heat_removed_mw[5:]) == pytest.approx(2.0)
+    assert plan.objective == pytest.approx(plain.objective - 0.5 * (3 * 100 - 1 * 10))  # type: ignore[operator]
+
+
+def test_the_end_of_the_day_may_be_asked_to_be_cool() -> None:
+    prices = [10.0] * 5 + [100.0] * 5
+    plan = planned(ten(job("a", 10.0), prices=prices, cooling=plant(end_most_c=24.0)))
+    assert series_of(plan).temperature_c[9] == pytest.approx(24.0)  # type: ignore[index]
+
+
+def test_warmth_above_what_is_recommended_has_its_price() -> None:
+    # one dear hour: letting four degrees in costs their price once, since the next hour cools again
+    prices = [10.0] * 4 + [100.0] + [10.0] * 5
+    mass = {"recommended_c": 24.0, "lowest_c": 24.0, "above_recommended_cost_per_k_h": 11.0, "end_most_c": 24.0}
+    plan = planned(ten(job("a", 10.0), prices=prices, cooling=plant(**mass)))
+    assert gave(plan) == {"cooling/recommended": pytest.approx(4.0)}
+    assert plan.terms["wishes"] == pytest.approx(44.0)
+    dear = planned(ten(job("a", 10.0), prices=prices, cooling=plant(**mass | {"above_recommended_cost_per_k_h": 12.0})))
+    # half a megawatt hour at 90 less saves 45; four degrees would cost 48
+    assert gave(dear) == {}
+
+
+def test_a_temperature_moves_no_faster_than_it_may() -> None:
+    prices = [10.0] * 5 + [100.0] * 5
+    plan = planned(ten(job("a", 10.0), prices=prices, cooling=plant(most_change_k_per_slot=1.0)))
+    found = series_of(plan).temperature_c
+    assert found is not None
+    assert np.abs(np.diff(found, prepend=24.0)).max() <= 1.0 + 1e-6
+    # five dear hours let in a degree each, and the cheap ones before let in three: a quarter megawatt hour for each
+    assert plan.objective == pytest.approx(550 + 0.5 * (100 * (5 - 1.25) + 10 * (5 - 0.75)))
+
+
+def test_heat_beyond_the_plant_s_capacity_waits_in_the_mass() -> None:
+    # two megawatts for an hour behind a plant of one and a half
+    strong = job("a", 1.0, levels=[{"power_mw": 2.0, "speed": 1.0}])
+    plan = planned(ten(strong, cooling=plant(capacity=1.5)))
+    assert series_of(plan).heat_mw[0] == pytest.approx(2.0)
+    assert max(series_of(plan).heat_removed_mw or []) <= 1.5 + 1e-9
+    without = planned(ten(strong, cooling={k: v for k, v in plant(capacity=1.5).items() if k != "mass"}))
+    assert without.status == "infeasible"
+
+
+def test_free_cooling_at_night_fills_a_tank() -> None:
+    # the plant costs nothing until slot 3; the tank holds eight megawatt hours between 5 and 13 degC
+    tank = {"mwh_per_k": 1.0, "start_c": 13.0, "lowest_c": 5.0, "allowable_c": 13.0}
+    cooling = plant(slope=[0.0] * 4 + [0.5] * 6, capacity=3.0, **tank)
+    plan = planned(ten(job("a", 10.0), prices=[100.0] * 10, cooling=cooling))
+    found = series_of(plan)
+    # of ten hours of heat six come after the night: two megawatts more than needed for three hours carry them
+    assert found.cooling_mw == pytest.approx([0.0] * 10, abs=1e-9)
+    assert found.temperature_c is not None
+    assert min(found.temperature_c) >= 5.0 - 1e-6
+    assert found.temperature_c[3] <= 7.0 + 1e-6
+    assert plan.objective == pytest.approx(1000.0)
+
+
+def test_a_hall_drifts_to_its_surroundings() -> None:
+    # nothing runs and nothing is removed: half way to 32 in each hour
+    plan = planned(ten(cooling=plant(kept_share=0.5, surroundings_c=32.0, allowable_c=40.0)))
+    assert series_of(plan).temperature_c == pytest.approx([32 - 8 * 0.5**k for k in range(1, 11)])
+
+
+def test_a_hall_that_gets_too_warm_is_named() -> None:
+    plan = planned(ten(cooling=plant(kept_share=0.5, surroundings_c=60.0, capacity=1.0)))
+    assert plan.status == "infeasible"
+    assert "thermal mass" in " ".join(plan.conflicts)
+
+
+def test_heat_without_enough_plant_is_named() -> None:
+    hot = job("a", 10.0, levels=[{"power_mw": 2.0, "speed": 1.0}])
+    plan = planned(ten(hot, cooling=plant(capacity=1.0)))
+    assert plan.status == "infeasible"
+
+
+def test_the_mass_is_one_store_more() -> None:
+    assert [b.name for b in compiled(HALL).batteries] == ["thermal mass"]
