@@ -8,7 +8,9 @@ import signal
 import sqlite3
 import subprocess
 import sys
+import threading
 import time
+from collections import Counter
 from datetime import UTC, datetime, timedelta
 
 import pyarrow.parquet as pq
@@ -211,6 +213,40 @@ def test_one_process_moves_days_at_a_time(store, clock):
     with exclusive(store.path.with_name("t.sqlite.tidy.lock"), 0.0, "another"), pytest.raises(StoreBusy):
         store.tidy()
     assert len(store.tidy().moved) == 1
+
+
+def test_readers_never_wait_and_never_see_half_a_batch_while_days_are_written_and_moved(store, clock):
+    clock.at = START + 8 * DAY
+    others = [EmbeddedStore(store.path, clock=clock) for _ in range(2)]
+    done, seen, errors = threading.Event(), [], []
+
+    def read(other):
+        try:
+            while not done.is_set() or not seen:
+                held = Counter(s.time_ns for s in other.raw("gpu.power_w", {}, START, START + 3 * DAY))
+                if held:
+                    assert set(held.values()) == {20}
+                    assert len(other.latest("gpu.power_w", {})) == 20
+                    seen.append(len(held))
+                time.sleep(0.005)
+        except Exception as error:  # told by the test
+            errors.append(error)
+
+    readers = [threading.Thread(target=read, args=(other,)) for other in others]
+    for reader in readers:
+        reader.start()
+    for k in range(12):
+        store.write([gpu(g, float(k), k + k % 3 * 86_400) for g in range(20)])
+        if k % 4 == 3:
+            store.tidy()
+    done.set()
+    for thread in readers:
+        thread.join()
+    assert errors == []
+    assert seen[-1] <= 12
+    assert all(other.raw("gpu.power_w", {}, START, START + 3 * DAY) for other in others)
+    for other in others:
+        other.close()
 
 
 def test_one_wild_clock_makes_no_table_a_point(store, clock):
