@@ -21,6 +21,7 @@ from api.routes import (
     agents,
     caps,
     events,
+    explanations,
     health,
     jobs,
     modes,
@@ -53,6 +54,7 @@ def create_app(doors: Doors) -> ASGIApp:
         (doors.site.name, doors.intake.store),
         {"scenario": settings.scenario, "speed": settings.speed} if settings.scenario else None,
     )
+    app.state.explain = doors.solver.explain
     app.state.chart_folder = doors.settings.data_dir / "charts"
     doors.metrics.registry.register(SiteCollector(doors))
     return Shell(app, doors.settings, doors.metrics)
@@ -73,7 +75,7 @@ def bare_app() -> FastAPI:
     guarded = problem_responses(401, 403, 404, 422, 503)
     for module in (plans, caps, setpoints, modes, reports):
         app.include_router(module.router, responses=guarded)
-    for module in (agents, jobs, solve):
+    for module in (agents, explanations, jobs, solve):
         app.include_router(module.router, responses=guarded | problem_responses(413))
     app.include_router(events.router, responses=guarded | problem_responses(409, 413))
     app.include_router(write.router, responses=problem_responses(400, 401, 403, 413, 422, 503))

@@ -7,6 +7,7 @@ from typing import Any, Literal
 from pydantic import BaseModel, Field
 
 from api.agent_report import AgentReport
+from api.asking import Wish
 from api.events import GridEvent
 from api.modes import ModeChange
 from models.jobs import TrainingJob
@@ -451,6 +452,28 @@ class ProblemDetails(BaseModel):
     errors: list[ErrorRow] = []
 
 
+class ToldStatement(BaseModel):
+    """One thing that is so; `key` and `facts` are its sentence without words. The last part of a fact's name is its
+    unit."""
+
+    key: str
+    facts: dict[str, float | int | str | list[str]]
+    sentence: str
+    reason: str | None = Field(None, description="one of the closed list, where a reason stands behind it")
+    reason_text: str | None = None
+    money: float | None = Field(None, description="what it weighs in the cost, where that is known")
+
+
+class Explanation(BaseModel):
+    """Why a plan is as it is: sections of statements, the weightiest first."""
+
+    problem_digest: str
+    objective: float
+    currency: str
+    timezone: str
+    sections: dict[str, list[ToldStatement]]
+
+
 INCOMING: dict[str, type[BaseModel]] = {
     "Problem": Problem,
     "TrainingJob": TrainingJob,
@@ -458,6 +481,7 @@ INCOMING: dict[str, type[BaseModel]] = {
     "AgentReport": AgentReport,
     "GridEvent": GridEvent,
     "TelemetryBatch": TelemetryBatch,
+    "Wish": Wish,
     "ProblemDetails": ProblemDetails,
 }
 """Types that no route names, because their bodies are read by the strict reader."""

@@ -1,13 +1,18 @@
-"""``POST /api/v1/solve`` without a solver in the web process: one killable child at a time, a short queue."""
+"""Solving without a solver in the web process: one killable child at a time, a short queue.
+
+What is asked about published plans (why, what if, what changed) is kept: a plan never changes, nor do its reasons.
+"""
 
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import json
 import os
 import signal
 import sys
-from collections.abc import Awaitable, Callable
+from collections import OrderedDict
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
 from api import logs
@@ -17,16 +22,18 @@ from models.errors import Fault, InvalidInput, NoPlanInTime
 
 MAX_TIME_LIMIT_S = 600.0
 _WAITING = 4
+_KEPT = 200
 _log = logs.get("solve")
 
 
 class Solver:
-    """Runs :mod:`api.solve_child`; ``grace_s`` is what a solve may take beyond its own limit."""
+    """Runs :mod:`api.solve_child` and :mod:`api.why_child`; ``grace_s`` is what a child may take beyond its limit."""
 
     def __init__(self, grace_s: float = 30.0) -> None:
         self._grace_s = grace_s
         self._turn = asyncio.Lock()
         self._waiting = 0
+        self._told: OrderedDict[str, dict[str, Any]] = OrderedDict()
 
     async def solve(self, body: bytes, time_limit_s: float, gone: Callable[[], Awaitable[bool]]) -> dict[str, Any]:
         """Plan document for a problem that has been checked; ``gone`` tells whether the asker has left.
@@ -36,6 +43,37 @@ class Solver:
             NoPlanInTime: neither a plan nor a proof in the time.
             Refused: 503, too many wait already.
         """
+        told = await self._in_turn("api.solve_child", body, time_limit_s, gone)
+        if "plan" in told:
+            plan: dict[str, Any] = told["plan"]
+            return plan
+        raise NoPlanInTime(told["time_limit_s"], told["tried"])
+
+    async def explain(
+        self, question: Mapping[str, Any], time_limit_s: float, gone: Callable[[], Awaitable[bool]]
+    ) -> dict[str, Any]:
+        """Explanation of a plan (:mod:`api.why_child`), from what was told before where it was asked before.
+
+        Raises:
+            InvalidInput: the question makes no sense for this plan.
+            NoPlanInTime: a what-if brought no plan in the time.
+            Refused: 503, too many wait already.
+        """
+        body = json.dumps(question, sort_keys=True).encode()
+        key = hashlib.sha256(body).hexdigest()
+        if key not in self._told:
+            told = await self._in_turn("api.why_child", body, time_limit_s, gone)
+            if "explanation" not in told:
+                raise NoPlanInTime(told["time_limit_s"], told["tried"])
+            self._told[key] = told["explanation"]
+            while len(self._told) > _KEPT:
+                self._told.popitem(last=False)
+        self._told.move_to_end(key)
+        return self._told[key]
+
+    async def _in_turn(
+        self, module: str, body: bytes, time_limit_s: float, gone: Callable[[], Awaitable[bool]]
+    ) -> dict[str, Any]:
         if self._waiting >= _WAITING:
             told = f"{self._waiting} problems wait for the solver already; try again later"
             raise Refused(503, "SolverBusy", told, {"Retry-After": str(max(1, round(time_limit_s)))})
@@ -44,16 +82,18 @@ class Solver:
             async with self._turn:
                 if await gone():
                     raise Refused(503, "AskerGone", "the asker left before its turn")
-                return await self._run(body, time_limit_s, gone)
+                return await self._run(module, body, time_limit_s, gone)
         finally:
             self._waiting -= 1
 
-    async def _run(self, body: bytes, time_limit_s: float, gone: Callable[[], Awaitable[bool]]) -> dict[str, Any]:
+    async def _run(
+        self, module: str, body: bytes, time_limit_s: float, gone: Callable[[], Awaitable[bool]]
+    ) -> dict[str, Any]:
         child = await asyncio.create_subprocess_exec(
             sys.executable,
             "-P",
             "-m",
-            "api.solve_child",
+            module,
             str(os.getpid()),
             str(time_limit_s),
             stdin=asyncio.subprocess.PIPE,
@@ -88,9 +128,7 @@ def _answer(out: bytes, code: int | None) -> dict[str, Any]:
     if "fault" in told:
         _log.error("solve_failed", reason=told["fault"], code=code)
         raise Refused(503, "SolverFault", f"the solver failed: {told['fault']}", {"Retry-After": "5"})
-    if "plan" in told:
-        plan: dict[str, Any] = told["plan"]
-        return plan
     if "faults" in told:
-        raise InvalidInput("the problem document", [Fault(*row) for row in told["faults"]])
-    raise NoPlanInTime(told["time_limit_s"], told["tried"])
+        raise InvalidInput(told.get("what", "the problem document"), [Fault(*row) for row in told["faults"]])
+    answer: dict[str, Any] = told
+    return answer

@@ -14,6 +14,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from api.pages.charts import specs
 from api.pages.drawings import TIMED, inline
 from api.pages.tables import Cell, tables
+from api.pages.told import with_sentences
 from api.pages.view import day_view, horizon_of, mode_of_all
 from api.pages.words import LANGUAGES, UNKNOWN, Words, isolated, words
 from models.horizon import parse_rfc3339
@@ -36,6 +37,21 @@ def _templates() -> Environment:
 def waiting_page(modes: dict[str, str], tongue: Words, asset: Asset) -> str:
     """The page before the first plan; it renews itself."""
     return _templates().get_template("waiting.html").render(**_common(tongue, asset), mode=mode_of_all(modes))
+
+
+def why_page(edition: dict[str, Any], job: str, explanation: dict[str, Any], tongue: Words, asset: Asset) -> str:
+    """What an explanation of a job says, section by section."""
+    return (
+        _templates()
+        .get_template("why.html")
+        .render(
+            **_common(tongue, asset),
+            site=edition.get("site") or edition["problem"]["site"]["name"],
+            job=job,
+            back=f"/plans/{edition['plan_id']}#gantt",
+            sections=with_sentences(explanation, tongue),
+        )
+    )
 
 
 def day_page(

@@ -7,12 +7,13 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+from anyio import to_thread
 from fastapi import APIRouter, HTTPException, Request, Response
 from fastapi.responses import HTMLResponse, JSONResponse, PlainTextResponse
 
 from api.pages import bundle
 from api.pages.charts import CHARTS, specs
-from api.pages.page import day_page, waiting_page
+from api.pages.page import day_page, waiting_page, why_page
 from api.pages.source import DaySource
 from api.pages.tables import csv_text, tables
 from api.pages.view import day_view, plan_view
@@ -22,6 +23,7 @@ router = APIRouter(include_in_schema=False)
 STATIC = Path(__file__).parent / "static"
 _KINDS = {".css": "text/css", ".js": "text/javascript", ".svg": "image/svg+xml"}
 _YEAR_S = 31_536_000
+WHY_S = 60.0
 POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; "
     "base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
@@ -62,6 +64,16 @@ def published(request: Request, plan_id: str, lang: str | None = None) -> Respon
     edition = source.edition(plan_id)
     page = day_page(edition, source.modes(), source.now(), tongue, asset, script(request), archived=True)
     return _html(page, tongue, lang)
+
+
+@router.get("/plans/{plan_id}/why/{job}")
+async def why(request: Request, plan_id: str, job: str, lang: str | None = None) -> Response:
+    """Why a job starts and draws as it does in a plan; the first asking takes seconds."""
+    source, tongue = _source(request), _words(request, lang)
+    edition = await to_thread.run_sync(source.edition, plan_id)
+    question = {"problem": edition["problem"], "plan": edition["plan"], "job": job}
+    explanation = await request.app.state.explain(question, WHY_S, request.is_disconnected)
+    return _html(why_page(edition, job, explanation, tongue, asset), tongue, lang)
 
 
 @router.get("/day.json")

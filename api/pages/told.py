@@ -64,3 +64,19 @@ class Told:
         if kind in _UNITS:
             return self._tongue.quantity(value, _UNITS[kind], _DIGITS.get(kind, 0))
         return self._tongue.number(value, 3)
+
+
+def with_sentences(explanation: Mapping[str, Any], tongue: Words) -> dict[str, list[dict[str, Any]]]:
+    """The sections of an explanation, each statement with its sentence and what its reason means."""
+    told = Told(tongue, ZoneInfo(explanation["timezone"]), explanation["currency"])
+    return {
+        name: [_with_sentence(statement, told) for statement in statements]
+        for name, statements in explanation["sections"].items()
+    }
+
+
+def _with_sentence(statement: Mapping[str, Any], told: Told) -> dict[str, Any]:
+    said = {"reason": None, **statement, "sentence": told.sentence(statement)}
+    if said["reason"] is not None:
+        said["reason_text"] = told.reason(said["reason"])
+    return said

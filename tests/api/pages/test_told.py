@@ -77,7 +77,7 @@ def test_every_key_that_the_explanations_name_has_a_sentence() -> None:
 
 def statements() -> Iterator[dict[str, Any]]:
     """What explanations of random days, a what-if and a diff have to say."""
-    for seed in (1, 2, 5, 8):
+    for seed in (2, 5):
         received = check_problem(random_days.day(seed))
         plan = plan_here(received)
         if plan.objective is None:
