@@ -1,13 +1,14 @@
-"""Every telemetry peer on loopback, and a site file that names them: ``python tests/peers/plant.py FOLDER``.
+"""Every peer of ingest on loopback, and a site file that names them: ``python tests/peers/plant.py FOLDER``.
 
-Starts node_exporter and Prometheus, Mosquitto with a publisher, and Modbus devices, serves a page in the shape of
-dcgm-exporter's, writes FOLDER/site.toml and says what to type; ends on Ctrl-C. What is real and what is played stands
-in README.md. What is not installed is left out of the site file, and said.
+Starts node_exporter and Prometheus, Mosquitto with a publisher, Modbus devices and a Slurm, serves a page in the shape of
+dcgm-exporter's and a list of jobs, writes FOLDER/site.toml and says what to type; ends on Ctrl-C. What is real and what
+is played stands in README.md. What is not installed is left out of the site file, and said.
 """
 
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import signal
 import struct
@@ -175,14 +176,39 @@ unit = "kW"
 """
 
 
+def queues(stack: ExitStack, folder: Path) -> str:
+    """A list of jobs at an address, and a Slurm with a job where root can start one; their part of a site file."""
+    (folder / "policy.toml").write_text('[[rows]]\nname = "all"\nlongest_delay_h = 4.0\n')
+    jobs = [{"id": f"job-{k}", "gpus": 8, "limit_h": 2, "submitted_at": "2026-06-01T00:00:00Z"} for k in range(2)]
+    url = stack.enter_context(odd_server(**{"/jobs": Said(json.dumps(jobs))})).url
+    told = f'\n[jobs]\npolicy = "policy.toml"\n\n[[jobs.lists]]\nname = "queue"\nurl = "{url}/jobs"\n'
+    if not has_slurm():
+        print("plant: no slurmctld here, or not root; left out", file=sys.stderr)
+        return told
+    from slurm_cluster import cluster
+
+    slurm = stack.enter_context(cluster())
+    slurm.submit("sleep 600", "--gres=gpu:h100:8", "-t", "60")
+    return (
+        told + f'\n[jobs.slurm]\nconf = "{slurm.conf}"\n\n[[jobs.slurm.pools]]\npool = "hall"\npartitions = ["train"]\n'
+    )
+
+
+def has_slurm() -> bool:
+    """Whether a cluster can be started here."""
+    there = (shutil.which(name, path="/usr/sbin:/usr/bin") for name in ("slurmctld", "slurmd", "munged", "squeue"))
+    return os.geteuid() == 0 and all(there)
+
+
 @contextmanager
 def plant(folder: Path) -> Iterator[Path]:
     """All of it for as long as the block lasts; gives the site file."""
     with ExitStack() as stack:
-        parts = [part(stack, folder) for part in (prometheus, modbus, mqtt)]
+        parts = [part(stack, folder) for part in (prometheus, modbus, mqtt, queues)]
         site = folder / "site.toml"
         nvml = "\n[telemetry.nvml]\nenabled = false   # there are no GPUs here\n"
-        site.write_text(sample_path("local").read_text() + nvml + "".join(parts))
+        sample, _, _ = sample_path("local").read_text().partition("[synthetic]")
+        site.write_text(sample + nvml + "".join(parts))
         yield site
 
 

@@ -10,7 +10,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
-from plant import plant
+from plant import has_slurm, plant
 from processes import binary, wait_for
 
 from ingest.site_file import sample_path
@@ -46,6 +46,8 @@ def test_every_source_says_what_it_has(site):
         r"  cdu.heat_mw = 0.812 MW ",
         r"  crah.supply_c = 21.5 degC \(asset=crah-7\)",
         r"  meter.power_mw = 8.1234 MW \(asset=grid\)",
+        r"queue: 2 job\(s\), 2 named by the policy\n",
+        *([r"slurm: 1 job\(s\), 1 named by the policy\n"] if has_slurm() else []),
     ):
         assert re.search(said, done.stdout), (said, done.stdout)
 
