@@ -1,8 +1,8 @@
 """Every peer of ingest on loopback, and a site file that names them: ``python tests/peers/plant.py FOLDER``.
 
 Starts node_exporter and Prometheus, Mosquitto with a publisher, Modbus devices and a Slurm, serves a page in the shape
-of dcgm-exporter's and a list of jobs, writes FOLDER/site.toml and says what to type; ends on Ctrl-C. What is real and what
-is played stands in README.md. What is not installed is left out of the site file, and said.
+of dcgm-exporter's and a list of jobs, writes FOLDER/site.toml and says what to type; ends on Ctrl-C. What is real and
+what is played stands in README.md. What is not installed is left out of the site file, and said.
 """
 
 from __future__ import annotations
