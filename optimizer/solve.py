@@ -189,6 +189,23 @@ class HeldLp:
         self._warm = status == words.kOptimal
         return np.array(self._highs.getSolution().col_value) if self._warm else None
 
+    def whole(self, columns: Ints, start: Floats, time_limit_s: float, gap: float) -> tuple[Floats, bool] | None:
+        """Values of all columns with some of them whole, from a solution to begin with; and whether that is proven.
+
+        None where nothing was found in the time. The columns stay whole.
+        """
+        where = columns.astype(np.int32)
+        self._highs.changeColsIntegrality(len(where), where, np.full(len(where), highspy.HighsVarType.kInteger))
+        self._highs.setOptionValue("time_limit", self._highs.getRunTime() + time_limit_s)
+        self._highs.setOptionValue("mip_rel_gap", gap)
+        self._highs.setOptionValue("simplex_strategy", DUAL)
+        self._highs.setSolution(len(start), np.arange(len(start), dtype=np.int32), start)
+        self._highs.run()
+        if self._highs.getInfo().primal_solution_status != int(highspy.SolutionStatus.kSolutionStatusFeasible):
+            return None
+        proven = self._highs.getModelStatus() == highspy.HighsModelStatus.kOptimal
+        return np.array(self._highs.getSolution().col_value), proven
+
     @property
     def objective(self) -> float:
         """Optimum of the last solve."""

@@ -7,6 +7,7 @@ copies is a kind by itself: its copies share their work, so one price of work bi
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -62,6 +63,13 @@ class Crowd:
         who = self.window, self.power, self.gain, self.levels, self.gpus, self.late, self.late_from
         return *who, self.job, self.flag, self.row
 
+    def chosen(self, lines: Ints, copies: Ints) -> Chosen:
+        """Units of these kinds, so many copies each; copies of an entry run alike and share nothing."""
+        some = [array[lines] for array in self.arrays]
+        some[8] = some[8].copy()
+        some[8][:, k.TOGETHER] = 0
+        return Chosen(tuple(some), copies.astype(float), np.arange(len(lines)), len(lines))
+
     def by_group(self, values: Floats) -> Floats:
         """Sums of values by kind over each group."""
         return np.bincount(self.group, values, self.groups).astype(float)
@@ -97,6 +105,16 @@ def _flags(e: Entry) -> list[int]:
         -1 if e.max_pauses is None else e.max_pauses,
         int(e.count > 1),
     ]
+
+
+@dataclass(frozen=True)
+class Chosen:
+    """Some units, each a group by itself: what the arithmetic reads of a crowd."""
+
+    arrays: Arrays
+    times: Floats
+    group: Ints
+    groups: int
 
 
 def spread_out(row: Ints, window: Ints, most: int) -> Ints:

@@ -71,7 +71,8 @@ def improve(
         if tried % AFRESH == 0:
             listing.board.it_limit = cost.energy.supported_it(columns)
         tried += 1
-        units = _draw(listing.regret(least), window, rng)
+        size = int(rng.integers(LEAST, max(LEAST + 1, min(MOST, len(window) // 3))))
+        units = draw(listing.regret(least), window, rng, size)
         kept = listing.snapshot()
         listing.lift(units)
         bend = float(rng.choice(BENDS))
@@ -86,9 +87,8 @@ def improve(
             listing.restore(kept)
 
 
-def _draw(regret: Floats, window: Ints, rng: np.random.Generator) -> Ints:
+def draw(regret: Floats, window: Ints, rng: np.random.Generator, size: int) -> Ints:
     """One gang, likelier where its regret is larger, and some whose windows overlap with its window."""
-    size = int(rng.integers(LEAST, max(LEAST + 1, min(MOST, len(regret) // 3))))
     mean = float(regret.mean())
     # the largest of log(u) / weight is a weighted sample without replacement (Efraimidis and Spirakis 2006)
     first = int(np.argmax(np.log(rng.random(len(regret))) / (regret + 1e-3 * mean + 1e-12)))

@@ -625,6 +625,7 @@ def price_all(
     theta: Any,
     tries: int,
     tolerance: float,
+    strict: bool,
     least: Any,
     money: Any,
     group_power: Any,
@@ -632,7 +633,8 @@ def price_all(
 ) -> None:
     """Price every kind of job: proven least cost, own money of its schedule, and the sums of its group.
 
-    ``theta`` holds the last prices of work and is renewed; ``row`` is the line of the prices that a kind sees.
+    ``theta`` holds the last prices of work and is renewed; ``row`` is the line of the prices that a kind sees;
+    ``strict`` is that of :func:`best_schedule`.
     """
     slots = power_price.shape[1]
     for j in range(len(window)):
@@ -666,7 +668,7 @@ def price_all(
                 theta[j],
                 tries,
                 tolerance,
-                False,
+                strict,
                 on,
                 level,
                 share,

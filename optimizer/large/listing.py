@@ -15,7 +15,7 @@ from optimizer.energy_model import EnergyModel
 from optimizer.large.crowd import Crowd
 from optimizer.large.kernels import BIG, STAYS, UNMET, sweep
 from optimizer.large.prices import Round
-from optimizer.problem import Floats, Ints
+from optimizer.problem import Flags, Floats, Ints
 from optimizer.schedule import Group, Schedule, curve_speed
 
 TRIES = 5
@@ -173,6 +173,12 @@ class Listing:
             copies = self.copies[u] * self.on[u].astype(np.int64)
             self.board.take(e, copies, copies * self.drawn[u], -1)
             self.on[u], self.drawn[u] = False, 0.0
+
+    def put(self, unit: int, on: Flags, drawn: Floats, money: Floats | float) -> None:
+        """Put a unit that is off the board on it: on-slots, power of one copy, and own money of all its copies."""
+        e, m = self.crowd.kinds[self.line[unit]], int(self.copies[unit])
+        self.on[unit], self.drawn[unit], self.money[unit] = on, drawn, money
+        self.board.take(e, m * on.astype(np.int64), m * drawn)
 
     def loads(self) -> tuple[Floats, Floats]:
         """Power by pool (the last line: loads without one) and GPUs by pool, per slot."""

@@ -97,9 +97,27 @@ class Master:
         columns = self._lp.solve()
         if columns is None:
             return None
-        self._mix = columns[self._first :]
+        self._last, self._mix = columns, columns[self._first :]
         return self._lp.objective, self._lp.row_prices(), columns[: self._lp.own_columns]
 
     def mix(self) -> Floats:
         """Shares of the schedules added, ``[round, group]``, at the last optimum."""
         return self._mix.reshape(-1, len(self.row_of_group))
+
+    def whole(self, time_limit_s: float, gap: float) -> tuple[Ints, bool] | None:
+        """One schedule for every group, and whether no better choice is left; None where nothing was found in the time.
+
+        The first schedules added must be a choice that can be supplied: the search begins there.
+        """
+        groups = len(self.row_of_group)
+        start = np.zeros(self._first + self._mix.size)
+        start[: len(self._begun)] = self._begun
+        found = self._lp.whole(np.arange(self._first, len(start)), start, time_limit_s, gap)
+        if found is None:
+            return None
+        columns, proven = found
+        return np.argmax(columns[self._first :].reshape(-1, groups), axis=0), proven
+
+    def begin_here(self) -> None:
+        """Remember the last optimum, made of the first schedules alone, as what :meth:`whole` begins with."""
+        self._begun = self._last.copy()

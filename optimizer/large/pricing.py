@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from optimizer.energy_model import SlotPrices
-from optimizer.large.crowd import Crowd
+from optimizer.large.crowd import Chosen, Crowd
 from optimizer.large.kernels import price_all
 from optimizer.problem import Floats
 
@@ -26,16 +26,19 @@ class Priced:
     gpus: Floats
 
 
-def price(crowd: Crowd, prices: SlotPrices, theta: Floats, *, tries: int = TRIES) -> Priced:
+def price(
+    crowd: Crowd | Chosen, prices: SlotPrices, theta: Floats, *, tries: int = TRIES, strict: bool = False
+) -> Priced:
     """Price every kind, over all its copies.
 
     Args:
-        crowd: the kinds.
+        crowd: the kinds, or some units.
         prices: of power and GPUs.
         theta: last price of an hour of work, by kind; renewed in place.
         tries: prices of work that are tried at most.
+        strict: schedules of no more slots than the work can fill, as a plan has to have.
     """
-    lines, slots = len(crowd.kinds), prices.power.shape[1]
+    lines, slots = len(crowd.times), prices.power.shape[1]
     least, money = np.zeros(lines), np.zeros(lines)
     power, gpus = np.zeros((crowd.groups, slots)), np.zeros((crowd.groups, slots))
     price_all(
@@ -47,6 +50,7 @@ def price(crowd: Crowd, prices: SlotPrices, theta: Floats, *, tries: int = TRIES
         theta,
         tries,
         TOLERANCE,
+        strict,
         least,
         money,
         power,

@@ -33,6 +33,9 @@ BENDS = (0.1, 0.03, 0.3)
 MARGINS = (1.0, 0.9, 0.75)
 """Shares of the IT power that the site can carry, tried in turn where ramps or batteries leave no dispatch."""
 
+FEW = 1000
+"""Units up to which gangs choose anew together; for more, trial and error finds better places in less time."""
+
 ROUND_S, ROUND_JOBS = 3.0, 400.0
 """Seconds of improving between two plans, and entries for each of which that time counts once more."""
 
@@ -129,6 +132,7 @@ class _Search:
 
     def _improve(self, listing: Listing, last: Round) -> Iterator[Find]:
         from optimizer.large.improve import improve
+        from optimizer.large.neighbourhood import search_around
         from optimizer.large.pricing import price
 
         least = price(self.crowd, last.prices, last.theta.copy()).least / self.crowd.times
@@ -139,7 +143,11 @@ class _Search:
         good_enough = bound + self.best.gap * max(1.0, abs(bound))
         due = time.monotonic() + every
         cost = told = np.inf
-        for cost in improve(listing, self.cost, least, good_enough, end):
+        if len(listing.line) <= FEW:
+            steps = search_around(self.energy, listing, self.cost, least, good_enough, end)
+        else:
+            steps = improve(listing, self.cost, least, good_enough, end)
+        for cost in steps:
             if time.monotonic() > due and cost < told:
                 yield from self._plan(listing, last.rows, quick=False)
                 told, due = cost, time.monotonic() + every

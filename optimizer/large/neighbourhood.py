@@ -1,0 +1,85 @@
+"""Better plans from a plan where gangs are few and large: some gangs choose anew together, all the rest stays.
+
+The gangs get schedules by column generation at prices that hold for them among the others, and HiGHS
+chooses one schedule for each. What trial and error finds by luck among two thousand jobs has to be
+searched for among a hundred.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+
+import numpy as np
+
+from optimizer.energy_model import EnergyModel
+from optimizer.large.improve import BoardCost, draw
+from optimizer.large.listing import Listing
+from optimizer.large.master import Master
+from optimizer.large.pricing import price
+from optimizer.problem import Floats, Ints
+
+ROUNDS = 8
+"""Schedules that every gang gets beside the one that it has."""
+
+LEAST, FIRST, MOST = 6, 16, 80
+"""Gangs that choose together: at the least, in the first neighbourhood, and at most."""
+
+CHOOSE_S = 1.5
+GAP = 1e-5
+
+
+def search_around(
+    energy: EnergyModel, listing: Listing, cost: BoardCost, least: Floats, good_enough: float, deadline: float
+) -> Iterator[float]:
+    """Make a board cheaper until the monotonic clock passes ``deadline``; its cost after every step that helped.
+
+    Arguments as those of :func:`optimizer.large.improve.improve`.
+    """
+    rng = np.random.default_rng(2)
+    best, size = cost.of(listing), FIRST
+    while time.monotonic() < deadline and best > good_enough:
+        units = draw(listing.regret(least), listing.crowd.window[listing.line], rng, size)
+        kept = listing.snapshot()
+        proven = _choose(energy, listing, units, min(CHOOSE_S, deadline - time.monotonic()))
+        found = cost.of(listing)
+        if found < best - 1e-7 * max(1.0, abs(best)):
+            best = found
+            yield best
+        else:
+            listing.restore(kept)
+        size = min(MOST, len(listing.line), size + size // 4) if proven else max(LEAST, size - size // 4)
+
+
+def _choose(energy: EnergyModel, listing: Listing, units: Ints, time_limit_s: float) -> bool:
+    """Give some units the schedules that are cheapest together; whether there are none better among those found."""
+    crowd = listing.crowd
+    chosen = crowd.chosen(listing.line[units], listing.copies[units])
+    drawn = [listing.copies[units, None] * listing.drawn[units]]
+    used = [listing.on[units].copy()]
+    money, theta = [listing.money[units].copy()], listing.theta[units].copy()
+    gpus = (listing.copies * crowd.gpus[listing.line])[units, None]
+    listing.lift(units)
+    master = Master(energy, crowd.row[listing.line[units]])
+    listing.money[units] = 0.0
+    master.carry(*listing.loads())
+    master.add(money[0], drawn[0], gpus * used[0])
+    for k in range(ROUNDS):
+        solved = master.solve()
+        if solved is None:
+            break
+        if k == 0:
+            master.begin_here()
+        priced = price(chosen, energy.slot_prices(energy.legal(solved[1])), theta, strict=True)
+        drawn.append(priced.power)
+        used.append((priced.power > 0) | (priced.gpus > 0))
+        money.append(priced.money)
+        master.add(priced.money, priced.power, priced.gpus)
+    picks, proven = np.zeros(len(units), dtype=np.int64), False
+    if master.solve() is not None:
+        chose = master.whole(time_limit_s, GAP)
+        if chose is not None:
+            picks, proven = chose
+    for i, (u, pick) in enumerate(zip(units.tolist(), picks.tolist(), strict=True)):
+        listing.put(u, used[pick][i], drawn[pick][i] / listing.copies[u], float(money[pick][i]))
+    return proven
