@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from api.caps import target_names
 from api.plan_store import PlanStore
 from models.checking import Above0, faults_of
-from models.errors import InvalidInput, NotFound
+from models.errors import Fault, InvalidInput, NotFound
 from models.lease import Mode, Version
 from models.site import Site
 
@@ -39,7 +39,14 @@ def grant(plans: PlanStore, site: Site, target: str, wanted: ModeChange, actor: 
 
     Raises:
         NotFound: the site has no such pool or asset.
+        InvalidInput: a pool is to follow plans, and the site's defaults do not bring it under its firm limit: then
+            nothing safe would hold when plan or planner are lost.
     """
     if target not in target_names(site):
         raise NotFound("pool or asset", target)
+    if wanted.mode is Mode.AUTO and any(pool.name == target for pool in site.pools):
+        from models.safety import default_proof  # brings NumPy, which the web process starts without
+
+        if not (proof := default_proof(site)).holds:
+            raise InvalidInput("the mode", [Fault("/mode", "defaults_exceed_firm", proof.sentence)])
     return plans.set_mode(target, wanted.mode, wanted.lease_s, actor)

@@ -6,7 +6,7 @@ set on a device, not what an agent says. One event is one agent that is lost onc
 - P1: the caps of the lost are at the default or below once their lease is over; the sum of the defaults is proven to
   lie under the site's firm limit.
 - P2: the version that an agent acts on, and keeps on its disk, never falls.
-- P3: a living agent is in failsafe within its longest silence (3 s here) and 5 s, whatever its wall clock does.
+- P3: a living agent is in failsafe within its longest silence (a lease) and 5 s, whatever its wall clock does.
 """
 
 from __future__ import annotations
@@ -33,9 +33,10 @@ from tests.support.faulty_line import BROKEN, OPEN, FaultyLine
 from tests.support.gpu_world import build
 from tests.support.node import Node
 
-LEASE_S, SLACK_S = 3.0, 5.0
+SOAK = "CHERGUI_SOAK" in os.environ
+LEASE_S, SLACK_S = 9.0 if SOAK else 6.0, 5.0
 DEFAULT_W = 350.0
-EVENTS = 1000 if "CHERGUI_SOAK" in os.environ else 8
+AGENTS, EVENTS = (8, int(os.environ.get("CHERGUI_EVENTS", "1000"))) if SOAK else (4, 4)
 SEED = int(os.environ.get("CHERGUI_SEED", "7"))
 JUMPS_S = (-86_400, -3600, 3600, 86_400)
 
@@ -99,7 +100,7 @@ def fleet(tmp_path: Path, served: ServedCaps) -> Iterator[list[Lost]]:
     (tmp_path / "nvml").mkdir()
     library = build(tmp_path / "nvml")
     found: list[Lost] = []
-    for number in range(1, 9 if EVENTS > 8 else 5):
+    for number in range(1, AGENTS + 1):
         folder = tmp_path / f"n{number}"
         (folder / "run" / "placement").mkdir(parents=True)
         (folder / "run" / "placement" / "1").write_text(json.dumps({"job": JOB, "gpus": [0, 1, 2, 3]}))
@@ -118,13 +119,18 @@ def fleet(tmp_path: Path, served: ServedCaps) -> Iterator[list[Lost]]:
         lost.process.wait()
 
 
-def until(what: object, seconds: float, why: str, fleet: list[Lost]) -> None:
-    deadline = time.monotonic() + seconds
-    while not what():  # type: ignore[operator]
+def given(fleet: list[Lost], grant: float) -> list[int]:
+    """Wait for a grant; who has it. A machine that starves some of them long enough goes on with the others."""
+    began = time.monotonic()
+    while True:
         for lost in fleet:
             lost.look()
-        shown = [(lost.node.limits(), lost.node.state(), lost.fault) for lost in fleet]
-        assert time.monotonic() < deadline, f"{why} did not come within {seconds:g} s: {shown}"
+        have = [k for k, lost in enumerate(fleet) if lost.highest_w == grant]
+        waited = time.monotonic() - began
+        if len(have) == len(fleet) or (have and waited > 20):
+            return have
+        shown = [(lost.node.limits(), lost.node.state()) for lost in fleet]
+        assert waited < 100, f"the grant of {grant} W did not come within 100 s: {shown}"
         time.sleep(0.05)
 
 
@@ -159,22 +165,24 @@ def test_whoever_is_lost_falls_to_the_default_in_time_and_no_version_falls(
         while events.total() < EVENTS:
             grant = float(dice.randrange(400, 700, 10))
             served.publish(grant)
-            until(lambda grant=grant: all(x.highest_w == grant for x in fleet), 40, f"the grant of {grant} W", fleet)
+            granted = given(fleet, grant)
             began = time.monotonic()
             what = hit(fleet, served, dice)
             fell: dict[int, float] = {}
-            while time.monotonic() - began < LEASE_S + SLACK_S and len(fell) < len(fleet):
+            while time.monotonic() - began < LEASE_S + SLACK_S and not fell.keys() >= set(granted):
                 for k, lost in enumerate(fleet):
                     lost.look()
-                    safe = lost.fault == "killed" or lost.node.state() == "FAILSAFE" or what == "planner silent"
+                    safe = lost.fault == "killed" or lost.node.state() == "FAILSAFE"
+                    if what == "planner silent":  # the service speaks, and says that the lease is over
+                        safe = lost.node.status().get("reason") == "LEASE_OVER"
                     if k not in fell and lost.highest_w <= DEFAULT_W and safe:
                         fell[k] = time.monotonic() - began
                 time.sleep(0.02)
-            for k, lost in enumerate(fleet):
+            for k, lost in ((k, fleet[k]) for k in granted):
                 assert k in fell, (
                     f"P1, P3: {what} {lost.fault}: {lost.node.limits()} W, {lost.node.state()} (seed {SEED})"
                 )
-                assert lost.highest_w <= DEFAULT_W, "P1: it rose without contact"
+                assert lost.highest_w <= DEFAULT_W, f"P1: it rose without contact: {what} {lost.fault} (seed {SEED})"
                 events[lost.fault or what] += 1
                 lost.fell_s.append(fell[k])
             mend(fleet, served)
