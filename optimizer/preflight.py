@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+import numpy as np
+
 from models.horizon import rfc3339
-from optimizer.problem import Entry, Problem
+from optimizer.problem import Entry, Floats, Problem
 
 TOLERANCE_H = 1e-6
 
@@ -13,7 +15,7 @@ TOLERANCE_H = 1e-6
 def conflicts(problem: Problem) -> list[str]:
     """Sentences naming job or battery, limit, amount and mend; empty where nothing is found yet."""
     found = [sentence for e in problem.entries for sentence in _entry(problem, e)]
-    return found + list(_batteries(problem))
+    return [*found, *_batteries(problem), *_reserves(problem), *_events(problem)]
 
 
 def _entry(problem: Problem, e: Entry) -> Iterator[str]:
@@ -74,4 +76,50 @@ def _batteries(problem: Problem) -> Iterator[str]:
             yield (
                 f"battery {b.name} must end at {b.soc_end_min * mw:g} MWh (soc_end_min_mwh) but can reach at most "
                 f"{reach * mw:g} MWh; lower soc_end_min_mwh or give it more power or energy"
+            )
+
+
+def _reserves(problem: Problem) -> Iterator[str]:
+    """A ride-through reserve that must be there and that charging at full power cannot reach in time."""
+    mw, h = problem.unit_mw, problem.step_h
+    for b in problem.batteries:
+        if b.kind != "battery" or b.reserve_cost is not None:
+            continue
+        reach = b.soc_start + h * b.power * b.charge_efficiency * np.arange(1, problem.slots + 1)
+        asked = np.where(b.reserve > 0, b.soc_min + b.reserve, 0.0)
+        short = np.flatnonzero(asked > np.minimum(reach, b.soc_max) + 1e-9)
+        if len(short):
+            t = int(short[0])
+            when = rfc3339(problem.horizon.at(t + 1))
+            yield (
+                f"battery {b.name} must hold {asked[t] * mw:g} MWh at {when} (soc_min_mwh and reserve_mwh) but can "
+                f"reach at most {reach[t] * mw:g} MWh by then; lower reserve_mwh there or give "
+                "below_reserve_cost_per_mwh_h"
+            )
+
+
+def _least_need(problem: Problem) -> Floats:
+    """Power per slot that is drawn whatever is decided: base load with services at their least, less local supply."""
+    local = problem.pv + problem.wind
+    for b in problem.batteries:
+        if b.kind != "cold":
+            local = local + (b.most_out if b.kind != "battery" else b.power)
+    need: Floats = problem.base - local
+    return need
+
+
+def _events(problem: Problem) -> Iterator[str]:
+    """A target that must be kept below what has to be imported."""
+    mw, need = problem.unit_mw, _least_need(problem)
+    for e in problem.events:
+        if e.cost is not None or e.most is None:
+            continue
+        over = need[e.first : e.last] - e.most
+        if over.max() > 1e-9:
+            t = e.first + int(np.argmax(over))
+            when = rfc3339(problem.horizon.at(t))
+            yield (
+                f"event {e.id} allows {e.most * mw:g} MW of net import at {when}, but base load and services draw "
+                f"{need[t] * mw:g} MW more than sun, wind, batteries and generators can give; raise most_import_mw or "
+                "give the event a cost_per_mwh"
             )

@@ -14,6 +14,8 @@ from typing import Any
 import brute_force
 import pytest
 import random_asks
+import retold_day
+from plan_here import plan_here
 
 from optimizer.finds import Best, Clock, Request
 from optimizer.large.crowd import Crowd
@@ -76,3 +78,21 @@ def test_no_plan_is_cheaper_than_the_optimum() -> None:
 @pytest.mark.parametrize("part", ["events", "generators", "batteries"])
 def test_the_days_have_something_to_ask(part: str) -> None:
     assert any(day.raw.get(part) for day in searched())
+
+
+# ---- the same day told differently
+
+
+@pytest.mark.parametrize("seed", [60, 118])
+def test_units_mean_nothing(seed: int) -> None:
+    raw = random_asks.day(seed)
+    told = plan_here(check_problem(retold_day.in_kilowatts(raw)))
+    assert told.objective == pytest.approx(brute_force.solve(raw).objective, rel=1e-6, abs=1e-6)
+
+
+def test_a_duty_less_is_never_dearer() -> None:
+    for day in searched()[:6]:
+        for part in ("events", "nominations"):
+            without = brute_force.solve(day.raw | {part: []}).objective
+            assert without is not None
+            assert without <= day.optimum + 1e-6 * max(1.0, abs(day.optimum))

@@ -26,6 +26,7 @@ def in_kilowatts(day: Document, factor: float = 1000.0) -> Document:
     told = copy.deepcopy(day)
     series, grid = told.get("series", {}), told.get("grid", {})
     _scale(series, factor, "pv_available_mw", "wind_available_mw", "base_load_mw")
+    _scale_asks(told, factor)
     _scale(series, 1 / factor, "import_price_per_mwh", "export_price_per_mwh")
     _scale(grid, factor, "import_limit_mw", "export_limit_mw", "peak_so_far_mw", "import_ramp_mw_per_slot")
     # carbon per megawatt hour stays, so a kilogram gets cheaper
@@ -47,6 +48,35 @@ def in_kilowatts(day: Document, factor: float = 1000.0) -> Document:
         for level in job["levels"]:
             _scale(level, factor, "power_mw")
     return told
+
+
+def _scale_asks(told: Document, factor: float) -> None:
+    """The fields of version 1.1 in other units."""
+    grid, cooling = told.get("grid", {}), told.get("cooling") or {}
+    _scale(grid, factor, "billing_elapsed_mwh", "export_allowance_mwh", "exported_so_far_mwh", "carbon_budget_kg")
+    _scale(grid, 1 / factor, "above_carbon_budget_cost_per_kg", "below_renewable_share_cost_per_mwh")
+    for event in told.get("events", []):
+        _scale(event, factor, "most_import_mw", "least_import_mw")
+        _scale(event, 1 / factor, "cost_per_mwh")
+    for promise in told.get("nominations", []):
+        _scale(promise, factor, "import_mw", "elapsed_mwh")
+        _scale(promise, 1 / factor, "over_cost_per_mwh", "under_cost_per_mwh")
+    for battery in told.get("batteries", []):
+        _scale(battery, factor, "reserve_mwh")
+        _scale(battery, 1 / factor, "below_reserve_cost_per_mwh_h", "soc_end_value_per_mwh")
+    if told.get("reserve") is not None:
+        _scale(told["reserve"], factor, "drop_mw")
+        _scale(told["reserve"], 1 / factor, "cost_per_mwh")
+    for machine in told.get("generators", []):
+        _scale(machine, factor, "power_mw", "min_power_mw", "fuel_mwh")
+        _scale(machine, 1 / factor, "fuel_cost_per_mwh")
+    for service in told.get("inference", []):
+        _scale(service, factor, "power_mw", "min_power_mw")
+        _scale(service, 1 / factor, "below_nominal_cost_per_mwh")
+    # a cubic metre stays one, so that a megawatt hour evaporates less of it
+    _scale(cooling, 1 / factor, "water_m3_per_mwh")
+    if cooling.get("mass") is not None:
+        _scale(cooling["mass"], factor, "mwh_per_k")
 
 
 def later(day: Document, days: int = 7) -> Document:

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 from golden_rows import Golden, check
-from small_day import at, battery, bounds, day, gave, job, planned, series_of, ten
+from small_day import at, battery, bounds, day, gave, job, planned, pool, series_of, ten
 
 
 def event(**more: Any) -> dict[str, Any]:
@@ -84,10 +84,11 @@ def test_exporting_can_be_asked_for() -> None:
 
 
 def test_a_target_that_nothing_can_keep_is_named() -> None:
-    plan = planned(ten(events=[event(most_import_mw=1.25)], **TEN))
+    # a megawatt of base load and one of idle GPUs
+    hall = pool(idle_w_per_gpu=125000.0)
+    plan = planned(ten(events=[event(most_import_mw=1.25)], pools=[hall], series={"base_load_mw": [1.0] * 10}))
     assert plan.status == "infeasible"
-    assert "event dr" in " ".join(plan.conflicts)
-    assert "0.75 MW above" in " ".join(plan.conflicts)
+    assert "0.75 MW above what event dr asks" in " ".join(plan.conflicts)
 
 
 def test_an_event_beside_the_horizon_asks_for_nothing() -> None:
