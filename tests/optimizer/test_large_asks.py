@@ -83,7 +83,7 @@ def test_the_days_have_something_to_ask(part: str) -> None:
 # ---- the same day told differently
 
 
-@pytest.mark.parametrize("seed", [60, 118])
+@pytest.mark.parametrize("seed", [82, 118])
 def test_units_mean_nothing(seed: int) -> None:
     raw = random_asks.day(seed)
     told = plan_here(check_problem(retold_day.in_kilowatts(raw)))
