@@ -1,0 +1,278 @@
+"""Service, guard and agents on one machine, and every plug pulled in turn: ``python -m tests.system.every_plug``.
+
+Real processes throughout; devices are the NVML stand-in (needs a C compiler), the grid meter is a page of this script.
+Each line says what was done, what came of it and after how many seconds; the first thing that does not come ends the
+script with status 1. Some three minutes on a quiet machine.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+
+from models.horizon import rfc3339
+from tests.support.faulty_line import OPEN, SILENT, FaultyLine
+from tests.support.gpu_world import build
+from tests.support.node import Node
+from tests.support.running_service import Service, chergui, running, small_site
+
+LEASE_S, DEFAULT_W, GRANT_W = 9.0, 350.0, 600.0
+PATIENCE_S = float(os.environ.get("CHERGUI_PATIENCE_S", "120"))
+JOB = "llm-7"
+
+
+class Meter:
+    """The grid meter: a page with one number; ``mw`` None: it says nothing."""
+
+    def __init__(self) -> None:
+        self.mw: float | None = 0.05
+        owner = self
+
+        class Handler(BaseHTTPRequestHandler):
+            def log_message(self, *_: Any) -> None:
+                pass
+
+            def do_GET(self) -> None:
+                owner.tick += 1
+                content = json.dumps({"mw": owner.mw and owner.mw + owner.tick % 2 * 1e-5}).encode()
+                self.send_response(200 if owner.mw is not None else 503)
+                self.send_header("Content-Length", str(len(content)))
+                self.end_headers()
+                self.wfile.write(content)
+
+        self.tick = 0
+        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.url = f"http://127.0.0.1:{self._server.server_address[1]}/"
+        threading.Thread(target=self._server.serve_forever, daemon=True).start()
+
+
+class Hall:
+    """Everything on this machine."""
+
+    def __init__(self, folder: Path, service: Service) -> None:
+        self.folder, self.service = folder, service
+        self.meter = Meter()
+        (folder / "nvml").mkdir()
+        library = build(folder / "nvml")
+        port = int(service.url.rsplit(":", 1)[1])
+        self.key_file = folder / "agent.key"
+        self.key_file.write_text(str(service.key))
+        self.guard: subprocess.Popen[bytes] | None = None
+        self.factor = folder / "factor.json"
+        lines = [f'file = "{self.factor}"', "limit_mw = 0.12", "flexible_mw = 0.08", "period_s = 0.2"]
+        lines += ["[meter]", 'kind = "http"', f'url = "{self.meter.url}"', 'pointer = "/mw"', "[listen]", "port = 0"]
+        lines += ["[law]", "calm_s = 1.0", "settle_s = 0.5", "rise_per_s = 0.5", "lost_after_s = 1.0"]
+        (folder / "guard.toml").write_text("\n".join(lines) + "\n")
+        self.lines = [FaultyLine(("127.0.0.1", port)) for _ in range(2)]
+        self.nodes = [self._node(k, library) for k in range(2)]
+
+    def _node(self, k: int, library: Path) -> Node:
+        folder = self.folder / f"n{k + 1}"
+        (folder / "run" / "placement").mkdir(parents=True)
+        (folder / "run" / "placement" / "4711").write_text(json.dumps({"job": JOB, "gpus": list(range(8))}))
+        node = Node(folder, library, self.lines[k].url)
+        node.world.gpus = [{**node.world.gpus[0], "uuid": f"GPU-{k}{j}"} for j in range(8)]
+        node.world.save()
+        text = (folder / "agent.toml").read_text().replace('"hall-n1"', f'"hall-n{k + 1}"')
+        guard = f'[guard]\nfile = "{self.factor}"\nttl_s = 3.0\n'
+        (folder / "agent.toml").write_text(f'key_file = "{self.key_file}"\n{text}{guard}')
+        return node
+
+    def start_guard(self) -> None:
+        command = [sys.executable, "-P", "-m", "agent.guard", "--config", str(self.folder / "guard.toml")]
+        with (self.folder / "guard.txt").open("ab") as log:
+            self.guard = subprocess.Popen(command, stderr=log, stdout=log, cwd=self.folder)
+
+    def caps(self, k: int) -> list[float]:
+        return self.nodes[k].limits()
+
+    def granted(self, k: int | None = None) -> bool:
+        return all(min(self.caps(i)) >= GRANT_W for i in ((0, 1) if k is None else (k,)))
+
+    def fallen(self, k: int | None = None) -> bool:
+        return all(max(self.caps(i)) <= DEFAULT_W for i in ((0, 1) if k is None else (k,)))
+
+    def end(self) -> None:
+        for process in [*self.nodes[0].running, *self.nodes[1].running, self.guard]:
+            if process is not None and process.poll() is None:
+                process.kill()
+                process.wait()
+
+
+class Log:
+    """Lines of proof."""
+
+    def __init__(self, hall: Hall) -> None:
+        self.hall, self.count, self._began = hall, 0, time.monotonic()
+
+    def pull(self, plug: str) -> None:
+        print(f"{time.monotonic() - self._began:7.1f} s  {plug}", flush=True)
+
+    def proves(self, what: Callable[[], Any], line: str, within_s: float = 0.0) -> None:
+        """Wait for something and say how long it took."""
+        began, allowed = time.monotonic(), within_s or PATIENCE_S
+        while not what():
+            if time.monotonic() - began > allowed:
+                shown = [(self.hall.caps(k), self.hall.nodes[k].status().get("state")) for k in range(2)]
+                why = [self.hall.nodes[k].status().get("last_answer") for k in range(2)]
+                raise SystemExit(f"NOT within {allowed:g} s: {line}; {shown} {why}\n{self.hall.service.log()[-1500:]}")
+            time.sleep(0.02)
+        self.count += 1
+        print(f"           proven after {time.monotonic() - began:6.2f} s: {line}", flush=True)
+
+
+def job() -> dict[str, Any]:
+    """A job that runs now on both nodes, capped no lower than what the script calls a grant."""
+    now = datetime.now(UTC)
+    told = {"id": JOB, "pool": "hall", "gpus": 16, "work_h": 12.0, "release": rfc3339(now - timedelta(hours=1))}
+    return told | {"state": "running", "preemptible": False, "cap_floor_w": GRANT_W, "priority": "high"}
+
+
+def main() -> int:
+    """Pull every plug; 0: all lines were proven."""
+    with tempfile.TemporaryDirectory(prefix="chergui-plugs-") as name:
+        folder = Path(name)
+        with running(folder / "service", site=str(small_site(folder))) as service:
+            hall = Hall(folder, service)
+            try:
+                log = Log(hall)
+                play(hall, log, service)
+                print(f"{log.count} lines proven")
+            finally:
+                hall.end()
+    return 0
+
+
+def play(hall: Hall, log: Log, service: Service) -> None:
+    """The whole of it."""
+    one, two = hall.nodes
+    log.pull("agents start with no plan, no grant and a guard that was never heard")
+    for node in hall.nodes:
+        node.start()
+    log.proves(hall.fallen, "the least that the devices accept, then the default, never more")
+    log.proves(lambda: (one.folder / "run" / "no-admissions").exists(), "no starts are admitted")
+    log.pull("the guard starts, a job is handed in, the hall is granted")
+    hall.start_guard()
+    service.ask("POST", "/api/v1/jobs", job())
+    service.ask("PUT", "/api/v1/modes/hall", {"mode": "auto", "lease_s": LEASE_S})
+    log.proves(hall.granted, "the planner's caps on 16 GPUs of two nodes, by the placement that the agents report")
+    log.proves(lambda: not (one.folder / "run" / "no-admissions").exists(), "starts are admitted")
+    agents = {row["node"]: row for row in service.get("/api/v1/agents").json()["agents"]}
+    log.proves(lambda: set(agents) == {"hall-n1", "hall-n2"}, "both agents are on the service's list")
+
+    log.pull("kill -9 of an agent; systemd's stop action follows")
+    one.running[-1].kill()
+    one.running[-1].wait()
+    one.once("apply-default")
+    log.proves(lambda: hall.fallen(0) and hall.granted(1), "its node has the default, the other its plan")
+    one.start()
+    log.proves(hall.granted, "back in control, with the token of its start")
+
+    log.pull("SIGTERM to an agent")
+    two.running[-1].send_signal(signal.SIGTERM)
+    two.running[-1].wait()
+    log.proves(lambda: hall.fallen(1), "it left the default set")
+    two.start()
+    log.proves(hall.granted, "back in control")
+
+    log.pull("one node's line goes silent")
+    hall.lines[1].state = SILENT
+    log.proves(lambda: two.state() == "FAILSAFE" and hall.fallen(1), f"default within {LEASE_S:g} s and a tick or two")
+    log.proves(lambda: hall.granted(0), "the other node has its plan")
+    hall.lines[1].state = OPEN
+    log.proves(hall.granted, "back, by an answer with the token of its fall")
+
+    log.pull("the web process hangs (SIGSTOP)")
+    web = service.child("web")
+    os.kill(web, signal.SIGSTOP)
+    log.proves(lambda: hall.fallen() and one.state() == "FAILSAFE", "every agent is in failsafe, on its own clock")
+    os.kill(web, signal.SIGCONT)
+    log.proves(hall.granted, "back, with no new plan")
+
+    log.pull("kill -9 of the web process")
+    os.kill(service.child("web"), signal.SIGKILL)
+    log.proves(
+        lambda: service.child("web") != web and service.get("/livez").status == 200, "the supervisor restarts it"
+    )
+    log.proves(hall.granted, "the plan holds")
+
+    log.pull("the planner hangs (SIGSTOP)")
+    planner = service.child("planner")
+    os.kill(planner, signal.SIGSTOP)
+    log.proves(lambda: one.status().get("reason") == "LEASE_OVER", "the service itself takes the lease back")
+    log.proves(hall.fallen, "the default on every GPU")
+    os.kill(planner, signal.SIGCONT)
+    log.proves(hall.granted, "back with its next sign of life")
+
+    log.pull("the guard dies")
+    assert hall.guard is not None
+    hall.guard.kill()
+    hall.guard.wait()
+    log.proves(hall.fallen, "silence of the guard is the default set")
+    hall.start_guard()
+    log.proves(hall.granted, "back when it is heard again")
+
+    log.pull("the meter passes the import limit")
+    before = max(hall.caps(0))
+    hall.meter.mw = 0.13
+    log.proves(lambda: max(hall.caps(0)) < 0.9 * before, "every cap is derated")
+    hall.meter.mw = 0.05
+    log.proves(hall.granted, "and rises again")
+    log.pull("the meter falls silent")
+    hall.meter.mw = None
+    log.proves(hall.fallen, "the default set")
+    hall.meter.mw = 0.05
+    log.proves(hall.granted, "back when it reads again")
+
+    log.pull("an operator takes the grant back")
+    service.ask("PUT", "/api/v1/modes/hall", {"mode": "failsafe"})
+    log.proves(hall.fallen, "the default, by long poll")
+    service.ask("PUT", "/api/v1/modes/hall", {"mode": "auto", "lease_s": LEASE_S})
+    log.proves(hall.granted, "the plan again")
+
+    log.pull("the agents' key is revoked")
+    made = chergui("key", "new", "--scope", "write", "--data-dir", str(service.folder))
+    fresh = next(line for line in made.stdout.split() if line.startswith("chergui_"))
+    hall.key_file.write_text("chergui_not_a_key\n")
+    log.proves(lambda: hall.fallen() and "401" in one.status()["last_answer"], "the lease runs out, the default holds")
+    hall.key_file.write_text(fresh)
+    log.proves(hall.granted, "a new key in the file is enough")
+
+    log.pull("a GPU is lost")
+    one.change(3, flags="lost")
+    log.proves(lambda: one.status()["gpus"][3]["lost"], "it is named")
+    log.proves(lambda: min(one.limits()[:3]) >= GRANT_W, "the others keep their caps")
+    one.change(3, flags="root-only", limit=700_000)
+    log.proves(lambda: one.status()["gpus"][3]["lost"] is None, "it is held again")
+
+    log.pull("a load target comes")
+    start = datetime.now(UTC) + timedelta(hours=3)
+    event = {"id": "cut", "start": rfc3339(start), "end": rfc3339(start + timedelta(hours=1)), "most_import_mw": 0.118}
+    answer = service.ask("POST", "/api/v1/events", event)
+    log.proves(lambda: answer.status == 201, f"accepted after a plan kept it: {answer.json().get('answer')}")
+    log.proves(
+        lambda: (service.get("/api/v1/events/cut").json()["planned"] or {}).get("kept"), "the next plan keeps it"
+    )
+    log.proves(hall.granted, "the caps of now stay")
+
+    log.pull("the service stops for good")
+    service.process.send_signal(signal.SIGTERM)
+    service.process.wait()
+    log.proves(
+        lambda: hall.fallen() and two.state() == "FAILSAFE", "every agent at its default set, whoever else is gone"
+    )
+
+
+if __name__ == "__main__":
+    sys.exit(main())
