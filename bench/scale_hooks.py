@@ -17,8 +17,10 @@ from optimizer.build import build
 from optimizer.dispatch import redispatch, settled
 from optimizer.document import Plan, ReceivedProblem
 from optimizer.energy_model import EnergyModel
+from optimizer.kept_prices import KeptPrices
 from optimizer.problem import Problem, compile_problem
 from optimizer.refusals import horizon_of
+from optimizer.replay import Previous
 from optimizer.rolling import Progress, plan
 from optimizer.solve import Compiled, Options, quiet_highs
 from optimizer.starts_given import Warm, levels_of
@@ -32,19 +34,16 @@ class NotBuilt(Exception):
 
 def first_plan(problem: ReceivedProblem, *, gap: float, time_limit_s: float, on_progress: Told) -> tuple[Plan, Any]:
     """The plan of one run, and what it leaves behind for the next one (None: nothing)."""
-    return plan(problem, gap=gap, time_limit_s=time_limit_s, threads=1, on_progress=on_progress), None
+    prices: list[KeptPrices] = []
+    found = plan(
+        problem, gap=gap, time_limit_s=time_limit_s, threads=1, on_progress=on_progress, on_prices=prices.append
+    )
+    return found, Previous(found, problem.document.horizon.start, prices[-1] if prices else None)
 
 
 def replan(problem: ReceivedProblem, memory: Any, *, gap: float, time_limit_s: float, on_progress: Told) -> Plan:
-    """The plan of a problem one slot later, begun from the memory of the run before it.
-
-    Raises:
-        NotBuilt: that run left no memory.
-    """
-    del problem, gap, time_limit_s, on_progress
-    if memory is None:
-        raise NotBuilt("optimizer.rolling.plan starts anew: it takes no previous plan")
-    raise NotBuilt("the memory of the previous plan is not connected here")
+    """The plan of a problem one slot later, begun from the plan and the prices of the run before it."""
+    return plan(problem, gap=gap, time_limit_s=time_limit_s, threads=1, previous=memory, on_progress=on_progress)
 
 
 def redispatch_cold(problem: ReceivedProblem, found: Plan) -> tuple[float, float, Warm | None]:

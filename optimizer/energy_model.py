@@ -125,6 +125,21 @@ class EnergyModel:
             self.upper[columns[columns >= 0]] = most[columns >= 0]
             lp.upper_bounds(columns, most)
 
+    def completed(self, prices: SlotPrices) -> Floats | None:
+        """Best row prices of all with these for power and GPUs; None where the solver gives up.
+
+        Jobs sell power and GPUs at these prices, without limit but each variable's own.
+        """
+        lp = HeldLp(self.compiled, relaxed=True)
+        rows = np.concatenate([self.power_rows.ravel(), self.gpu_rows.ravel()])
+        value = np.concatenate([prices.power.ravel(), prices.gpus[: len(self.gpu_rows)].ravel()])
+        lp.trade(rows, value)
+        if lp.solve() is None:
+            return None
+        found = lp.row_prices()
+        found[rows] = value
+        return self.legal(found)
+
     def import_prices(self) -> Floats:
         """Row prices before anything is known: import at its price, wherever power is drawn."""
         p = self.problem

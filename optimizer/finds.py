@@ -9,6 +9,7 @@ from typing import Literal
 from optimizer.dispatch import Redispatched, calmed
 from optimizer.document import Plan
 from optimizer.extract import Rung, extract, with_bound
+from optimizer.kept_prices import KeptPrices
 from optimizer.problem import Problem
 from optimizer.replay import Previous
 from optimizer.sessions import Pattern
@@ -34,10 +35,11 @@ class Request:
 
 @dataclass(frozen=True)
 class Find:
-    """Something found: a plan, a better bound, or both."""
+    """Something found: a plan, a better bound, the prices that prove it."""
 
     plan: Plan | None = None
     bound: float | None = None
+    prices: KeptPrices | None = None
 
 
 class Clock:

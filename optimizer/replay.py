@@ -12,16 +12,18 @@ from datetime import datetime
 import numpy as np
 
 from optimizer.document import JobPlan, Plan
+from optimizer.kept_prices import KeptPrices
 from optimizer.problem import Entry, Floats, Problem
 from optimizer.schedule import Group, Schedule, curve_speed
 
 
 @dataclass(frozen=True)
 class Previous:
-    """A plan made earlier, and the first instant of its horizon, which the plan itself does not say."""
+    """A plan made earlier, the first instant of its horizon, which the plan itself does not say, and its prices."""
 
     plan: Plan
     start: datetime
+    prices: KeptPrices | None = None
 
 
 def replayed(problem: Problem, previous: Previous) -> Schedule | None:

@@ -28,6 +28,7 @@ from models.errors import CherguiError, InvalidInput, NoPlanInTime
 from models.horizon import rfc3339
 from models.strict_json import loads
 from optimizer.document import Plan, ReceivedProblem, dump_plan, parse_plan
+from optimizer.kept_prices import KeptPrices
 from optimizer.verify import Violation, verify
 
 if TYPE_CHECKING:
@@ -103,6 +104,7 @@ def plan(
     method: Literal["auto", "direct", "large"] = "auto",
     previous: Previous | None = None,
     on_progress: Callable[[Progress], None] | None = None,
+    on_prices: Callable[[KeptPrices], None] | None = None,
 ) -> Plan:
     """Best plan found in the time, or a plan that says why there is none.
 
@@ -117,6 +119,8 @@ def plan(
         method: ``direct`` hands the whole model to HiGHS, ``large`` prices slots; ``auto`` chooses by size and shape.
         previous: the plan in force, whose starts are tried first (``LP``) and which is the last but one rung.
         on_progress: told after every find.
+        on_prices: told the slot prices where the solve came to any; handed in with ``previous``, the next one begins
+            at them.
 
     Raises:
         NoPlanInTime: neither a plan nor a proof that there is none.
@@ -128,12 +132,16 @@ def plan(
     best = _Best(problem, gap)
     request = {"problem": problem.raw, "gap": gap, "time_limit_s": limit, "threads": threads, "method": method}
     if previous is not None:
-        request["previous"] = {"plan": dump_plan(previous.plan), "start": rfc3339(previous.start)}
+        request["previous"] = {
+            "plan": dump_plan(previous.plan),
+            "start": rfc3339(previous.start),
+            "prices": None if previous.prices is None else previous.prices.to_json(),
+        }
     last_words, bound, garbled = "", None, None
     with _child(request) as child:
         for line in _lines(child, begun + START_UP_S + limit):
             try:
-                found, proven = _heard(line)
+                found, proven, prices = _heard(line)
             except SolverFault as fault:
                 log.error("%s", fault)
                 garbled = garbled or fault
@@ -142,6 +150,8 @@ def plan(
                 best.offer(found)
             if proven is not None:
                 bound = proven if bound is None else max(bound, proven)
+            if on_prices is not None and prices is not None:
+                on_prices(prices)
             if on_progress is not None:
                 on_progress(_progress(best.plan, bound, time.monotonic() - begun))
         last_words = _ended(child)
@@ -178,8 +188,8 @@ def _fault(best: _Best, last_words: str, garbled: SolverFault | None, limit_s: f
     return garbled or NoPlanInTime(limit_s, best.tried or ["list scheduling", "MILP"])
 
 
-def _heard(line: bytes) -> tuple[Plan | None, float | None]:
-    """A find of the child: a plan, a bound, or both.
+def _heard(line: bytes) -> tuple[Plan | None, float | None, KeptPrices | None]:
+    """A find of the child: a plan, a bound, prices, or some of them.
 
     Raises:
         SolverFault: the line is no such message.
@@ -187,7 +197,12 @@ def _heard(line: bytes) -> tuple[Plan | None, float | None]:
     try:
         message = loads(line, "the child's message")
         said, bound = message["plan"], message["bound"]
-        return None if said is None else parse_plan(said), None if bound is None else float(bound)
+        prices = message.get("prices")
+        return (
+            None if said is None else parse_plan(said),
+            None if bound is None else float(bound),
+            None if prices is None else KeptPrices.from_json(prices),
+        )
     except (InvalidInput, TypeError, KeyError, ValueError) as error:
         raise SolverFault(f"it said {line[:80]!r}, which is no find") from error
 

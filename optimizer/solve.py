@@ -132,6 +132,13 @@ class HeldLp:
         starts, at = begin[:-1].astype(np.int32), rows.astype(np.int32)
         self._highs.addCols(count, cost, np.zeros(count), upper, len(at), starts, at, values)
 
+    def trade(self, rows: Ints, price: Floats) -> None:
+        """Let some equations take any value, at a price for each unit: one more column a row, in both directions."""
+        count = len(rows)
+        free = np.full(count, highspy.kHighsInf)
+        at = np.arange(count + 1, dtype=np.int32)
+        self._highs.addCols(count, price, -free, free, count, at[:-1], rows.astype(np.int32), np.ones(count))
+
     def move_rows(self, rows: Ints, value: Floats) -> None:
         """Set the value that some equations have to take."""
         for row, v in zip(rows.tolist(), value.tolist(), strict=True):

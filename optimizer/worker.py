@@ -20,6 +20,7 @@ from optimizer.dispatch import redispatch
 from optimizer.document import dump_plan, parse_plan
 from optimizer.extract import infeasible_plan
 from optimizer.finds import Best, Clock, Find, Request
+from optimizer.kept_prices import KeptPrices
 from optimizer.large.search import first_plan, safe, search
 from optimizer.preflight import conflicts
 from optimizer.problem import Problem, compile_problem
@@ -77,13 +78,17 @@ def main() -> None:
 
     def tell(find: Find) -> None:
         plan = None if find.plan is None else dump_plan(find.plan)
-        line = json.dumps({"plan": plan, "bound": find.bound}) + "\n"
+        prices = None if find.prices is None else find.prices.to_json()
+        line = json.dumps({"plan": plan, "bound": find.bound, "prices": prices}) + "\n"
         with one_at_a_time:
             channel.write(line)
             channel.flush()
 
     before = asked.get("previous")
-    previous = None if before is None else Previous(parse_plan(before["plan"]), parse_rfc3339(before["start"]))
+    previous = None
+    if before is not None:
+        prices = None if before["prices"] is None else KeptPrices.from_json(before["prices"])
+        previous = Previous(parse_plan(before["plan"]), parse_rfc3339(before["start"]), prices)
     request = Request(asked["gap"], asked["time_limit_s"], asked["threads"], asked["method"], previous)
     # a solve ends with its process: sweeping up millions of model objects, now or at the end, is time lost
     gc.disable()

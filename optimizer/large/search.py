@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from optimizer.dispatch import Redispatched, at_levels, redispatch, settled
-from optimizer.energy_model import EnergyModel
+from optimizer.energy_model import EnergyModel, SlotPrices
 from optimizer.finds import Best, Clock, Find, Request
 from optimizer.first_come import in_order_of_release
+from optimizer.kept_prices import KeptPrices, kept, work_of
 from optimizer.problem import Floats, Ints, Problem
 from optimizer.site_limits import supported_it
 from optimizer.solve import Options
@@ -67,6 +68,7 @@ class _Search:
         from optimizer.large.improve import BoardCost
 
         self.problem, self.clock, self.best, self.energy, self.crowd = problem, clock, best, energy, crowd
+        self.request = request
         self.options = Options(1e-6, max(2.0, request.time_limit_s / 2), request.threads)
         self.cost = BoardCost(energy)
 
@@ -76,7 +78,7 @@ class _Search:
         from optimizer.large.prices import rounds
 
         end = self.clock.at(SHORT_SHARE if small else PRICING_SHARE)
-        pricing = rounds(self.energy, self.crowd, end)
+        pricing = rounds(self.energy, self.crowd, end, *self._begin())
         last: Round | None = None
         listing: Listing | None = None
         for last in pricing:
@@ -90,7 +92,7 @@ class _Search:
                 break
         if last is None:
             return
-        yield Find(bound=self.best.bound)
+        yield Find(bound=self.best.bound, prices=self._kept(last))
         again = self._list(last, BENDS, PATIENT)
         if again is not None:
             listing = again
@@ -98,6 +100,21 @@ class _Search:
         if small or listing is None:
             return
         yield from self._improve(listing, last)
+
+    def _begin(self) -> tuple[list[Floats], Floats | None]:
+        """Row prices and prices of work of an earlier solve, as far as there are any."""
+        previous = self.request.previous
+        prices = None if previous is None or previous.prices is None else previous.prices.on(self.problem)
+        rows = None if prices is None else self.energy.completed(SlotPrices(*prices))
+        if rows is None or previous is None or previous.prices is None:
+            return [], None
+        return [rows], work_of(self.crowd.kinds, previous.prices, self.crowd.first_theta(float(np.abs(rows).max())))
+
+    def _kept(self, last: Round) -> KeptPrices:
+        alike = zip(self.crowd.members, last.theta.tolist(), strict=True)
+        return kept(
+            self.problem, last.prices.power, last.prices.gpus, {e.id: theta for some, theta in alike for e in some}
+        )
 
     def _list(self, last: Round, bends: tuple[float, ...], growth: float) -> Listing | None:
         """Cheapest of the boards that some bends give at these prices; None where none can be supplied."""
