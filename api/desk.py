@@ -82,12 +82,15 @@ class Desk:
 def previous_of(edition: Edition | None) -> Previous | None:
     """The plan in force as the optimizer takes it; None where there is none, or none that can be read any more."""
     from optimizer.document import parse_plan
+    from optimizer.kept_prices import KeptPrices
     from optimizer.replay import Previous
 
     if edition is None or edition["plan"].get("objective") is None:
         return None
     try:
-        return Previous(parse_plan(edition["plan"]), parse_rfc3339(edition["problem"]["horizon"]["start"]))
+        # editions of before version 1.1 kept no prices
+        prices = None if edition.get("prices") is None else KeptPrices.from_json(edition["prices"])
+        return Previous(parse_plan(edition["plan"]), parse_rfc3339(edition["problem"]["horizon"]["start"]), prices)
     except InvalidInput:
         _log.exception("plan_in_force_not_readable", plan_id=edition.get("plan_id"))
         return None

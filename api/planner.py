@@ -28,6 +28,7 @@ from models.site import Site
 from optimizer import baselines
 from optimizer.compose import Availability, SiteState, compose
 from optimizer.document import Plan, ReceivedProblem, dump_plan
+from optimizer.kept_prices import KeptPrices
 from optimizer.refusals import check_problem
 from optimizer.replay import Previous
 from optimizer.rolling import Progress, plan
@@ -98,18 +99,20 @@ def cycle(task: Task, now: datetime, on_progress: Tell | None = None) -> Outcome
     if dropped:
         events = [event for event in events if event.id not in {told.id for told in dropped}]
         problem, jobs, aside = _refused_set_aside(task.jobs, composed)
-    found = _solved(problem, task, on_progress)
+    prices: list[KeptPrices] = []
+    found = _solved(problem, task, on_progress, prices)
     if found.status == "infeasible":
         problem, jobs, found, aside = _orders_set_aside(problem, jobs, found, aside, composed, task, on_progress)
     while found.status == "infeasible" and (least := least_wanted(events)) is not None:
         events.remove(least)
         dropped.append(Standing(least.id, False, "; ".join(found.conflicts) or "no plan keeps it"))
         problem, jobs, aside = _refused_set_aside(task.jobs, composed)
-        found = _solved(problem, task, on_progress)
+        found = _solved(problem, task, on_progress, prices)
     yardstick = baselines.first_come_first_served(problem) if found.objective is not None else None
     found = _cheaper(problem, found, yardstick)
     edition = _edition(task, horizon, now, problem, found, yardstick, forecast, note)
     edition["sources"] = _with_market(edition["sources"], market)
+    edition["prices"] = prices[-1].to_json() if prices else None
     edition["job_labels"] = {
         job.id: {"priority": job.priority, "workload": job.workload, "synthetic": job.source == "synthetic"}
         for job in jobs
@@ -119,7 +122,9 @@ def cycle(task: Task, now: datetime, on_progress: Tell | None = None) -> Outcome
     return Outcome(edition, aside)
 
 
-def _solved(problem: ReceivedProblem, task: Task, on_progress: Tell | None) -> Plan:
+def _solved(
+    problem: ReceivedProblem, task: Task, on_progress: Tell | None, prices: list[KeptPrices] | None = None
+) -> Plan:
     limit_s = task.site.planning.time_limit_s if task.time_limit_s is None else task.time_limit_s
     return plan(
         problem,
@@ -127,6 +132,7 @@ def _solved(problem: ReceivedProblem, task: Task, on_progress: Tell | None) -> P
         threads=task.site.planning.threads,
         previous=task.previous,
         on_progress=on_progress,
+        on_prices=None if prices is None else prices.append,
     )
 
 
