@@ -51,7 +51,7 @@ def first_rows(energy: EnergyModel, crowd: Crowd) -> Floats | None:
             values.append(value)
 
     dear = 20.0 * (1.0 + float(np.abs(problem.import_price + problem.carbon_cost).max()))
-    mass_of = _masses(crowd)
+    mass_of = masses(crowd)
     for m in range(int(mass_of.max(initial=-1)) + 1):
         mine = np.flatnonzero(mass_of == m)
         line = int(crowd.row[mine[0]])
@@ -100,7 +100,7 @@ def _steps(price: Floats, amount: Floats) -> list[tuple[float, float]]:
     return found
 
 
-def _masses(crowd: Crowd) -> Ints:
+def masses(crowd: Crowd) -> Ints:
     """Mass of every kind: by its pool, and there by like beginning and like end of its window."""
     traits = np.zeros((len(crowd.kinds), 3), dtype=np.int64)
     traits[:, 0] = crowd.row
