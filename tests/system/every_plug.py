@@ -70,8 +70,17 @@ class Hall:
         self.key_file.write_text(str(service.key))
         self.guard: subprocess.Popen[bytes] | None = None
         self.factor = folder / "factor.json"
-        lines = [f'file = "{self.factor}"', "limit_mw = 0.12", "flexible_mw = 0.08", "period_s = 0.2"]
-        lines += ["[meter]", 'kind = "http"', f'url = "{self.meter.url}"', 'pointer = "/mw"', "[listen]", "port = 0"]
+        lines = ["limit_mw = 0.12", "flexible_mw = 0.08", "period_s = 0.2"]
+        lines += [
+            "[meter]",
+            'kind = "http"',
+            f'url = "{self.meter.url}"',
+            'pointer = "/mw"',
+            'power_unit = "MW"',
+            "[listen]",
+            "port = 0",
+            f'file = "{self.factor}"',
+        ]
         lines += ["[law]", "calm_s = 1.0", "settle_s = 0.5", "rise_per_s = 0.5", "lost_after_s = 1.0"]
         (folder / "guard.toml").write_text("\n".join(lines) + "\n")
         self.lines = [FaultyLine(("127.0.0.1", port)) for _ in range(2)]
