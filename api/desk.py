@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from api import logs
 from api.following import as_it_stands
 from api.gathering import gather, horizon_at, made_up_jobs, wants_made_up_jobs
+from api.measured import measured_memory
 from api.plan_store import Edition, PlanStore
 from api.settings import Settings
 from api.store.events import EventStore
@@ -67,14 +68,15 @@ class Desk:
         before = previous_of(self._plans.current())
         queue = [as_it_stands(k) for k in gathered.jobs]
         events = self._events.in_force(horizon.start)
-        task = Task(self._site, queue, gathered.memory, base, limit_s, before, events)
+        memory, note = measured_memory(self._site, self._telemetry, gathered.memory, now)
+        task = Task(self._site, queue, memory, base, limit_s, before, events, state_note=note)
         outcome = cycle(replace(task, last_prices=self._last_prices), now)
         if outcome.set_aside:
             _log.warning("jobs_set_aside", jobs=dict(outcome.set_aside))
             blamed = [k for k in gathered.jobs if k.job.id in outcome.set_aside]
             self._jobs.follow({k.job.id: (k, k.progress, "set_aside", outcome.set_aside[k.job.id]) for k in blamed})
         edition = {**outcome.edition, "charts": drawn(outcome.edition)}
-        published = self._plans.publish(edition, gathered.memory.to_json(), wanted)
+        published = self._plans.publish(edition, memory.to_json(), wanted)
         write_back(self._telemetry, published)
         return published
 

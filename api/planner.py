@@ -16,6 +16,7 @@ from typing import Any
 from api.events import GridEvent, Standing, impossible, least_wanted, with_events
 from api.following import Memory
 from api.gathering import horizon_at
+from api.measured import ASSUMED
 from api.plan_store import Edition
 from ingest.sources.market import LastGood, MarketView, market_for
 from ingest.sources.weather import SourceNote, history_for, weather_for
@@ -53,6 +54,7 @@ class Task:
     previous: Previous | None = None
     events: Sequence[GridEvent] = ()
     last_prices: LastGood = field(default_factory=dict)
+    state_note: str = ASSUMED
 
 
 @dataclass(frozen=True, slots=True)
@@ -237,7 +239,7 @@ def _edition(
         "bands": _bands(forecast),
         "temperatures": _temperatures(site, horizon, problem, found),
         "limits": _limits(site),
-        "state": {**task.memory.to_json(), "source": "assumed: as planned since the service began"},
+        "state": {**task.memory.to_json(), "source": task.state_note},
         "charts": {},
     }
 

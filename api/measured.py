@@ -1,0 +1,71 @@
+"""What the meters say of the state that a round starts from, in the place of what following the plan makes of it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import datetime, timedelta
+
+from api.following import Memory
+from ingest.errors import StoreUnavailable
+from ingest.points import from_ns
+from ingest.ports import Sample, TelemetryStore
+from ingest.quality import MEASUREMENT
+from ingest.quality_words import state_of
+from models.errors import NotFound
+from models.site import Site
+from models.supply import Battery
+
+FRESH = timedelta(minutes=15)
+ASSUMED = "assumed: as planned since the service began"
+
+
+def measured_memory(site: Site, store: TelemetryStore, memory: Memory, now: datetime) -> tuple[Memory, str]:
+    """``memory`` with stored energy and peak as metered where a fresh, credible reading is there; and what was done.
+
+    Stored energy is the newest reading of the last quarter of an hour that is not flagged BAD, moved into the
+    battery's limits; the peak rises to the import of the last whole slot. A store that is silent changes nothing.
+    """
+    try:
+        soc = {
+            battery.name: reading
+            for battery in site.batteries
+            if (reading := _stored_mwh(site, store, battery, now)) is not None
+        }
+        peak = max(memory.peak_mw, _last_import_mw(site, store, memory.as_of))
+    except StoreUnavailable:
+        return memory, ASSUMED
+    if not soc and peak == memory.peak_mw:
+        return memory, ASSUMED
+    told = [f"stored energy of {name} as metered" for name in soc]
+    if peak > memory.peak_mw:
+        told.append("peak as metered")
+    return replace(memory, soc_mwh={**memory.soc_mwh, **soc}, peak_mw=peak), f"{', '.join(told)}; the rest {ASSUMED}"
+
+
+def _stored_mwh(site: Site, store: TelemetryStore, battery: Battery, now: datetime) -> float | None:
+    tags = {"site": site.name, "asset": battery.name}
+    readings = [one for one in store.raw("battery.soc_mwh", tags, now - FRESH, now) if dict(one.tags) == tags]
+    good = [one for one in readings if not _is_bad(store, tags, one)] if readings else []
+    if not good:
+        return None
+    return min(max(float(good[-1].value), battery.soc_min_mwh), battery.top_mwh)
+
+
+def _is_bad(store: TelemetryStore, tags: dict[str, str], one: Sample) -> bool:
+    at = from_ns(one.time_ns)
+    flags: Sequence[Sample] = store.raw(
+        f"{MEASUREMENT}.flags", {**tags, "metric": "battery.soc_mwh"}, at, at + timedelta(microseconds=1)
+    )
+    return any(state_of(str(flag.value).split(",")) != "OK" for flag in flags)
+
+
+def _last_import_mw(site: Site, store: TelemetryStore, start: datetime) -> float:
+    """Mean import of the slot before ``start``; 0 where nothing was metered."""
+    step = site.planning.step
+    try:
+        found = store.query("site.import_mw", {"site": site.name}, start - step, start, step, "mean").values
+    except NotFound:
+        return 0.0
+    mean = float(found[0])
+    return mean if mean == mean else 0.0

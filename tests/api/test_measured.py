@@ -1,0 +1,74 @@
+"""A round starts from what the meters say, where they can be believed, and from the followed plan where not."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from api.following import Memory
+from api.measured import ASSUMED, measured_memory
+from ingest.errors import StoreUnavailable
+from ingest.intake import Intake
+from ingest.points import point, to_ns
+from ingest.site_file import read_site, sample_path
+from ingest.stores.memory import MemoryStore
+from models.horizon import use_packaged_time_zones
+
+use_packaged_time_zones()
+SITE = read_site(sample_path("dakhla"))
+NOW = datetime(2026, 6, 1, 12, 4, tzinfo=UTC)
+START = datetime(2026, 6, 1, 12, tzinfo=UTC)
+FOLLOWED = Memory(START, {"bess-1": 20.0}, 9.0)
+BESS = {"site": "dakhla", "asset": "bess-1"}
+
+
+class Clock:
+    def now(self):
+        return NOW
+
+    def monotonic(self):
+        return 0.0
+
+
+def kept(*rows):
+    store = MemoryStore()
+    for measurement, tags, fields, minutes in rows:
+        Intake(store, Clock()).accept([point(measurement, tags, fields, to_ns(NOW - timedelta(minutes=minutes)))])
+    return store
+
+
+@pytest.mark.parametrize(
+    ("rows", "soc"),
+    [
+        ([("battery", BESS, {"soc_mwh": 13.5}, 2)], 13.5),
+        ([("battery", BESS, {"soc_mwh": 13.5}, 2), ("battery", BESS, {"soc_mwh": -4.0}, 1)], 13.5),  # the last is BAD
+        ([("battery", BESS, {"soc_mwh": 41.0}, 2)], 40.0),  # above the top that a plan may use
+        ([("battery", BESS, {"soc_mwh": 13.5}, 16)], 20.0),  # too old
+        ([("battery", {**BESS, "asset": "other"}, {"soc_mwh": 13.5}, 2)], 20.0),
+        ([], 20.0),
+    ],
+)
+def test_stored_energy_is_the_newest_credible_reading(rows, soc):
+    memory, note = measured_memory(SITE, kept(*rows), FOLLOWED, NOW)
+    assert memory.soc_mwh == {"bess-1": soc}
+    assert (note == ASSUMED) == (soc == 20.0)
+
+
+def test_the_peak_rises_to_what_was_drawn_in_the_slot_before():
+    rows = [
+        ("site", {"site": "dakhla"}, {"import_mw": mw}, minutes) for mw, minutes in ((11.0, 18), (13.0, 6), (30.0, 1))
+    ]
+    memory, note = measured_memory(SITE, kept(*rows), FOLLOWED, NOW)
+    assert memory.peak_mw == 12.0  # 11:46 and 11:58; 12:03 is not over yet
+    assert note.startswith("peak as metered")
+    low, _ = measured_memory(SITE, kept(("site", {"site": "dakhla"}, {"import_mw": 3.0}, 6)), FOLLOWED, NOW)
+    assert low.peak_mw == 9.0
+
+
+def test_a_store_that_is_away_costs_no_round():
+    class Away(MemoryStore):
+        def raw(self, metric, tags, start, end, as_of=None):
+            raise StoreUnavailable("it", "is away")
+
+    assert measured_memory(SITE, Away(), FOLLOWED, NOW) == (FOLLOWED, ASSUMED)
