@@ -61,8 +61,10 @@ def _is_bad(store: TelemetryStore, tags: dict[str, str], one: Sample) -> bool:
 
 
 def _last_import_mw(site: Site, store: TelemetryStore, start: datetime) -> float:
-    """Mean import of the slot before ``start``; 0 where nothing was metered."""
+    """Mean import of the slot before ``start``; 0 where nothing was metered, or it was another month's."""
     step = site.planning.step
+    if (start - step).astimezone(site.zone).month != start.astimezone(site.zone).month:
+        return 0.0
     try:
         found = store.query("site.import_mw", {"site": site.name}, start - step, start, step, "mean").values
     except NotFound:

@@ -66,6 +66,14 @@ def test_the_peak_rises_to_what_was_drawn_in_the_slot_before():
     assert low.peak_mw == 9.0
 
 
+def test_the_last_slot_of_a_month_is_not_billed_in_the_next():
+    first = datetime(2026, 6, 1, tzinfo=UTC) - timedelta(hours=1)  # midnight at Laayoune
+    store = MemoryStore()
+    store.write([point("site", {"site": "dakhla"}, {"import_mw": 15.0}, to_ns(first - timedelta(minutes=5)))])
+    memory, note = measured_memory(SITE, store, Memory(first, {"bess-1": 20.0}, 9.0), first)
+    assert (memory.peak_mw, note) == (9.0, ASSUMED)
+
+
 def test_a_store_that_is_away_costs_no_round():
     class Away(MemoryStore):
         def raw(self, metric, tags, start, end, as_of=None):
