@@ -16,8 +16,11 @@ from optimizer.aggregate import classes_of
 from optimizer.large import kernels as k
 from optimizer.problem import Entry, Floats, Ints, Problem
 
-MOST_GROUPS = 128
-"""Columns a round that the master gets: enough to mix well (half as many closed slowly at some sites), few to solve."""
+ALONE, GROUPS = 128, 48
+"""Kinds up to which each gets its own column a round in the master, and the columns a round where there are more.
+
+A column for each closes in the fewest rounds; of many, a few dozen close in hardly more, each much quicker.
+"""
 
 NEVER = 1 << 30
 
@@ -52,7 +55,7 @@ class Crowd:
         self.late_from = np.array([max(0, e.deadline) if e.late_cost else NEVER for e in self.kinds], dtype=np.int64)
         pools = len(problem.pools)
         self.row = np.array([pools if e.pool is None else e.pool for e in self.kinds], dtype=np.int64)
-        self.group = spread_out(self.row, self.window, MOST_GROUPS)
+        self.group = spread_out(self.row, self.window, GROUPS if lines > ALONE else ALONE)
         self.groups = int(self.group.max(initial=-1)) + 1
         self.row_of_group = np.zeros(self.groups, dtype=np.int64)
         self.row_of_group[self.group] = self.row
