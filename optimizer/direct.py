@@ -20,6 +20,9 @@ MOST_COLUMNS = 60_000
 MOST_LEVEL_COLUMNS = 5_000
 """Free levels are what chokes a general MILP: a hundred such jobs have no plan after a minute."""
 
+FEW = 50
+"""Jobs of one level up to which HiGHS closes the day sooner than prices and HiGHS together."""
+
 BETTER = 1e-6
 """Relative saving from which a solution inside HiGHS is worth a plan of its own before HiGHS ends."""
 
@@ -31,9 +34,10 @@ def suits_milp(problem: Problem) -> bool:
     return levels <= MOST_LEVEL_COLUMNS and sum(2 * slots for slots, _ in windows) + levels <= MOST_COLUMNS
 
 
-def has_one_level(problem: Problem) -> bool:
-    """Whether no job that may run has a level to choose."""
-    return all(len(e.power) == 1 for e in problem.entries if e.may_run)
+def needs_no_prices(problem: Problem) -> bool:
+    """Whether the general solver alone is the quickest: jobs are few, and none has a level to choose."""
+    able = [e for e in problem.entries if e.may_run]
+    return len(able) <= FEW and all(len(e.power) == 1 for e in able)
 
 
 def milp(problem: Problem, request: Request, clock: Clock, best: Best, tell: Callable[[Find], None]) -> Iterator[Find]:
