@@ -45,7 +45,7 @@ def main() -> None:
 
     listener = listen("127.0.0.1", 0)
     print(listener.getsockname()[1], doors.keys.new("write", "bench", "bench"), os.getpid(), flush=True)
-    config = uvicorn.Config(both, log_config=None, access_log=False, lifespan="off", ws="none")
+    config = uvicorn.Config(both, log_config=None, access_log=False, lifespan="off", ws="none", timeout_keep_alive=600)
     uvicorn.Server(config).run(sockets=[listener])
 
 
