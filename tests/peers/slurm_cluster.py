@@ -18,7 +18,7 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import pytest
-from processes import binary, free_port, listens, running, wait_for
+from processes import binary, free_ports, listens, running, wait_for
 
 CONF = """
 ClusterName=ci
@@ -130,7 +130,7 @@ def _started(folder: Path, programs: dict[str, str], nodes: int, licences: int, 
         (folder / "spool" / name).mkdir(parents=True)
     for k in range(8):
         os.mknod(folder / "dev" / f"nvidia{k}", 0o20666, os.makedev(1, 3))
-    ports = [free_port() for _ in range(nodes + 1)]
+    ports = free_ports(nodes + 1)
     (folder / "slurm.conf").write_text(
         CONF.format(folder=folder, ports=ports, licences=licences, more=more)
         + "".join(NODE.format(name=name, port=port) for name, port in zip(names, ports[1:], strict=True))
