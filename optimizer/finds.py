@@ -35,11 +35,15 @@ class Request:
 
 @dataclass(frozen=True)
 class Find:
-    """Something found: a plan, a better bound, the prices that prove it."""
+    """Something found: a plan, a better bound, the prices that prove it.
+
+    ``certain``: that there is no plan was found by arithmetic, before any solver could err.
+    """
 
     plan: Plan | None = None
     bound: float | None = None
     prices: KeptPrices | None = None
+    certain: bool = False
 
 
 class Clock:

@@ -137,21 +137,21 @@ def plan(
             "start": rfc3339(previous.start),
             "prices": None if previous.prices is None else previous.prices.to_json(),
         }
-    last_words, bound, garbled = "", None, None
+    last_words, bound, garbled, certain = "", None, None, False
     with _child(request) as child:
         for line in _lines(child, begun + START_UP_S + limit):
             try:
-                found, proven, prices = _heard(line)
+                said = _heard(line)
             except SolverFault as fault:
                 log.error("%s", fault)
                 garbled = garbled or fault
                 continue
-            if found is not None:
-                best.offer(found)
-            if proven is not None:
-                bound = proven if bound is None else max(bound, proven)
-            if on_prices is not None and prices is not None:
-                on_prices(prices)
+            if said.plan is not None:
+                certain = best.offer(said.plan) and said.certain
+            if said.bound is not None:
+                bound = said.bound if bound is None else max(bound, said.bound)
+            if on_prices is not None and said.prices is not None:
+                on_prices(said.prices)
             if on_progress is not None:
                 on_progress(_progress(best.plan, bound, time.monotonic() - begun))
         last_words = _ended(child)
@@ -160,6 +160,8 @@ def plan(
             log.error("the solver's process failed after a plan was found: %s", last_words)
         return best.plan
     claim, why = best.plan, _fault(best, last_words, garbled, limit)
+    if claim is not None and certain:
+        return claim
     lower = next((plan for plan in lower_rungs(problem, previous) if best.offer(plan)), None)
     if lower is not None:
         log.error(
@@ -188,8 +190,18 @@ def _fault(best: _Best, last_words: str, garbled: SolverFault | None, limit_s: f
     return garbled or NoPlanInTime(limit_s, best.tried or ["list scheduling", "MILP"])
 
 
-def _heard(line: bytes) -> tuple[Plan | None, float | None, KeptPrices | None]:
-    """A find of the child: a plan, a bound, prices, or some of them.
+@dataclass(frozen=True)
+class _Said:
+    """A find as the child told it; ``certain``: that there is no plan was found without a solver."""
+
+    plan: Plan | None
+    bound: float | None
+    prices: KeptPrices | None
+    certain: bool
+
+
+def _heard(line: bytes) -> _Said:
+    """A find of the child.
 
     Raises:
         SolverFault: the line is no such message.
@@ -198,10 +210,11 @@ def _heard(line: bytes) -> tuple[Plan | None, float | None, KeptPrices | None]:
         message = loads(line, "the child's message")
         said, bound = message["plan"], message["bound"]
         prices = message.get("prices")
-        return (
+        return _Said(
             None if said is None else parse_plan(said),
             None if bound is None else float(bound),
             None if prices is None else KeptPrices.from_json(prices),
+            bool(message.get("certain", False)),
         )
     except (InvalidInput, TypeError, KeyError, ValueError) as error:
         raise SolverFault(f"it said {line[:80]!r}, which is no find") from error

@@ -38,7 +38,7 @@ def work(problem: Problem, request: Request, tell: Callable[[Find], None] = lamb
     clock = Clock(request.time_limit_s)
     impossible = conflicts(problem)
     if impossible:
-        yield Find(plan=infeasible_plan(problem, impossible, clock.elapsed))
+        yield Find(plan=infeasible_plan(problem, impossible, clock.elapsed), certain=True)
         return
     best = Best(problem, request.gap, clock)
     if request.previous is not None:
@@ -79,7 +79,7 @@ def main() -> None:
     def tell(find: Find) -> None:
         plan = None if find.plan is None else dump_plan(find.plan)
         prices = None if find.prices is None else find.prices.to_json()
-        line = json.dumps({"plan": plan, "bound": find.bound, "prices": prices}) + "\n"
+        line = json.dumps({"plan": plan, "bound": find.bound, "prices": prices, "certain": find.certain}) + "\n"
         with one_at_a_time:
             channel.write(line)
             channel.flush()
