@@ -67,7 +67,8 @@ class Pull(BaseModel):
     mode: Literal["shadow", "auto", "failsafe"]
     source: Literal["plan", "default"] = Field(description="default: `periods` and `jobs` are empty, `default` holds")
     reason: str | None = Field(
-        description="why the default is served: SHADOW, FAILSAFE, NO_PLAN, LEASE_OVER, PLAN_OVER, TELEMETRY, NO_PLACEMENT"
+        description="why the default is served: SHADOW, FAILSAFE, NO_PLAN, LEASE_OVER, PLAN_OVER, TELEMETRY, "
+        "NO_PLACEMENT"
     )
     plan_version: VersionView
     plan_id: str | None
