@@ -174,6 +174,8 @@ def _work_h(facts: QueuedJob, row: PolicyRow) -> float | None:
     """Hours at full speed of the whole job."""
     if facts.words.work_h is not None:
         return facts.words.work_h
+    if facts.expected_h is not None:
+        return facts.expected_h if facts.limit_h is None else min(facts.expected_h, facts.limit_h)
     return row.work_h if facts.limit_h is None else facts.limit_h * row.used_share
 
 

@@ -72,6 +72,8 @@ class QueuedJob:
     requeue: bool = True
     words: Words = SILENT
     bars: str | None = None
+    expected_h: float | None = None
+    """Run time of the whole job that its likes lead one to expect; it counts in place of the time limit."""
     given: Mapping[str, Any] = field(default_factory=dict)
     """Fields of the contract's job that a list states itself; they win over the policy's."""
 

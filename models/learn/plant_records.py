@@ -13,7 +13,7 @@ Array = npt.NDArray[np.float64]
 Times = npt.NDArray[np.datetime64]
 LEAST_ROWS = 200
 STUCK_ROWS = 12
-_COP_LOW, _COP_HIGH = 1.0, 40.0
+_COP_LOW, _COP_HIGH = 1.0, 200.0  # fans alone, in free cooling, reach 100 and more
 _UNIT = 200.0
 
 
@@ -55,7 +55,7 @@ class ScreenedRecords:
 def screen_records(records: PlantRecords) -> ScreenedRecords:
     """Rows that may teach.
 
-    Left out: missing values, a plant at rest, a COP under 1 or above 40, repeated times, and the later rows of a
+    Left out: missing values, a plant at rest, a COP under 1 or above 200, repeated times, and the later rows of a
     reading that stays the same to the digit for 12 rows or more while the heat moves.
 
     Raises:

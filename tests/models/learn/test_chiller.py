@@ -47,14 +47,14 @@ def test_it_predicts_weeks_that_it_has_not_seen() -> None:
     assert 0.8 <= inside.mean() <= 0.98
 
 
-@settings(max_examples=40)
+@settings(max_examples=40, deadline=None)
 @given(st.floats(0.1, 3.0), st.floats(-10, 40), st.floats(0, 20))
 def test_a_warmer_ambient_never_costs_less(heat: float, ambient: float, warmer: float) -> None:
     low, high = chiller().power_mw(np.array(heat), np.array([ambient, ambient + warmer]))
     assert high >= low * (1 - 1e-12)
 
 
-@settings(max_examples=20)
+@settings(max_examples=20, deadline=None)
 @given(st.floats(0.8, 3.0), st.integers(2, 6), st.floats(15, 32), st.floats(-0.15, 0.15))
 def test_the_pieces_are_a_convex_floor_whose_error_is_what_they_say(
     capacity: float, pieces: int, wet: float, shift: float
@@ -84,7 +84,7 @@ def test_a_plant_that_has_fouled_is_followed_from_days_that_ended() -> None:
     assert drift(chiller(), replace(late, power_mw=late.power_mw * 3), at) == pytest.approx(0.15)
 
 
-@settings(max_examples=10)
+@settings(max_examples=10, deadline=None)
 @given(st.integers(0, 1000))
 def test_the_drift_does_not_look_ahead(seed: int) -> None:
     late = records(20, seed=5)
@@ -98,7 +98,7 @@ def test_the_drift_does_not_look_ahead(seed: int) -> None:
 def test_what_may_not_teach_is_counted_by_reason() -> None:
     rows = records()
     heat, power, wet = rows.heat_mw.copy(), rows.power_mw.copy(), rows.ambient_c.copy()
-    heat[5], wet[6], power[7], power[8], power[9] = np.nan, np.inf, 0.0, heat[8] * 2, heat[9] / 100
+    heat[5], wet[6], power[7], power[8], power[9] = np.nan, np.inf, 0.0, heat[8] * 2, heat[9] / 1000
     power[100:130] = power[100]
     time = rows.time.copy()
     time[200] = time[199]

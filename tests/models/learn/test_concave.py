@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
@@ -14,6 +14,7 @@ from models.learn.concave import nearest_concave
 VALUES = arrays(np.float64, st.integers(2, 9), elements=st.floats(0.0, 5.0))
 
 
+@settings(deadline=None)
 @given(VALUES, st.integers(0, 10_000))
 def test_it_rises_is_concave_and_not_negative(y: np.ndarray, seed: int) -> None:
     x = np.cumsum(np.random.default_rng(seed).uniform(0.05, 1.0, len(y)))
@@ -24,6 +25,7 @@ def test_it_rises_is_concave_and_not_negative(y: np.ndarray, seed: int) -> None:
     assert (np.diff(slope) <= 1e-7).all()
 
 
+@settings(deadline=None)
 @given(VALUES)
 def test_no_other_concave_curve_of_a_hundred_lies_nearer(y: np.ndarray) -> None:
     x = np.arange(float(len(y)))

@@ -47,7 +47,7 @@ def test_it_knows_a_weekend_where_yesterday_does_not() -> None:
     assert np.mean(off) < 0.5 * np.mean(yesterdays)
 
 
-@settings(max_examples=15)
+@settings(max_examples=15, deadline=None)
 @given(st.integers(0, 6), st.integers(0, 10**6))
 def test_what_was_not_known_changes_nothing(day: int, seed: int) -> None:
     past, issue = load(), UNTIL + timedelta(days=day)

@@ -48,7 +48,7 @@ def test_a_known_law_is_found_again_and_called_measured() -> None:
     assert fitted.as_curve("pretrain").points[-1].speed == 1.0  # passes the catalogue's own rules
 
 
-@settings(max_examples=30)
+@settings(max_examples=30, deadline=None)
 @given(st.integers(0, 10**6), st.sampled_from([0.002, 0.02, 0.1]))
 def test_whatever_was_measured_the_curve_is_rising_concave_and_within_0_and_1(seed: int, noise: float) -> None:
     fitted = fit_curve(screen(windows(3, noise, seed), A100.idle_w).points, FAMILY, A100, "made up")
@@ -60,6 +60,7 @@ def test_whatever_was_measured_the_curve_is_rising_concave_and_within_0_and_1(se
         assert np.interp(point.drawn_w, power, [p.speed for p in kept.points]) - point.speed < 2e-3
 
 
+@settings(deadline=None)
 @given(st.lists(st.sampled_from(range(5)), max_size=5, unique=True))
 def test_more_measurements_never_widen_the_band(kept: list[int]) -> None:
     share = np.array([0.25, 0.5, 0.62, 0.75, 0.85, 0.95])
