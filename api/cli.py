@@ -26,6 +26,7 @@ _COMMANDS: dict[str, tuple[str, str]] = {
     "diff": ("api.commands.explain", "Say what changed from one plan to another, and which inputs stand behind it."),
     "run": ("api.commands.service", "Run the service: web, planner and collector."),
     "plan": ("api.commands.plan", "Plan a site's day once and print it as a table."),
+    "learn": ("api.commands.learn", "Learn GPU curves, cooling and run times from measurements."),
     "key": ("api.commands.service", "Make, list or revoke API keys."),
     "mode": ("api.commands.service", "Show or set the mode of a pool or asset (shadow, auto, failsafe)."),
     "agent": ("api.commands.agent", "Hold this node's GPUs to the plan's caps, and to the default set without it."),
