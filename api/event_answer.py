@@ -1,4 +1,5 @@
-"""Whether an event can be kept, and at what cost, before it is accepted: a solve of the day in force with its limit.
+"""Whether an event can be kept, and at what cost, before it is accepted: a solve of the day in force with its limit,
+unless the plan in force keeps it anyway.
 
 What lies beyond the horizon of the plan in force nobody has planned; there the default set counts, whose worst case is
 proven: a limit that it keeps can be kept by switching off.
@@ -45,6 +46,10 @@ async def answer(
     horizon = horizon_of(edition)
     if (why := impossible(edition["problem"], event, horizon)) is not None:
         return {"feasible": False, "method": "bound", "conflicts": [why], "horizon_end": rfc3339(horizon.end)}
+    if event.end <= horizon.end and _kept_already(event, edition):
+        peak = _peak(edition, slots_of(event, horizon))
+        told = {"feasible": True, "method": "plan in force", "planned_peak_mw": peak, "without_event_peak_mw": peak}
+        return {**told, "cost_change": 0.0, "currency": site.currency, "horizon_end": rfc3339(horizon.end)}
     document = with_events(edition["problem"], [*others, event], horizon)
     body = json.dumps({**document, "time_limit_s": time_limit_s}).encode()
     plan = await solver.solve(body, time_limit_s, gone)
@@ -80,6 +85,12 @@ def _beyond(event: GridEvent, site: Site, edition: Edition | None) -> dict[str, 
         f"within {last.seconds:.0f} s"
     )
     return {"feasible": True if known else None, "method": "default set", "note": words}
+
+
+def _kept_already(event: GridEvent, edition: Edition) -> bool:
+    """Whether the refereed plan in force keeps an event that it does not know."""
+    peak = _peak(edition, slots_of(event, horizon_of(edition)))
+    return peak is not None and peak <= event.most_import_mw
 
 
 def _peak(edition: Edition, window: range) -> float | None:

@@ -318,7 +318,7 @@ class EventAnswer(BaseModel):
     feasible: bool | None = Field(
         description="true: a refereed plan keeps it; false: proven that none does; null: unknown"
     )
-    method: Literal["solve", "bound", "default set"]
+    method: Literal["solve", "plan in force", "bound", "default set"]
     note: str | None = None
     conflicts: list[str] = []
     planned_peak_mw: float | None = Field(None, description="highest import in the window, with it")

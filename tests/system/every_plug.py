@@ -32,6 +32,12 @@ PATIENCE_S = float(os.environ.get("CHERGUI_PATIENCE_S", "120"))
 JOB = "llm-7"
 
 
+def new_key(service: Service) -> str:
+    """A key for agents."""
+    made = chergui("key", "new", "--scope", "write", "--data-dir", str(service.folder))
+    return next(line for line in made.stdout.split() if line.startswith("chergui_"))
+
+
 class Meter:
     """The grid meter: a page with one number; ``mw`` None: it says nothing."""
 
@@ -67,7 +73,7 @@ class Hall:
         library = build(folder / "nvml")
         port = int(service.url.rsplit(":", 1)[1])
         self.key_file = folder / "agent.key"
-        self.key_file.write_text(str(service.key))
+        self.key_file.write_text(new_key(service))
         self.guard: subprocess.Popen[bytes] | None = None
         self.factor = folder / "factor.json"
         lines = ["limit_mw = 0.12", "flexible_mw = 0.08", "period_s = 0.2"]
@@ -251,10 +257,10 @@ def play(hall: Hall, log: Log, service: Service) -> None:
     log.proves(hall.granted, "the plan again")
 
     log.pull("the agents' key is revoked")
-    made = chergui("key", "new", "--scope", "write", "--data-dir", str(service.folder))
-    fresh = next(line for line in made.stdout.split() if line.startswith("chergui_"))
-    hall.key_file.write_text("chergui_not_a_key\n")
-    log.proves(lambda: hall.fallen() and "401" in one.status()["last_answer"], "the lease runs out, the default holds")
+    held, fresh = hall.key_file.read_text(), new_key(service)
+    done = chergui("key", "revoke", held.split("_")[1], "--data-dir", str(service.folder))
+    log.proves(lambda: done.returncode == 0, "the service knows it no more")
+    log.proves(lambda: hall.fallen() and "401" in one.status()["last_answer"], "grants are gone, then the lease")
     hall.key_file.write_text(fresh)
     log.proves(hall.granted, "a new key in the file is enough")
 
