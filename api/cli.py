@@ -26,6 +26,7 @@ _COMMANDS: dict[str, tuple[str, str]] = {
     "diff": ("api.commands.explain", "Say what changed from one plan to another, and which inputs stand behind it."),
     "run": ("api.commands.service", "Run the service: web, planner and collector."),
     "plan": ("api.commands.plan", "Plan a site's day once and print it as a table."),
+    "forecast": ("api.commands.forecast", "Train, score and show forecasts of sun and wind that learn from the site."),
     "learn": ("api.commands.learn", "Learn GPU curves, cooling and run times from measurements."),
     "key": ("api.commands.service", "Make, list or revoke API keys."),
     "mode": ("api.commands.service", "Show or set the mode of a pool or asset (shadow, auto, failsafe)."),

@@ -49,6 +49,15 @@ def read(path: Path | str, *, available_at: datetime | None = None) -> WeatherTa
     except UnicodeDecodeError as error:
         message = f"byte {error.start} is not UTF-8; save it as UTF-8"
         raise InvalidInput(what, [Fault("", "not_utf8", message)]) from None
+    return parse(lines, what, available_at=known, source=file.name)
+
+
+def parse(lines: list[str], what: str, *, available_at: datetime, source: str = "") -> WeatherTable:
+    """Weather table of a file's lines; ``source`` where they name none.
+
+    Raises:
+        InvalidInput: as :func:`read`.
+    """
     said = _header(lines, what)
     rows = list(csv.reader(line for line in lines if line.strip() and not line.startswith("#")))
     names = [name.strip() for name in rows[0]] if rows else []
@@ -65,7 +74,7 @@ def read(path: Path | str, *, available_at: datetime | None = None) -> WeatherTa
     ]
     if faults:
         raise InvalidInput(what, faults)
-    times, values = _cells(rows, names, what)
+    times, values = cells(rows, names, what)
     return from_stamps(
         times,
         {name: values[:, k] for k, name in enumerate(n for n in names if n != "time")},
@@ -73,8 +82,8 @@ def read(path: Path | str, *, available_at: datetime | None = None) -> WeatherTa
         radiation=Stamp(said["radiation_stamp"]),
         state=Stamp(said["state_stamp"]),
         wind_height_m=float(said["wind_height_m"]),
-        source=said.get("source", file.name),
-        available_at=known,
+        source=said.get("source", source),
+        available_at=available_at,
     )
 
 
@@ -102,7 +111,12 @@ def _header(lines: list[str], what: str) -> dict[str, str]:
     return said
 
 
-def _cells(rows: list[list[str]], names: list[str], what: str) -> tuple[list[datetime], Values]:
+def cells(rows: list[list[str]], names: list[str], what: str) -> tuple[list[datetime], Values]:
+    """Times and numbers (shape ``(rows, columns without time)``) below a header row; an empty cell is NaN.
+
+    Raises:
+        InvalidInput: rows of another length, times without offset, cells that are no numbers.
+    """
     faults: list[Fault] = []
     times: list[datetime] = []
     place = names.index("time")
@@ -115,8 +129,8 @@ def _cells(rows: list[list[str]], names: list[str], what: str) -> tuple[list[dat
             times.append(parse_rfc3339(row[place].strip()))
         except ValueError as error:
             faults.append(Fault(f"row.{k + 1}.time", "not_a_time", str(error)))
-        cells = [cell.strip() for i, cell in enumerate(row) if i != place]
-        for i, cell in enumerate(cells):
+        stripped = [cell.strip() for i, cell in enumerate(row) if i != place]
+        for i, cell in enumerate(stripped):
             try:
                 values[k, i] = float(cell) if cell else np.nan
             except ValueError:

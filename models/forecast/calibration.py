@@ -16,7 +16,7 @@ from models.series import Values
 
 BINS = 5
 ENOUGH = 60  # outcomes from which shifts are learned at all
-_PULL = 600.0  # outcomes at which a bin's own shift counts half
+_PULL = 1500.0  # outcomes at which a bin's own shift counts half
 
 
 @dataclass(frozen=True, slots=True, eq=False)

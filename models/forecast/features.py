@@ -44,5 +44,5 @@ def gathered(columns: Mapping[str, Values], awake: npt.NDArray[np.bool_]) -> Fea
 def of_the_clock(middles: pd.DatetimeIndex) -> dict[str, Values]:
     """Hour of day (UTC) and day of year, as angles: summer time and Ramadan move neither."""
     hour = 2 * np.pi * (middles.hour + middles.minute / 60.0).to_numpy() / 24.0
-    day = 2 * np.pi * middles.dayofyear.to_numpy() / 365.25
+    day = 2 * np.pi * middles.day_of_year.to_numpy() / 365.25
     return {"hour_sin": np.sin(hour), "hour_cos": np.cos(hour), "day_sin": np.sin(day), "day_cos": np.cos(day)}

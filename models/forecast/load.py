@@ -13,17 +13,17 @@ from zoneinfo import ZoneInfo
 
 import numpy as np
 import pandas as pd
+from sklearn.linear_model import Ridge
 
 from models.errors import Fault, InvalidInput
-from models.forecast.blend import Recipe, fit
 from models.forecast.features import Features, gathered
 from models.forecast.tracking import tracked
 from models.series import Series, Values
 
 HOUR, DAY_H, WEEK_H = timedelta(hours=1), 24, 168
-LEAST_DAYS = 28
-RECIPE = Recipe(rounds=100, leaves=12, learning_rate=0.05, boosting_min_leaf=40, forest_min_leaf=10)
-RATE = 0.03
+BAND_H = 28 * DAY_H  # errors that the band is made of
+SHRINK = 0.5  # of ridge, as a share of the rows: strong, see _centres
+RATE = 0.01
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -61,59 +61,98 @@ def load_features(load: Series, lead_h: int, zone: ZoneInfo) -> LoadFeatures:
     found["foot_week"] = (known.rolling(WEEK_H, min_periods=DAY_H).min() - base).to_numpy()
     local = pd.date_range(pd.Timestamp(load.start) + HOUR / 2, periods=len(values), freq="h").tz_convert(zone)
     hour = 2 * np.pi * local.hour.to_numpy() / 24.0
-    found |= {"hour_sin": np.sin(hour), "hour_cos": np.cos(hour), "weekday": local.dayofweek.to_numpy().astype(float)}
+    found |= {"hour_sin": np.sin(hour), "hour_cos": np.cos(hour)}
+    found |= {f"hour_{h}": (local.hour.to_numpy() == h).astype(np.float64) for h in range(24)}
+    found["weekend"] = (local.day_of_week.to_numpy() >= 5).astype(np.float64)
     return LoadFeatures(gathered(found, np.isfinite(base.to_numpy())), base.to_numpy())
 
 
-def rolling_load(load: Series, lead_h: int, zone: ZoneInfo, levels: Values, first: int, every: int = WEEK_H) -> Values:
+def rolling_load(load: Series, lead_h: int, zone: ZoneInfo, levels: Values, first: int) -> Values:
     """Quantiles for each hour from ``first`` on, shape ``(len(load) - first, len(levels))``, as service makes them.
 
-    Fitted anew every ``every`` hours to what was known ``lead_h`` before, then recalibrated online. NaN where the
-    past of an hour is missing.
+    Fitted anew every day to what was known ``lead_h`` before; the band is that of the errors of the last four weeks
+    known, recalibrated online. NaN where the past of an hour is missing.
 
     Raises:
-        InvalidInput: as :func:`load_features`, or less than four weeks before ``first``.
+        InvalidInput: as :func:`load_features`, or less than eight weeks and the lead before ``first``.
     """
-    if first < LEAST_DAYS * DAY_H + lead_h:
-        message = f"{first} hours before the first forecast; at least {LEAST_DAYS * DAY_H + lead_h} are needed"
-        raise InvalidInput("the load", [Fault("first", "too_short", message)])
-    made = load_features(load, lead_h, zone)
-    x, awake = made.features.values, made.features.awake
+    _refuse_short(first, lead_h)
+    begin = first - BAND_H - lead_h
+    centre = _centres(load, lead_h, zone, begin)[: len(load) - begin]
+    error = load.values[begin:] - centre
     raw = np.full((len(load) - first, len(levels)), np.nan)
-    for begin in range(first, len(load), every):
-        known = np.arange(len(x)) < begin - lead_h
-        known[: len(load)] &= np.isfinite(load.values)
-        known &= awake
-        blend = fit(x[known], load.values[np.flatnonzero(known)] - made.base[known], RECIPE)
-        asked = np.arange(begin, min(begin + every, len(load)))
-        asked = asked[awake[asked]]
-        raw[asked - first] = made.base[asked, None] + blend.predict(x[asked], levels)
+    for k in range(len(raw)):
+        known = error[k : k + BAND_H]  # the last of them ended ``lead_h`` before this hour does
+        known = known[np.isfinite(known)]
+        if len(known) and np.isfinite(centre[first - begin + k]):
+            raw[k] = centre[first - begin + k] + _offsets(known, levels)
     there = np.isfinite(raw).all(axis=1)
     out = np.full_like(raw, np.nan)
-    out[there] = np.maximum(tracked(raw[there], levels, load.values[first:][there], lead_h, RATE), 0.0)
+    band = tracked(raw[there], levels, load.values[first:][there], lead_h, RATE)
+    # The band follows the errors, the middle does not: they come too late (``lead_h``) to tell where it should be.
+    middle = centre[first - begin :][there, None]
+    out[there] = np.maximum(np.where(levels < 0.5, np.minimum(band, middle), np.maximum(band, middle)), 0.0)
+    out[np.ix_(there, np.isclose(levels, 0.5))] = np.maximum(middle, 0.0)
     return out
-
-
-def _weeks(lead_h: int) -> int:
-    """Hours back to the same hour of the week, at least ``lead_h``."""
-    return WEEK_H * -(-lead_h // WEEK_H)
 
 
 def next_hours(load: Series, lead_h: int, zone: ZoneInfo, levels: Values, issued_at: datetime) -> Values:
     """Quantiles of the ``lead_h`` hours after the past known at ``issued_at``, shape ``(lead_h, len(levels))``.
 
     Raises:
-        InvalidInput: as :func:`rolling_load`.
+        InvalidInput: as :func:`rolling_load`, or the newest day is missing.
     """
-    over = (issued_at - load.start) // HOUR
-    past = Series(load.start, HOUR, load.values[: max(1, over)], load.unit, load.source, load.synthetic)
-    if len(past) < LEAST_DAYS * DAY_H + lead_h:
-        message = f"{len(past)} hours were known; at least {LEAST_DAYS * DAY_H + lead_h} are needed"
-        raise InvalidInput("the load", [Fault("values", "too_short", message)])
-    made = load_features(past, lead_h, zone)
-    known = made.features.awake[: len(past)] & np.isfinite(past.values)
-    x = made.features.values
-    blend = fit(x[: len(past)][known], past.values[known] - made.base[: len(past)][known], RECIPE)
-    said = made.base[len(past) :, None] + blend.predict(x[len(past) :], levels)
+    over = max(1, (issued_at - load.start) // HOUR)
+    past = Series(load.start, HOUR, load.values[:over], load.unit, load.source, load.synthetic)
+    _refuse_short(len(past), lead_h)
+    begin = len(past) - BAND_H
+    centre = _centres(past, lead_h, zone, begin)
+    error = past.values[begin:] - centre[:BAND_H]
+    ahead = centre[BAND_H:]
+    if np.isnan(ahead).any() or not np.isfinite(error).any():
+        message = f"{int(np.isnan(ahead).sum())} of the newest {lead_h} hours are missing; mend their source"
+        raise InvalidInput("the load", [Fault("values", "missing", message)])
+    said = ahead[:, None] + _offsets(error[np.isfinite(error)], levels)
     held: Values = np.maximum(said, 0.0)
     return held
+
+
+def _centres(load: Series, lead_h: int, zone: ZoneInfo, begin: int) -> Values:
+    """Expected load of the hours from ``begin`` to ``lead_h`` after the end, each day by what was known before it.
+
+    Ridge regression, because most of what moves a load of jobs is luck: trees that were tried here, on a real GPU
+    cluster, learned the luck and did worse than repeating the day before yesterday.
+    """
+    made = load_features(load, lead_h, zone)
+    x, base = made.features.values.astype(np.float64), made.base
+    full = np.asarray(np.isfinite(x).all(axis=1), dtype=np.bool_)
+    target = np.concatenate([load.values, np.full(lead_h, np.nan)]) - base
+    out = np.full(len(x) - begin, np.nan)
+    for day in range(begin, len(x), DAY_H):
+        known = full & np.isfinite(target) & (np.arange(len(x)) <= day - lead_h)
+        asked = np.arange(day, min(day + DAY_H, len(x)))
+        asked = asked[full[asked]]
+        if known.sum() < WEEK_H or not len(asked):
+            continue
+        middle, spread = x[known].mean(axis=0), x[known].std(axis=0) + 1e-9
+        line = Ridge(alpha=SHRINK * known.sum()).fit((x[known] - middle) / spread, target[known])
+        out[asked - begin] = base[asked] + line.predict((x[asked] - middle) / spread)
+    return out
+
+
+def _offsets(error: Values, levels: Values) -> Values:
+    """Quantiles of the errors around their median."""
+    found: Values = np.quantile(error - np.median(error), levels)
+    return found
+
+
+def _refuse_short(hours: int, lead_h: int) -> None:
+    least = 2 * BAND_H + lead_h
+    if hours < least:
+        message = f"{hours} hours are known before the first forecast; at least {least} are needed"
+        raise InvalidInput("the load", [Fault("values", "too_short", message)])
+
+
+def _weeks(lead_h: int) -> int:
+    """Hours back to the same hour of the week, at least ``lead_h``."""
+    return WEEK_H * -(-lead_h // WEEK_H)

@@ -1,5 +1,8 @@
 """Many quantiles: scores by hand, coverage with atoms, calibration, scenarios, online recalibration."""
 
+from datetime import UTC, datetime, timedelta
+from zoneinfo import ZoneInfo
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -7,10 +10,12 @@ from hypothesis import strategies as st
 
 from models.errors import InvalidInput
 from models.forecast.calibration import ENOUGH, calibrated, uncalibrated
+from models.forecast.load import next_hours, rolling_load
 from models.forecast.quantile_trees import grow
 from models.forecast.reliability import pinball, probabilities, reliability
 from models.forecast.scenarios import copula, drawn, energy_score, variogram_score
 from models.forecast.tracking import tracked
+from models.series import Series
 
 LEVELS = np.array([0.05, 0.25, 0.5, 0.75, 0.95])
 
@@ -54,8 +59,8 @@ def biased(n, seed):
 
 
 def test_calibration_shifts_where_the_forecast_is_wrong_and_covers_fresh_outcomes():
-    found = calibrated(*biased(20_000, 1), LEVELS)
-    said, actual = biased(3000, 2)
+    found = calibrated(*biased(300_000, 1), LEVELS)
+    said, actual = biased(20_000, 2)
     before = reliability(probabilities(said, LEVELS, actual))
     after = reliability(probabilities(found.apply(said), LEVELS, actual))
     assert after.decile_error < 0.02 < before.decile_error
@@ -187,3 +192,33 @@ def test_online_recalibration_does_not_see_what_is_not_known():
     assert not np.array_equal(one[71:], two[71:])
     with pytest.raises(InvalidInput, match="at least 1"):
         tracked(said, LEVELS, actual, delay=0, rate=0.1)
+
+
+def test_load_of_the_week_is_forecast_and_nothing_unknown_is_seen():
+    """A day's rhythm with luck, ten weeks: better than 48 h persistence; hours not known yet change nothing."""
+    rng = np.random.default_rng(1)
+    hours = np.arange(24 * 80)
+    values = 10 + 3 * np.sin(hours / 24 * 2 * np.pi) + rng.standard_normal(len(hours))
+    load = Series(datetime(2026, 1, 5, tzinfo=UTC), timedelta(hours=1), values, "MW")
+    first = 24 * 70
+    said = rolling_load(load, 48, ZoneInfo("Africa/Casablanca"), LEVELS, first)
+    off = np.abs(said[:, 2] - values[first:]).mean()
+    assert off < 0.8 * np.abs(values[first:] - values[first - 48 : -48]).mean()
+    assert ((values[first:] >= said[:, 0]) & (values[first:] <= said[:, -1])).mean() > 0.8
+    other = Series(load.start, load.step, np.concatenate([values[:-72], rng.permutation(values[-72:])]), "MW")
+    again = rolling_load(other, 48, ZoneInfo("Africa/Casablanca"), LEVELS, first)
+    np.testing.assert_array_equal(again[: -72 + 48], said[: -72 + 48])
+
+
+def test_the_next_hours_of_a_load_rest_on_what_was_over_at_the_issue():
+    rng = np.random.default_rng(3)
+    values = 10 + rng.standard_normal(24 * 70)
+    load = Series(datetime(2026, 1, 5, tzinfo=UTC), timedelta(hours=1), values, "MW")
+    issued = load.start + timedelta(days=65)
+    changed = Series(load.start, load.step, np.where(np.arange(len(values)) >= 65 * 24, 99.0, values), "MW")
+    one, two = (next_hours(past, 48, ZoneInfo("UTC"), LEVELS, issued) for past in (load, changed))
+    np.testing.assert_array_equal(one, two)
+    assert one.shape == (48, 5)
+    assert (np.diff(one, axis=1) >= 0).all()
+    with pytest.raises(InvalidInput, match="at least 1392"):
+        next_hours(load, 48, ZoneInfo("UTC"), LEVELS, load.start + timedelta(days=30))

@@ -184,10 +184,10 @@ def test_persistence_takes_the_last_value_known_at_the_issue_and_climatology_its
 
 def test_a_model_that_does_not_beat_its_baselines_is_not_promoted(trained):
     report = trained[3]
-    level = report.scores["physics"]
-    verdict = judged(replace(report, scores=report.scores | {"learned": level}))
+    best = report.best_baseline
+    verdict = judged(replace(report, scores=report.scores | {"learned": report.scores[best]}))
     assert not verdict.promoted
-    assert "does not beat physics" in verdict.reason
+    assert f"does not beat {best}" in verdict.reason
 
 
 def test_a_champion_on_the_shelf_is_compared_on_days_that_neither_saw(trained):
@@ -235,7 +235,6 @@ def test_a_kept_model_says_the_same_and_carries_its_card(trained):
     assert card["features"] == ["speed", "hour"]
     assert card["versions"]["scikit-learn"]
     assert card["known_until"] == "2026-02-20T00:00:00Z"
-    assert kept.packed(model, report)[1]["digest"] == card["digest"]
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,216 @@
+"""``chergui forecast``: train a site's forecasts of sun and wind, score what serves, show the fan of the next hours."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from api.settings import default_data_dir, moment_option
+from ingest.site_file import find_site, read_site
+from models.errors import CherguiError, InvalidInput
+from models.horizon import use_packaged_time_zones
+
+if TYPE_CHECKING:
+    from ingest.sources.forecast_history import Past
+    from models.forecast.learned import Report
+    from models.horizon import Horizon
+    from models.series import Values
+    from models.site import Site
+
+app = typer.Typer(add_completion=False, no_args_is_help=True)
+forecast = typer.Typer(
+    add_completion=False,
+    no_args_is_help=True,
+    help="Forecasts of sun and wind that learn from the site's own past: train, score, show.",
+)
+app.add_typer(forecast, name="forecast")
+
+SiteOption = Annotated[str, typer.Option(help="Site file, or the name of a sample: dakhla, local.")]
+DataOption = Annotated[Path | None, typer.Option(help="Folder that keeps the models; default: the user's data folder.")]
+RunsOption = Annotated[Path | None, typer.Option(help="CSV of past weather runs, issued_at first.")]
+ActualOption = Annotated[Path | None, typer.Option(help="CSV of measured power, MW by slot.")]
+NowOption = Annotated[str | None, typer.Option(help="Work as of this instant (RFC 3339) instead of the present.")]
+DaysOption = Annotated[int, typer.Option(min=30, max=730, help="Days of past that a synthetic site makes up.")]
+
+
+@forecast.command("train")
+def train_command(
+    site: SiteOption = "dakhla",
+    data_dir: DataOption = None,
+    runs: RunsOption = None,
+    actual: ActualOption = None,
+    days: DaysOption = 120,
+    now: NowOption = None,
+) -> None:
+    """Train, score beside the baselines, keep what beats them: exit 0, 1 where one cannot be learned, 2 bad input."""
+    with _refusals():
+        from api.forecast_shelf import Shelf
+        from api.forecasting import Trained, trained
+
+        found, moment, past = _begun(site, now, days, runs, actual)
+        shelf = Shelf((data_dir or default_data_dir()).resolve(), found.name)
+        failed = 0
+        for one in trained(found, past, moment, shelf):
+            if not isinstance(one, Trained):
+                failed += 1
+                typer.echo(f"{one[0]}: not learned; the physics go on serving\n{one[1]}", err=True)
+                continue
+            _scores(one.quantity, one.report)
+            typer.echo(f"  {'promoted' if one.verdict.promoted else 'not promoted'}: {one.verdict.reason}")
+            typer.echo(f"  {_proof(one.report.days, one.report.proven)}")
+            for note in one.report.notes:
+                typer.echo(f"  {note}")
+    if failed:
+        raise typer.Exit(1)
+
+
+@forecast.command("score")
+def score_command(
+    site: SiteOption = "dakhla",
+    data_dir: DataOption = None,
+    runs: RunsOption = None,
+    actual: ActualOption = None,
+    days: DaysOption = 120,
+    now: NowOption = None,
+) -> None:
+    """Score the kept models on what came after they were trained: exit 0, 1 where one has drifted, 2 bad input."""
+    with _refusals():
+        from api.forecast_shelf import Shelf
+        from api.forecasting import scored
+
+        found, moment, past = _begun(site, now, days, runs, actual)
+        shelf = Shelf((data_dir or default_data_dir()).resolve(), found.name)
+        alarms = watched = 0
+        for one in scored(found, past, moment, shelf):
+            watched += 1
+            typer.echo(f"{one.quantity}: {'serves' if one.standing.serves else 'has fallen back to the physics'}")
+            typer.echo(f"  {one.standing.reason}")
+            typer.echo(f"  {_proof(one.report.days + len(one.days), one.standing.proven)}")
+            for day in one.days[-7:]:
+                beside = ", ".join(f"{name} {value:.4f}" for name, value in sorted(day.pinball.items()))
+                typer.echo(f"  {day.day}: {beside}; P5 to P95 covered {day.cover:.0%}")
+            if one.standing.alarm:
+                alarms += 1
+                typer.echo(f"  {one.standing.alarm}", err=True)
+        if not watched:
+            typer.echo("no model is kept here yet; run  chergui forecast train", err=True)
+            raise typer.Exit(2)
+    if alarms:
+        raise typer.Exit(1)
+
+
+@forecast.command("show")
+def show_command(
+    site: SiteOption = "dakhla",
+    data_dir: DataOption = None,
+    runs: RunsOption = None,
+    actual: ActualOption = None,
+    days: DaysOption = 120,
+    now: NowOption = None,
+    hours: Annotated[int, typer.Option(min=1, max=48, help="Hours to show.")] = 24,
+) -> None:
+    """Show the fan (P5 to P95) of the next hours with its step, age and skill: exit 0, 2 bad input or no model."""
+    with _refusals():
+        from api.forecast_shelf import Shelf
+        from api.forecasting import fan_of, past_of, physics_band
+        from models.forecast.plants import QUANTITIES
+        from models.horizon import Horizon, rfc3339
+
+        path = find_site(site).resolve()
+        found, moment = read_site(path), moment_option(now) or datetime.now(UTC)
+        past = past_of(found, moment, days, runs, actual) if runs or actual else None
+        shelf = Shelf((data_dir or default_data_dir()).resolve(), found.name)
+        models = shelf.models(QUANTITIES, lambda text: typer.echo(text, err=True))
+        if not models:
+            typer.echo("no model is kept here yet; run  chergui forecast train", err=True)
+            raise typer.Exit(2)
+        start = moment.replace(minute=moment.minute // 15 * 15, second=0, microsecond=0) + timedelta(minutes=15)
+        horizon = Horizon(start, timedelta(minutes=15), hours * 4)
+        for quantity, (model, report) in models.items():
+            why = shelf.fallen_back(quantity)
+            if why is not None:
+                band = physics_band(found, quantity, horizon, moment, path.parent)
+                typer.echo(f"{quantity}: fallen back to the physics ({why})\n  {band.method}")
+                _rows(horizon, ("P10", "P50", "P90"), band.quantiles())
+                continue
+            fan, _ = fan_of(found, model, past, horizon, moment, path.parent)
+            typer.echo(f"{quantity}: {fan.step}" + (f" ({fan.reason})" if fan.reason else ""))
+            typer.echo(f"  {fan.method}; weather {fan.source}, known since {rfc3339(fan.available_at)}")
+            typer.echo(f"  {'synthetic; ' if fan.synthetic else ''}{_proof(report.days, report.proven)}")
+            _skill_by_lead(report)
+            _rows(horizon, ("P5", "P50", "P95"), [fan.at(level) for level in (0.05, 0.5, 0.95)])
+
+
+def _rows(horizon: Horizon, heads: Sequence[str], quantiles: Iterable[Values]) -> None:
+    """A line an hour, its first slot."""
+    typer.echo(f"  {'UTC':<18}" + "".join(f"{head:>8}" for head in heads) + "  MW")
+    for slot, values in enumerate(zip(*quantiles, strict=True)):
+        if horizon.at(slot).minute == 0:
+            typer.echo(f"  {horizon.at(slot):%Y-%m-%d %H:%M}  " + "".join(f"{value:8.2f}" for value in values))
+
+
+def _begun(
+    site: str, now: str | None, days: int, runs: Path | None, actual: Path | None
+) -> tuple[Site, datetime, Past]:
+    from api.forecasting import past_of
+
+    found = read_site(find_site(site).resolve())
+    moment = moment_option(now) or datetime.now(UTC)
+    return found, moment, past_of(found, moment, days, runs, actual)
+
+
+@contextmanager
+def _refusals() -> Iterator[None]:
+    """Faults line by line and exit 2."""
+    use_packaged_time_zones()
+    try:
+        yield
+    except InvalidInput as error:
+        typer.echo(f"{error.what} was refused:", err=True)
+        for fault in error.faults:
+            typer.echo(f"  {fault}", err=True)
+        raise typer.Exit(2) from None
+    except (ValueError, CherguiError) as error:
+        typer.echo(f"chergui: {error}", err=True)
+        raise typer.Exit(2) from None
+
+
+def _proof(days: int, proven: bool) -> str:
+    from models.forecast.learned import PROVEN_DAYS
+
+    return f"{days} day(s) scored" + ("" if proven else f"; unproven until {PROVEN_DAYS} are")
+
+
+def _scores(quantity: str, report: Report) -> None:
+    """Pinball in per cent of the capacity, whole and by lead, for the model and every baseline."""
+    from models.forecast.learned import LEAD_EDGES_H
+
+    heads = [f"<{edge:g} h" for edge in LEAD_EDGES_H] + [f">{LEAD_EDGES_H[-1]:g} h"]
+    typer.echo(f"{quantity}: pinball in % of the capacity, held out, by lead")
+    typer.echo(f"  {'':<24}{'all':>8}" + "".join(f"{head:>8}" for head in heads))
+    for name, score in sorted(report.scores.items(), key=lambda pair: pair[1].pinball):
+        cells = "".join(f"{'-' if value != value else f'{100 * value:.2f}':>8}" for value in score.by_lead)
+        typer.echo(f"  {name:<24}{100 * score.pinball:8.2f}{cells}")
+    found = report.reliability
+    typer.echo(
+        f"  P5 to P95 covers {found.cover:.0%} (below {found.below_p5:.1%}, above {found.above_p95:.1%}); "
+        f"mean decile error {found.decile_error:.3f}"
+    )
+
+
+def _skill_by_lead(report: Report) -> None:
+    from models.forecast.learned import LEAD_EDGES_H
+
+    mine, base = report.scores["learned"], report.scores[report.best_baseline]
+    heads = [f"under {edge:g} h" for edge in LEAD_EDGES_H] + [f"beyond {LEAD_EDGES_H[-1]:g} h"]
+    parts = [
+        f"{head} {1 - ours / theirs:.0%}"
+        for head, ours, theirs in zip(heads, mine.by_lead, base.by_lead, strict=True)
+        if ours == ours and theirs > 0
+    ]
+    typer.echo(f"  better than {report.best_baseline} by lead: {', '.join(parts)}")

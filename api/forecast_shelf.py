@@ -1,0 +1,115 @@
+"""Where fitted models stand: a folder with a model file and its card a quantity, replaced whole or not at all."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from models.errors import Fault, InvalidInput, NotFound
+
+if TYPE_CHECKING:
+    from models.forecast.learned import Learned, Report
+
+
+class Shelf:
+    """Models of ``site`` below ``folder``; made when the first one is put there."""
+
+    def __init__(self, folder: Path, site: str) -> None:
+        self.folder = folder / "forecasts" / site
+
+    def put(self, model: Learned, report: Report) -> Path:
+        """Keep a model and its card; both reach the disk before either is seen under its name.
+
+        The card names the model file by its digest, so that a crash between the two leaves the former pair.
+        """
+        from models.forecast.kept import packed
+
+        data, card = packed(model, report)
+        self.folder.mkdir(parents=True, exist_ok=True)
+        file = self.folder / f"{model.quantity}-{card['digest'][:16]}.skops"
+        _written(file, data)
+        _written(self._card(model.quantity), json.dumps(card, indent=1).encode())
+        for old in self.folder.glob(f"{model.quantity}-*.skops"):
+            if old != file:
+                old.unlink()
+        return file
+
+    def card(self, quantity: str) -> dict[str, Any] | None:
+        """The card of the model that stands there; None where there is none.
+
+        Raises:
+            InvalidInput: it cannot be read.
+        """
+        path = self._card(quantity)
+        try:
+            found = json.loads(path.read_bytes())
+        except FileNotFoundError:
+            return None
+        except (OSError, ValueError) as error:
+            raise InvalidInput(f"the card {path}", [Fault("", "not_readable", f"{error}; train anew")]) from None
+        if not isinstance(found, dict):
+            raise InvalidInput(f"the card {path}", [Fault("", "not_an_object", "no JSON object; train anew")])
+        return found
+
+    def model(self, quantity: str) -> tuple[Learned, Report]:
+        """The model that stands there.
+
+        Raises:
+            NotFound: there is none.
+            InvalidInput: file and card do not belong together or to this version (:func:`models.forecast.kept.opened`).
+        """
+        from models.forecast.kept import opened
+
+        card = self.card(quantity)
+        if card is None:
+            raise NotFound("trained model", quantity)
+        file = self.folder / f"{quantity}-{str(card.get('digest'))[:16]}.skops"
+        try:
+            data = file.read_bytes()
+        except OSError as error:
+            fault = Fault("", "not_readable", f"{error.strerror}; train anew")
+            raise InvalidInput(f"the model {file}", [fault]) from None
+        return opened(data, card)
+
+    def models(self, quantities: Iterable[str], tell: Callable[[str], None]) -> dict[str, tuple[Learned, Report]]:
+        """Every model that stands there and may be used; what is refused is told, and missing, never stops the rest."""
+        found = {}
+        for quantity in quantities:
+            try:
+                found[quantity] = self.model(quantity)
+            except NotFound:
+                continue
+            except InvalidInput as error:
+                tell(str(error))
+        return found
+
+    def note(self, quantity: str, digest: str, serves: bool, reason: str) -> None:
+        """Keep how the model of ``digest`` stands; a newer model begins without a note."""
+        text = json.dumps({"digest": digest, "serves": serves, "reason": reason})
+        _written(self.folder / f"{quantity}.standing", text.encode())
+
+    def fallen_back(self, quantity: str) -> str | None:
+        """Why the model that stands here does not serve; None where it does, or was not scored yet."""
+        card = self.card(quantity)
+        try:
+            noted = json.loads((self.folder / f"{quantity}.standing").read_bytes())
+        except FileNotFoundError:
+            return None
+        if card is None or noted["digest"] != card["digest"] or noted["serves"]:
+            return None
+        return str(noted["reason"])
+
+    def _card(self, quantity: str) -> Path:
+        return self.folder / f"{quantity}.json"
+
+
+def _written(path: Path, data: bytes) -> None:
+    beside = path.with_name(path.name + ".new")
+    with beside.open("wb") as file:
+        file.write(data)
+        file.flush()
+        os.fsync(file.fileno())
+    beside.replace(path)

@@ -1,0 +1,175 @@
+"""``chergui forecast``: train, score and show on the sample site and on files, with refusals that name the mend."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import shutil
+
+import pytest
+from made_past import SMALL
+from typer.testing import CliRunner
+
+from api.cli import app
+from api.forecast_shelf import Shelf
+from ingest.site_file import read_site, sample_path
+from ingest.sources.forecast_history import read_past, read_runs, synthetic_past
+from models.errors import InvalidInput
+from models.forecast import learned
+from models.forecast.site import PV, WIND
+from models.horizon import parse_rfc3339, rfc3339
+from models.weather import REQUIRED
+
+NOW = "2026-06-01T06:20:00Z"
+RUN = CliRunner()
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    """A data folder with the sample's models, trained small on 30 days."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(learned, "SERVICE", SMALL)
+        place = tmp_path_factory.mktemp("data")
+        done = RUN.invoke(app, ["forecast", "train", "--data-dir", str(place), "--days", "30", "--now", NOW])
+    assert done.exit_code == 0, done.output
+    place.joinpath("told.txt").write_text(done.output)
+    return place
+
+
+def forecast(folder, *words, now=NOW):
+    return RUN.invoke(app, ["forecast", *words, "--data-dir", str(folder), "--now", now])
+
+
+def test_training_tells_every_baseline_and_what_is_not_proven(folder):
+    told = (folder / "told.txt").read_text()
+    for word in ("learned", "climatology", "persistence", "clear-sky persistence", "physics", "P5 to P95 covers"):
+        assert word in told
+    assert "unproven until 60 are" in told
+    assert "promoted" in told
+
+
+def test_only_what_beats_its_baselines_is_kept(folder):
+    told = (folder / "told.txt").read_text()
+    cards = {path.stem for path in (folder / "forecasts" / "dakhla").glob("*.json")}
+    assert len(cards) == told.count("  promoted: ")
+    assert cards <= {PV, WIND}
+    assert cards, "the sample's weather errors can be learned from"
+
+
+def test_the_fan_is_shown_with_step_age_and_skill(folder):
+    done = forecast(folder, "show", "--hours", "6")
+    assert done.exit_code == 0, done.output
+    assert "single run" in done.output
+    assert "known since 2026-06-01T06:00:00Z" in done.output
+    assert "by lead: under 6 h" in done.output
+    rows = [line.split() for line in done.output.splitlines() if line.startswith("  2026-06-01 ")]
+    assert rows
+    for _, _, low, middle, high in rows:
+        assert 0 <= float(low) <= float(middle) <= float(high)
+
+
+def test_a_kept_model_is_scored_on_the_days_that_followed(folder):
+    done = forecast(folder, "score", "--days", "30", now="2026-06-10T00:00:00Z")
+    assert done.exit_code in (0, 1), done.output
+    assert "2026-06-08" in done.output
+    assert "2026-05-30" not in done.output
+
+
+def test_a_model_that_has_fallen_back_leaves_the_place_to_the_physics(folder, tmp_path):
+    place = tmp_path / "forecasts"
+    shutil.copytree(folder / "forecasts", place)
+    shelf = Shelf(tmp_path, "dakhla")
+    quantity = next(place.glob("dakhla/*.json")).stem
+    shelf.note(quantity, shelf.card(quantity)["digest"], False, "persistence did better")
+    done = forecast(tmp_path, "show", "--hours", "2")
+    assert done.exit_code == 0, done.output
+    assert f"{quantity}: fallen back to the physics (persistence did better)" in done.output
+    shelf.note(quantity, "of an older model", False, "persistence did better")
+    assert shelf.fallen_back(quantity) is None
+
+
+def test_a_damaged_model_is_refused_and_said_and_stops_nothing(folder, tmp_path):
+    shelf = folder / "forecasts" / "dakhla"
+    copy = tmp_path / "forecasts" / "dakhla"
+    shutil.copytree(shelf, copy)
+    broken = next(copy.glob("*.skops"))
+    broken.write_bytes(broken.read_bytes()[:-9])
+    said: list[str] = []
+    quantity = broken.name.partition("-")[0]
+    assert quantity not in Shelf(tmp_path, "dakhla").models([quantity], said.append)
+    assert "train anew" in said[0]
+
+
+def test_without_a_model_show_and_score_name_the_next_step(tmp_path):
+    for word in ("show", "score"):
+        done = forecast(tmp_path, word)
+        assert done.exit_code == 2
+        assert "chergui forecast train" in done.output
+
+
+def test_one_file_without_the_other_is_refused(tmp_path):
+    done = forecast(tmp_path, "train", "--runs", "runs.csv")
+    assert done.exit_code == 2
+    assert "give both" in done.output
+
+
+def written(path, past):
+    """A past as the two files."""
+    head = "# latitude_deg = 23.7\n# longitude_deg = -15.93\n# altitude_m = 12\n# wind_height_m = 10\n"
+    text = io.StringIO()
+    rows = csv.writer(text)
+    rows.writerow(["issued_at", "time", *REQUIRED])
+    for run, issue in zip(past.runs, past.issues, strict=True):
+        for k in range(len(run)):
+            rows.writerow([rfc3339(issue), rfc3339(run.start + k * run.step), *(run[name][k] for name in REQUIRED)])
+    runs = path / "runs.csv"
+    runs.write_text(head + "# radiation_stamp = start\n# state_stamp = start\n# source = test\n" + text.getvalue())
+    pv, wind = past.actual[PV], past.actual[WIND]
+    lines = [f"{rfc3339(s)},{a},{b}" for s, a, b in zip(pv.starts(), pv.values, wind.values, strict=True)]
+    actual = path / "actual.csv"
+    actual.write_text(f"time,{PV},{WIND}\n" + "\n".join(lines) + "\n")
+    return runs, actual
+
+
+@pytest.fixture(scope="module")
+def files(tmp_path_factory):
+    return written(tmp_path_factory.mktemp("past"), short_past())
+
+
+def short_past():
+    return synthetic_past(read_site(sample_path("dakhla")), parse_rfc3339(NOW), 3)
+
+
+def test_files_give_back_the_past_that_was_written(files):
+    past, again = short_past(), read_past(*files)
+    assert again.issues == list(past.issues)
+    assert [run.available_at for run in again.runs] == again.issues
+    assert again.runs[2]["ghi_w_m2"].tolist() == pytest.approx(past.runs[2]["ghi_w_m2"].tolist())
+    assert again.actual[WIND].values.tolist() == pytest.approx(past.actual[WIND].values.tolist())
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "says"),
+    [
+        ("issued_at,", "known,", "put issued_at first"),
+        ("\n2026-05-29T00:00:00Z,2026-05-29T05", "\n2026-05-29T00:00:00Z,2026-05-29T04", "stands twice"),
+        ("\n2026-05-30T00:00:00Z", "\nnever", "is not an RFC 3339 time"),
+        ("\n2026-05-31T00:00:00Z,", "\n2026-05-28T00:00:00Z,", "sort by issued_at"),
+    ],
+)
+def test_runs_that_are_wrong_are_refused_with_the_mend(files, tmp_path, old, new, says):
+    text = files[0].read_text()
+    assert old in text
+    path = tmp_path / "runs.csv"
+    path.write_text(text.replace(old, new))
+    with pytest.raises(InvalidInput, match=says):
+        read_runs(path)
+
+
+def test_a_card_says_what_the_model_is(folder):
+    card = json.loads(next((folder / "forecasts" / "dakhla").glob("*.json")).read_text())
+    assert card["known_until"] == NOW
+    assert len(card["digest"]) == 64
+    assert card["window"][0].startswith("2026-05-02")
+    assert set(card["versions"]) == {"numpy", "scikit-learn", "skops", "python"}
