@@ -24,8 +24,10 @@ def starts_of(e: Entry, on: Ints) -> tuple[int, int]:
 
 def runs_of(on: Ints) -> list[tuple[int, int]]:
     """Half-open slot intervals in which any copy is on."""
-    edges = np.flatnonzero(np.diff((on > 0).astype(np.int8), prepend=0, append=0))
-    return [(int(a), int(b)) for a, b in edges.reshape(-1, 2)]
+    with_off = np.zeros(len(on) + 2, dtype=bool)
+    with_off[1:-1] = on > 0
+    edges = np.flatnonzero(with_off[1:] != with_off[:-1]).tolist()
+    return list(zip(edges[::2], edges[1::2], strict=True))
 
 
 def short_sessions(e: Entry, on: Ints) -> list[tuple[int, int]]:

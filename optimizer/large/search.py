@@ -22,8 +22,9 @@ if TYPE_CHECKING:
     from optimizer.large.listing import Listing
     from optimizer.large.prices import Round
 
-USABLE, ROUGH, CLOSED = 0.3, 0.02, 0.0002
-"""Relative distances of master and bound: to list at when time is short, to list at, and good enough for the day."""
+USABLE, ROUGH, GOOD, CLOSED = 0.3, 0.02, 0.004, 0.0002
+"""Relative distances of master and bound: to list at when time is short, to list at, to list at again when pricing
+takes long, and good enough for the day."""
 
 LISTING_SHARE, PRICING_SHARE, SHORT_SHARE, ENDING_SHARE = 0.25, 0.6, 0.2, 0.9
 """Shares of the time limit: latest first listing, end of pricing, its end where HiGHS follows, end of improving."""
@@ -81,13 +82,19 @@ class _Search:
         pricing = rounds(self.energy, self.crowd, end, *self._begin())
         last: Round | None = None
         listing: Listing | None = None
+        waiting = True
         for last in pricing:
             self.best.prove(last.bound)
+            yield Find(bound=self.best.bound)
             late = time.monotonic() > self.clock.at(LISTING_SHARE)
             ready = last.spread <= ROUGH or (late and last.spread <= USABLE)
             if listing is None and ready:
                 listing = self._list(last, BENDS[:1], BRISK)
                 yield from self._plan(listing, last.rows, quick=True)
+            elif waiting and late and last.spread <= GOOD:
+                # pricing that goes on for long holds up a plan that is good already
+                waiting = False
+                yield from self._plan(self._list(last, BENDS[:1], PATIENT), last.rows, quick=False)
             if last.spread <= CLOSED or self.best.proven:
                 break
         if last is None:
