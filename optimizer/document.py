@@ -336,6 +336,9 @@ class Job(_Part):
     ran_slots: Whole = Field(0, ge=0, description="slots of the current run before slot 0, if running")
     pinned_start: Moment | None = Field(None, description="an operator's order: first start exactly here")
     held: StrictBool = Field(False, description="an operator's order: may not run in this horizon")
+    after: list[Id] = _new(
+        [], "jobs that have to be done first: it runs in no slot before which one of them has work left"
+    )
 
 
 class Problem(_Part):

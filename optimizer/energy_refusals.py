@@ -11,7 +11,7 @@ from pydantic import BaseModel
 from models.errors import Fault
 from models.horizon import Horizon, rfc3339
 from models.strict_json import pointer
-from optimizer.document import Problem, is_new
+from optimizer.document import Job, Problem, is_new
 
 
 def per_slot(problem: Problem) -> Iterator[tuple[tuple[str | int, ...], Any, bool]]:
@@ -160,6 +160,40 @@ def _mass(problem: Problem) -> Iterator[Fault]:
             yield Fault(f"/cooling/mass/{field}", "outside_limits", message)
 
 
+def _orders(problem: Problem) -> Iterator[Fault]:
+    """Jobs that wait for others: single ones, queued, in no circle."""
+    jobs = {job.id: job for job in problem.jobs}
+    for k, job in enumerate(problem.jobs):
+        if not job.after:
+            continue
+        place = pointer("jobs", k, "after")
+        if job.state != "queued":
+            yield Fault(place, "has_begun", f"the job is {job.state}, so what it waited for is done; leave it out")
+        if job.count > 1:
+            yield Fault(place, "needs_count_1", f"after needs count 1, here it is {job.count}; write single jobs")
+        for i, name in enumerate(job.after):
+            here = pointer("jobs", k, "after", i)
+            if name not in jobs:
+                yield Fault(here, "unknown_job", f"there is no job {name!r}; leave out what is done or mend the id")
+            elif jobs[name].count > 1:
+                yield Fault(
+                    here, "needs_count_1", f"job {name!r} stands for {jobs[name].count} copies; write single jobs"
+                )
+            elif job.id in _before(jobs, name):
+                yield Fault(here, "circle", f"job {name!r} waits for {job.id!r} itself; break the circle")
+
+
+def _before(jobs: dict[str, Job], name: str) -> set[str]:
+    """A job and all that it waits for."""
+    found, open_ = set(), [name]
+    while open_:
+        job = open_.pop()
+        if job not in found:
+            found.add(job)
+            open_ += jobs[job].after if job in jobs else []
+    return found
+
+
 RULES: tuple[Callable[[Problem], Iterator[Fault]], ...] = (
     _version,
     _names,
@@ -168,4 +202,5 @@ RULES: tuple[Callable[[Problem], Iterator[Fault]], ...] = (
     _targets,
     _machines,
     _mass,
+    _orders,
 )

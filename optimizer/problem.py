@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 import numpy as np
@@ -66,6 +66,7 @@ class Entry:
     pinned: int | None
     held: bool
     tenant: str | None
+    after: tuple[str, ...] = ()
 
     @property
     def may_run(self) -> bool:
@@ -189,7 +190,8 @@ class Problem:
     @property
     def burning_may_pay(self) -> bool:
         """Whether drawing power for nothing could ever help: paid import, must-take generation, a ramp, a least
-        power of a generator, a wish for more import or for a share of what is used.
+        power of a generator, a wish for more import or for a share of what is used. So does an order of jobs, whose
+        rows only the whole model has.
 
         Only then must a model forbid it by binaries; elsewhere a plan that burns energy can be mended
         at no cost, because supply may always be curtailed.
@@ -197,7 +199,8 @@ class Problem:
         paid = bool(np.any(self.import_price + self.carbon_cost < 0))
         must_take = bool(np.any(self.base < 0)) or any(g.least > 0 for g in self.generators)
         more = any(e.least is not None for e in self.events) or any(n.under_cost > 0 for n in self.nominations)
-        return paid or must_take or more or self.ramp is not None or self.budgets.renewable_share is not None
+        ordered = any(e.after for e in self.entries)
+        return paid or must_take or more or ordered or self.ramp is not None or self.budgets.renewable_share is not None
 
     def cooling_power(self, heat: Floats) -> Floats:
         """Electric power of the cooling plant per slot; zeros where there is none."""
@@ -249,7 +252,7 @@ def compile_problem(received: document.ReceivedProblem) -> Problem:
             Pool(p.name, np.rint(row(p.gpus)).astype(np.int64), p.idle_w_per_gpu / 1e6 / unit) for p in doc.pools
         ),
         feeds=tuple(Feed(f.name, tuple(pool_index[p] for p in f.pools), row(f.limit_mw, 1 / unit)) for f in doc.feeds),
-        entries=tuple(_entry(job, horizon, pool_index, unit) for job in doc.jobs),
+        entries=_waiting([_entry(job, horizon, pool_index, unit) for job in doc.jobs], horizon.step_h),
         version=doc.schema_version,
         connection=connection,
         events=asked,
@@ -331,4 +334,28 @@ def _entry(job: document.Job, horizon: Horizon, pool_index: dict[str, int], unit
         pinned=pinned,
         held=job.held,
         tenant=job.tenant,
+        after=tuple(job.after),
     )
+
+
+def _waiting(entries: list[Entry], step_h: float) -> tuple[Entry, ...]:
+    """The entries with windows that begin no earlier than what they wait for can be done."""
+    by_id = {e.id: e for e in entries}
+    settled: dict[str, Entry] = {}
+
+    def settle(e: Entry) -> Entry:
+        if e.id not in settled:
+            ends = [_earliest_end(settle(by_id[i]), step_h) for i in e.after]
+            settled[e.id] = replace(e, first=max([e.first, *ends])) if ends else e
+        return settled[e.id]
+
+    return tuple(settle(e) for e in entries)
+
+
+def _earliest_end(e: Entry, step_h: float) -> int:
+    """First slot in which an entry can have no work left."""
+    if e.work_h <= 0:
+        return 0
+    if not e.may_run or e.top_speed <= 0:
+        return e.last if e.may_run else 1 << 30
+    return e.first + math.ceil(e.work_h / (step_h * e.top_speed) - 1e-9)

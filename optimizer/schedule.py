@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from optimizer.problem import Entry, Floats, Problem
-from optimizer.sessions import Pattern
+from optimizer.sessions import Pattern, starts_of
 
 Group = tuple[int, float, float]
 """Copies that run alike in a slot: how many, power of one, speed of one."""
@@ -70,7 +70,9 @@ def least_power(e: Entry, speed: float) -> float:
 
 
 def fits_pools(problem: Problem, schedule: Schedule) -> bool:
-    """Whether GPUs in use and the power of every feed stay within their limits."""
+    """Whether GPUs in use and the power of every feed stay within their limits, and jobs wait for one another."""
+    if not _in_order(problem, schedule):
+        return False
     used = np.zeros((len(problem.pools), problem.slots))
     drawn = np.zeros_like(used)
     for e in problem.entries:
@@ -82,6 +84,20 @@ def fits_pools(problem: Problem, schedule: Schedule) -> bool:
             return False
         drawn[k] += pool.idle * (pool.gpus - used[k])
     return all((drawn[list(f.pools)].sum(axis=0) <= f.limit * (1 + 1e-6) + 1e-9).all() for f in problem.feeds)
+
+
+def _in_order(problem: Problem, schedule: Schedule) -> bool:
+    """Whether no job runs before what it waits for is done, all restart losses of the horizon counted."""
+    by_id = {e.id: e for e in problem.entries}
+    for e in problem.entries:
+        on = np.flatnonzero(schedule.pattern[e.id])
+        for name in e.after if len(on) else ():
+            other = by_id[name]
+            _, resumed = starts_of(other, schedule.pattern[name])
+            done = problem.step_h * float(schedule.speed(name)[: on[0]].sum()) - other.loss_h * resumed
+            if done < other.work_h - 1e-6:
+                return False
+    return True
 
 
 def it_power(problem: Problem, schedule: Schedule) -> Floats:

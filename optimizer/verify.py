@@ -21,6 +21,7 @@ from .referee.findings import Findings, Violation
 from .referee.hours import check_unmet, judge_hours
 from .referee.machines import check_machines
 from .referee.money import check_bound, check_terms, terms_of
+from .referee.order import check_order
 from .referee.power import check_power
 from .referee.runs import Track, lay
 from .referee.thermal import check_temperature
@@ -110,6 +111,7 @@ def _check_plan(day: Day, plan: Plan, gap: float | None, findings: Findings) -> 
         findings.add("plan.conflicts", text, amount=len(plan.conflicts), unit="sentences")
     tracks = _check_jobs(day, plan, findings)
     all_hours = [judge_hours(day, track, findings) for track in tracks]
+    check_order(all_hours, findings)
     wishes: list[Wish] = []
     check_bound(plan, problem, gap, findings)
     if plan.series is None:

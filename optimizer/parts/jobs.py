@@ -45,6 +45,7 @@ def add(model: pyo.ConcreteModel, problem: Problem, ledger: Ledger, *, exact: bo
             ledger.cost["starts"].constant += e.start_cost * starts
     _levels(block, entries, ledger, exact=exact)
     _work(block, problem, entries, ledger, done)
+    _order(block, problem, entries, pattern)
     _ends(block, problem, entries, done, pattern)
 
 
@@ -218,6 +219,32 @@ def _work(block: pyo.Block, problem: Problem, entries: list[Entry], ledger: Ledg
                 "more time (release, deadline), lower due_h or give unmet_cost_per_h"
             )
             ledger.give([Give(("job", i), block.unmet[i], 1.0, None, sentence, weight=1.0)])
+
+
+def _order(block: pyo.Block, problem: Problem, entries: list[Entry], pattern: Pattern) -> None:
+    """A job runs only when those that it waits for have no work left (restart losses of the whole horizon counted)."""
+    h = problem.step_h
+    by_id = {e.id: e for e in problem.entries}
+    there = {e.id for e in entries}
+
+    def after_others(b: pyo.Block, i: str, other: str, t: int) -> Any:
+        first = by_id[other]
+        row = Sum()
+        most_lost = 0.0
+        if other in there:
+            for s in b.slots[other]:
+                if s < t:
+                    row.plus(b.speed[other, s], h)
+            if other in pattern:
+                row.constant -= first.loss_h * starts_of(first, pattern[other])[1]
+            elif other in b.resumed:
+                row.add(-first.loss_h, b.resumed[other])
+                most_lost = first.loss_h * (first.last - first.first)
+        return row.add(-(first.work_h + most_lost), b.on[i, t]).expression() >= -most_lost
+
+    block.after_others = pyo.Constraint(
+        [(e.id, other, t) for e in entries for other in e.after for t in block.slots[e.id]], rule=after_others
+    )
 
 
 def _minimum_runs(block: pyo.Block, problem: Problem, entries: list[Entry]) -> None:

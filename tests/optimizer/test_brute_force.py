@@ -71,15 +71,16 @@ def test_they_agree_on_what_version_1_1_asks(seed: int) -> None:
     assert plan.objective == pytest.approx(answer.objective, rel=1e-5, abs=1e-5)
 
 
-def test_one_random_day_in_twenty_has_each_thing_that_version_1_1_can_ask() -> None:
+def test_one_random_day_in_thirty_has_each_thing_that_version_1_1_can_ask() -> None:
     days = [random_asks.day(seed) for seed in range(5000, 5200)]
     parts = ("events", "nominations", "reserve", "generators", "inference")
     grids = ("billing_interval_slots", "export_allowance_mwh", "carbon_budget_kg", "renewable_share", "outages")
     for part, count in (
         *((name, sum(name in day for day in days)) for name in parts),
         *((name, sum(name in day["grid"] for day in days)) for name in grids),
+        ("after", sum(any(job.get("after") for job in day["jobs"]) for day in days)),
         ("mass", sum("mass" in day.get("cooling", {}) for day in days)),
         ("water", sum("water_limits" in day.get("cooling", {}) for day in days)),
         ("reserve_mwh", sum(any("reserve_mwh" in b for b in day.get("batteries", [])) for day in days)),
     ):
-        assert count >= len(days) / 20, part
+        assert count >= len(days) / 30, part

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from small_day import at, battery, day, planned, ten
+from small_day import at, battery, day, job, planned, ten
 
 from models.errors import Fault, InvalidInput
 from optimizer.refusals import check_problem
@@ -87,6 +87,11 @@ BAD: list[tuple[dict[str, Any], str, str, str]] = [
         "wrong_length",
         "4 slots",
     ),
+    ({"jobs": [job("a", after=["z"])]}, "/jobs/0/after/0", "unknown_job", "mend the id"),
+    ({"jobs": [job("a", after=["a"])]}, "/jobs/0/after/0", "circle", "break the circle"),
+    ({"jobs": [job("a", after=["b"], state="paused"), job("b")]}, "/jobs/0/after", "has_begun", "leave it out"),
+    ({"jobs": [job("a", after=["b"], count=2), job("b")]}, "/jobs/0/after", "needs_count_1", "single jobs"),
+    ({"jobs": [job("a", after=["b"]), job("b", count=2)]}, "/jobs/0/after/0", "needs_count_1", "single jobs"),
     ({"grid": {"renewable_share": 40.0}}, "/grid/renewable_share", "less_than_equal", "1"),
     ({"grid": {"carbon_budget_kg": -1.0}}, "/grid/carbon_budget_kg", "greater_than_equal", "0"),
     ({"events": [EVENT | {"price": 1.0}]}, "/events/0/price", "extra_forbidden", "remove it"),

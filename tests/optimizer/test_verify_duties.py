@@ -127,6 +127,12 @@ LOOSENED: dict[str, tuple[dict[str, Any], str, Any, str]] = {
         1,
         "generator.min_down",
     ),
+    "order": (
+        five(job("a", 2.0, release=at(1)), job("b", 1.0, after=["a"])),
+        "jobs/1/after",
+        [],
+        "job.after",
+    ),
     "allowable warmth": (
         five(job("a", 5.0), cooling=COOLED | {"mass": HALL}),
         "cooling/mass/allowable_c",

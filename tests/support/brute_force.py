@@ -266,12 +266,26 @@ def solve(problem: dict[str, Any]) -> Answer:
     """Optimum of a tiny problem document."""
     grid, program = _Grid(problem), _Program()
     jobs = {job["id"]: _job(program, job, grid) for job in problem.get("jobs", [])}
+    _order(program, problem, grid, jobs)
     it = _it(program, problem, grid, jobs)
     flows = _energy(program, problem, grid, it)
     found = program.solve()
     if found is None:
         return Answer(None, None)
     return Answer(found[0], _plan(problem, grid, jobs, flows, found[1], found[0]))
+
+
+def _order(program: _Program, problem: dict[str, Any], grid: _Grid, jobs: dict[str, _JobColumns]) -> None:
+    """A job is on only in slots before which all the work of those that it waits for is done."""
+    for job in problem.get("jobs", []):
+        for name in job.get("after", []):
+            other = jobs[name]
+            work = next(one["work_h"] for one in problem["jobs"] if one["id"] == name)
+            lost = {column: p.loss_h for column, p in other.choice if p.loss_h}
+            most = max(lost.values(), default=0.0)
+            for t in range(grid.slots):
+                before = add(*((1.0, w) for w in other.work[:t]), (-1.0, lost))
+                program.row(add((1.0, before), (-(work + most), jobs[job["id"]].on[t])), low=-most)
 
 
 def _it(program: _Program, problem: dict[str, Any], grid: _Grid, jobs: dict[str, _JobColumns]) -> list[Linear]:

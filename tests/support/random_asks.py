@@ -14,7 +14,7 @@ def day(seed: int) -> dict[str, Any]:
     raw = random_days.day(seed)
     dice = random.Random(f"asks {seed}")
     raw["schema_version"] = "1.1"
-    for add in (_grid, _events, _nominations, _reserves, _machines, _water, _mass):
+    for add in (_grid, _events, _nominations, _reserves, _machines, _water, _mass, _order):
         add(raw, dice)
     return raw
 
@@ -161,3 +161,11 @@ def _mass(raw: dict[str, Any], dice: random.Random) -> None:
         if dice.random() < 0.3:
             mass["surroundings_c"] = round(dice.uniform(20.0, 35.0), 1)
         raw["cooling"]["mass"] = mass
+
+
+def _order(raw: dict[str, Any], dice: random.Random) -> None:
+    """Sometimes the last job waits for one or both before it."""
+    jobs = raw["jobs"]
+    single = [job for job in jobs if job.get("count", 1) == 1]
+    if len(single) > 1 and single[-1]["state"] == "queued" and dice.random() < 0.4:
+        single[-1]["after"] = [job["id"] for job in single[:-1] if dice.random() < 0.8]
