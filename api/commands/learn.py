@@ -167,7 +167,7 @@ def _plant_records(path: Path) -> PlantRecords:
 @learn_app.command()
 def jobs(
     accounting: Annotated[Path, typer.Argument(help="What sacct -P printed, times as epoch seconds.")],
-    level: Annotated[float, typer.Option(min=0.05, max=0.95, help="Quantile that a plan would take.")] = 0.75,
+    level: Annotated[float, typer.Option(min=0.05, max=0.95, help="Quantile that a plan would take.")] = 0.9,
 ) -> None:
     """Learn run times from Slurm's accounting and say how good they were on the newest fifth; exit 2 where refused."""
     from ingest.accounting import read_accounting
