@@ -15,6 +15,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from models.horizon import parse_rfc3339
+from optimizer import late_imports  # noqa: F401 - before anything that brings Pyomo
 from optimizer.direct import milp, needs_no_prices, suits_milp
 from optimizer.dispatch import redispatch
 from optimizer.document import dump_plan, parse_plan
