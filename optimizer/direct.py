@@ -34,6 +34,11 @@ def suits_milp(problem: Problem) -> bool:
     return levels <= MOST_LEVEL_COLUMNS and sum(2 * slots for slots, _ in windows) + levels <= MOST_COLUMNS
 
 
+def only_milp(problem: Problem) -> bool:
+    """Whether a job waits for others, which slot prices cannot tell it: only the whole model keeps an order."""
+    return any(e.after for e in problem.entries)
+
+
 def needs_no_prices(problem: Problem) -> bool:
     """Whether the general solver alone is the quickest: jobs are few, and none has a level to choose."""
     able = [e for e in problem.entries if e.may_run]

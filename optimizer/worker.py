@@ -16,7 +16,7 @@ from typing import Any
 
 from models.horizon import parse_rfc3339
 from optimizer import late_imports  # noqa: F401 - before anything that brings Pyomo
-from optimizer.direct import milp, needs_no_prices, suits_milp
+from optimizer.direct import milp, needs_no_prices, only_milp, suits_milp
 from optimizer.dispatch import redispatch
 from optimizer.document import dump_plan, parse_plan
 from optimizer.extract import infeasible_plan
@@ -44,7 +44,7 @@ def work(problem: Problem, request: Request, tell: Callable[[Find], None] = lamb
     best = Best(problem, request.gap, clock)
     if request.previous is not None:
         yield from last_starts(problem, request, clock, best)
-    direct = request.method == "direct" or (request.method == "auto" and suits_milp(problem))
+    direct = request.method == "direct" or (request.method == "auto" and suits_milp(problem)) or only_milp(problem)
     if direct and (request.method == "direct" or needs_no_prices(problem)):
         yield from first_plan(problem, best)
     else:
