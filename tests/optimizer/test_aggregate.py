@@ -69,6 +69,7 @@ OTHER: dict[str, Any] = {
     "on_before": 1,
     "ran": 1,
     "pinned": 0,
+    "after": ("another",),
     "held": True,
 }
 
