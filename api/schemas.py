@@ -167,6 +167,26 @@ class Saving(BaseModel):
     method: str
 
 
+class SlotPricesView(BaseModel):
+    """What power, GPUs and work were worth in the solve, by pool and slot (loads without a pool: ``""``) and by job."""
+
+    start: str
+    power_per_mwh: dict[str, list[float]]
+    gpu_per_h: dict[str, list[float]]
+    work_per_h: dict[str, float]
+
+
+class Quote(BaseModel):
+    """What a run would cost in addition at a plan's slot prices: by start, the cheapest and the dearest of them."""
+
+    plan_id: str
+    currency: str | None
+    starts: list[str]
+    costs: list[float]
+    cheapest: str
+    dearest: str
+
+
 class PlanEdition(BaseModel):
     """A published plan with what was known when it was made."""
 
@@ -186,6 +206,7 @@ class PlanEdition(BaseModel):
     temperatures: dict[str, list[float]]
     limits: dict[str, float]
     job_labels: dict[str, dict[str, Any]]
+    prices: SlotPricesView | None = None
 
 
 class ProgressView(BaseModel):

@@ -1,7 +1,8 @@
 """``python -m api.why_child PARENT TIME_LIMIT``: a question about a plan on standard input, its explanation on output.
 
-A question is an object: ``problem`` and ``plan``, and of ``job``, ``slot`` (an instant), ``start`` (a what-if for
-``job``) and ``other`` (another problem and plan to compare with; ``causes`` false: without theirs) what is meant.
+A question is an object: ``problem`` and ``plan``, and of ``job``, ``slot`` (an instant; with it the plan's ``prices``),
+``start`` (a what-if for ``job``) and ``other`` (another problem and plan to compare with; ``causes`` false: without
+theirs) what is meant.
 """
 
 from __future__ import annotations
@@ -50,6 +51,7 @@ def _explained(asked: dict[str, Any], time_limit_s: float) -> dict[str, Any]:
     from optimizer.explain.overview import explain_job, explain_plan, explain_slot, to_json
     from optimizer.explain.seen import Seen
     from optimizer.explain.wish import told
+    from optimizer.kept_prices import KeptPrices
     from optimizer.refusals import check_problem
     from optimizer.replay import Previous
     from optimizer.rolling import plan
@@ -65,6 +67,7 @@ def _explained(asked: dict[str, Any], time_limit_s: float) -> dict[str, Any]:
 
     seen = seen_of(asked)
     job, slot = asked.get("job"), asked.get("slot")
+    kept = None if asked.get("prices") is None else KeptPrices.from_json(asked["prices"])
     at = None if slot is None else seen.problem.horizon.slot(_moment(slot, "/slot"))
     if at is not None and not 0 <= at < seen.problem.slots:
         told_ = f"{slot} lies outside the plan's horizon [{seen.at(0)}, {seen.at(seen.problem.slots)})"
@@ -77,7 +80,7 @@ def _explained(asked: dict[str, Any], time_limit_s: float) -> dict[str, Any]:
     elif job is not None:
         sections = explain_job(seen, job, at)
     else:
-        sections = explain_plan(seen) if at is None else explain_slot(seen, at)
+        sections = explain_plan(seen) if at is None else explain_slot(seen, at, kept)
     return to_json(seen, sections)
 
 

@@ -8,14 +8,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import accumulate
 from typing import TYPE_CHECKING, Any
-
-import numpy as np
 
 from models.horizon import parse_rfc3339, rfc3339
 
 if TYPE_CHECKING:
-    # what carries prices from process to process loads no solver
+    # the web process reads prices too, and loads neither a solver nor NumPy
     from optimizer.problem import Entry, Floats, Problem
 
 NO_POOL = ""
@@ -59,6 +58,8 @@ class KeptPrices:
 
         Beyond their end the last ones go on.
         """
+        import numpy as np
+
         gone = (problem.horizon.start - self.start) // problem.horizon.step
         names = [pool.name for pool in problem.pools]
         if not all(name in self.power_per_mwh for name in [*names, NO_POOL]):
@@ -70,6 +71,18 @@ class KeptPrices:
 
         h = problem.step_h
         return rows(self.power_per_mwh) * problem.unit_mw * h, rows(self.gpu_per_h) * h
+
+    def quotes(self, pool: str, gpus: int, power_mw: float, slots: int, step_h: float) -> list[float]:
+        """Money for GPUs that draw a constant power for some slots, by first slot, if they come in addition.
+
+        Holds for as little more as leaves the prices where they are; empty where the run is longer than the horizon.
+
+        Raises:
+            KeyError: there is no such pool.
+        """
+        rows = zip(self.power_per_mwh[pool], self.gpu_per_h[pool], strict=True)
+        until = list(accumulate((step_h * (power_mw * power + gpus * gpu) for power, gpu in rows), initial=0.0))
+        return [end - begin for begin, end in zip(until, until[slots:], strict=False)]
 
 
 _BY_POOL = ("power_per_mwh", "gpu_per_h")
@@ -88,4 +101,6 @@ def kept(problem: Problem, power: Floats, gpus: Floats, work: Mapping[str, float
 
 def work_of(entries: list[Entry], before: KeptPrices, otherwise: Floats) -> Floats:
     """Price of work of each entry as it was before, or ``otherwise``."""
+    import numpy as np
+
     return np.array([before.work_per_h.get(e.id, float(o)) for e, o in zip(entries, otherwise, strict=True)])

@@ -40,7 +40,10 @@ async def explanation(
     """Statements with the numbers behind them, and a sentence for each: a whole plan (its id, or `current`), a job, or
     a slot. Kept once told; the first asking takes seconds."""
     question = {"job": job, "slot": slot}
-    asked = {key: value for key, value in question.items() if value is not None}
+    asked: dict[str, Any] = {key: value for key, value in question.items() if value is not None}
+    if slot is not None:
+        # editions of before slot prices were kept have none
+        asked["prices"] = _edition(doors, plan_id).get("prices")
     return await _told(_pair(doors, plan_id) | asked, EXPLAIN_S, request, doors, lang)
 
 
@@ -70,10 +73,15 @@ async def changes(
     return await _told(_pair(doors, plan_id) | asked, DIFF_S, request, doors, lang)
 
 
-def _pair(doors: Doors, plan_id: str) -> dict[str, Any]:
+def _edition(doors: Doors, plan_id: str) -> Edition:
     edition: Edition | None = doors.plans.current() if plan_id == "current" else doors.plans.edition(plan_id)
     if edition is None:
         raise NotFound("plan", plan_id)
+    return edition
+
+
+def _pair(doors: Doors, plan_id: str) -> dict[str, Any]:
+    edition = _edition(doors, plan_id)
     return {"problem": edition["problem"], "plan": edition["plan"]}
 
 

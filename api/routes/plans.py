@@ -2,21 +2,27 @@
 
 from __future__ import annotations
 
-from typing import Any
+from datetime import timedelta
+from typing import Annotated, Any
 
-from fastapi import APIRouter, Request
+from fastapi import APIRouter, Query, Request
 from fastapi.responses import JSONResponse, Response
 
 from api.answers import matches, versioned
 from api.auth import Reader
 from api.doors import Doors, Through
 from api.plan_store import Edition
-from api.schemas import READ, PlanEdition
+from api.schemas import READ, PlanEdition, Quote
 from models.errors import NotFound
+from models.horizon import rfc3339
 from models.lease import Version
 
 router = APIRouter(prefix="/api/v1/plans", tags=["plans"])
 _RESPONSES: dict[int | str, dict[str, Any]] = {200: {"model": PlanEdition, **READ[200]}, 304: READ[304]}
+
+Gpus = Annotated[int, Query(ge=0, description="GPUs of the run")]
+PowerMw = Annotated[float, Query(ge=0, allow_inf_nan=False, description="what they draw together")]
+Hours = Annotated[float, Query(gt=0, le=8760, description="how long, rounded up to whole slots")]
 
 
 @router.get("/current", response_model=None, responses=_RESPONSES)
@@ -32,6 +38,38 @@ def current(request: Request, doors: Through, _: Reader) -> Response:
 def one(plan_id: str, request: Request, doors: Through, _: Reader) -> Response:
     """A published plan; it never changes."""
     return _answer(request, doors, doors.plans.edition(plan_id))
+
+
+@router.get("/{plan_id}/quote", response_model=None, responses={200: {"model": Quote}})
+def quote(plan_id: str, doors: Through, _: Reader, pool: str, gpus: Gpus, power_mw: PowerMw, hours: Hours) -> Response:
+    """What a run of constant power would cost at the plan's slot prices, by its start (a plan's id, or `current`).
+
+    For as little more as leaves the prices where they are. 404 where the plan has no such prices or no such pool.
+    """
+    from optimizer.kept_prices import KeptPrices
+
+    edition = doors.plans.current() if plan_id == "current" else doors.plans.edition(plan_id)
+    if edition is None or edition.get("prices") is None:
+        raise NotFound("slot prices of plan", plan_id)
+    kept, raw = KeptPrices.from_json(edition["prices"]), edition["problem"]
+    if pool not in kept.power_per_mwh:
+        raise NotFound("pool", pool)
+    step = timedelta(minutes=raw["horizon"]["step_minutes"])
+    slots = -(-timedelta(hours=hours) // step)
+    costs = kept.quotes(pool, gpus, power_mw, slots, step / timedelta(hours=1))
+    if not costs:
+        raise NotFound("start of so long a run in plan", plan_id)
+    starts = [rfc3339(kept.start + k * step) for k in range(len(costs))]
+    return JSONResponse(
+        {
+            "plan_id": edition["plan_id"],
+            "currency": raw["site"].get("currency"),
+            "starts": starts,
+            "costs": costs,
+            "cheapest": starts[costs.index(min(costs))],
+            "dearest": starts[costs.index(max(costs))],
+        }
+    )
 
 
 def _answer(request: Request, doors: Doors, edition: Edition) -> Response:

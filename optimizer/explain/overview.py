@@ -14,6 +14,7 @@ from optimizer.explain.requirements import requirements
 from optimizer.explain.seen import Seen
 from optimizer.explain.start import why_start
 from optimizer.explain.statement import Fact, Statement
+from optimizer.kept_prices import KeptPrices
 
 Sections = dict[str, list[Statement]]
 
@@ -58,8 +59,11 @@ def explain_job(seen: Seen, job_id: str, slot: int | None = None) -> Sections:
     return sections
 
 
-def explain_slot(seen: Seen, slot: int) -> Sections:
-    """What is drawn and supplied in a slot, its price, the limits that stand there, and who runs."""
+def explain_slot(seen: Seen, slot: int, kept: KeptPrices | None = None) -> Sections:
+    """What is drawn and supplied in a slot, its price, the limits that stand there, and who runs.
+
+    ``kept``: the slot prices of the solve that made the plan, if it came to any.
+    """
     series = seen.series
     facts: dict[str, Fact] = {
         "slot_at": seen.at(slot),
@@ -80,7 +84,10 @@ def explain_slot(seen: Seen, slot: int) -> Sections:
             running.append(Statement("slot.job", {"job": e.id, "drawn_mw": drawn, "speed_ratio": share}))
     return {
         "slot": [Statement("slot.balance", facts)],
-        "prices": [_price(seen, p.slot, p.price) for p in slot_prices(seen, [slot])],
+        "prices": [
+            *(_price(seen, p.slot, p.price) for p in slot_prices(seen, [slot])),
+            *(_kept(seen, slot, kept) if kept is not None else []),
+        ],
         "limits": [limit_statement(seen, b) for b in binding(seen) if b.slot == slot],
         "jobs": running,
     }
@@ -146,6 +153,23 @@ def _prices(seen: Seen) -> list[Statement]:
         "slots_n": len(found),
     }
     return [Statement("price.range", facts)]
+
+
+def _kept(seen: Seen, slot: int, kept: KeptPrices) -> list[Statement]:
+    """What power and GPUs of each pool were worth to the jobs when the plan was made."""
+    return [
+        Statement(
+            "price.kept",
+            {
+                "slot_at": seen.at(slot),
+                "pool": pool.name,
+                "power_price": kept.power_per_mwh[pool.name][slot],
+                "gpu_money": kept.gpu_per_h[pool.name][slot],
+            },
+        )
+        for pool in seen.problem.pools
+        if pool.name in kept.power_per_mwh
+    ]
 
 
 def _price(seen: Seen, slot: int, price: float | None) -> Statement:

@@ -16,13 +16,20 @@ from tests.api.conftest import House
 
 def published(house: House, first: float) -> str:
     """A plan in force whose job waits for the cheapest hour, unless the first is cheaper."""
-    document = day(job("train", 1.0), prices=[first, 30.0, 20.0, 10.0])
+    pools = [{"name": "a", "gpu": "any", "gpus": 8, "idle_w_per_gpu": 0.0}]
+    document = day(job("train", 1.0), prices=[first, 30.0, 20.0, 10.0], pools=pools)
     edition = {
         "site": "local",
         "valid_from": at(0),
         "valid_until": at(4),
         "problem": document,
         "plan": dump_plan(planned(document)),
+        "prices": {
+            "start": at(0),
+            "power_per_mwh": {"a": [first, 30.0, 20.0, 10.0], "": [0.0] * 4},
+            "gpu_per_h": {"a": [0.0, 0.5, 0.0, 0.0], "": [0.0] * 4},
+            "work_per_h": {"train": 12.5},
+        },
         "charts": {},
     }
     return str(house.doors.plans.publish(edition, {})["plan_id"])
@@ -102,3 +109,19 @@ def test_what_is_not_there_or_not_well_formed_is_told(house: House, plan_id: str
 def test_a_plan_that_breaks_a_rule_is_not_explained(house: House, edition: dict[str, Any]) -> None:
     broken = house.doors.plans.publish(copy.deepcopy(edition), {})["plan_id"]
     assert house.get(f"/api/v1/plans/{broken}/explanation").status_code == 422
+
+
+def test_the_prices_of_the_solve_are_told_and_quoted(house: House, plan_id: str) -> None:
+    told = house.get(f"/api/v1/plans/{plan_id}/explanation?slot={at(1)}&lang=en")
+    assert told.status_code == 200, told.text
+    kept = [s for s in told.json()["sections"]["prices"] if s["key"] == "price.kept"]
+    facts = kept[0]["facts"]
+    assert (facts["pool"], facts["power_price"], facts["gpu_money"]) == ("a", 30.0, 0.5)
+    assert "30" in kept[0]["sentence"]
+    quote = house.get(f"/api/v1/plans/{plan_id}/quote?pool=a&gpus=2&power_mw=1&hours=2")
+    assert quote.status_code == 200, quote.text
+    assert quote.json()["costs"] == pytest.approx([71.0, 51.0, 30.0])
+    assert (quote.json()["cheapest"], quote.json()["dearest"]) == (at(2), at(0))
+    for asked in ("pool=a&gpus=2&power_mw=1&hours=9", "pool=none&gpus=2&power_mw=1&hours=1"):
+        assert house.get(f"/api/v1/plans/{plan_id}/quote?{asked}").status_code == 404
+    assert house.get(f"/api/v1/plans/{plan_id}/quote?pool=a&gpus=2&power_mw=nan&hours=1").status_code == 422

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import time
 from dataclasses import replace
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import made_site
 import numpy as np
@@ -66,3 +66,13 @@ def test_power_and_gpu_prices_alone_prove_what_all_row_prices_proved(seed: int) 
     bound = energy.bound(rows, float(priced.least.sum()))
     assert bound >= last.bound - 1e-4 * abs(last.bound)
     assert bound <= last.relaxed + 1e-6 * abs(last.relaxed)
+
+
+def test_a_quote_adds_up_what_the_slots_of_a_run_are_worth() -> None:
+    start = datetime(2026, 6, 1, tzinfo=UTC)
+    prices = KeptPrices(start, {"a": (10.0, 20.0, 40.0, 0.0)}, {"a": (0.0, 1.0, 0.0, 0.5)}, {})
+    # 2 MW and 3 GPUs for half an hour in quarter hours: 0.25 x (2 x 10) + 0.25 x (2 x 20 + 3 x 1) = 15.75, and so on
+    assert prices.quotes("a", 3, 2.0, 2, 0.25) == pytest.approx([15.75, 30.75, 20.375])
+    assert prices.quotes("a", 3, 2.0, 5, 0.25) == []
+    with pytest.raises(KeyError):
+        prices.quotes("b", 1, 1.0, 1, 0.25)
