@@ -57,7 +57,8 @@ def _explained(asked: dict[str, Any], time_limit_s: float) -> dict[str, Any]:
     from optimizer.rolling import plan
 
     def seen_of(pair: dict[str, Any]) -> Seen:
-        return Seen.of(check_problem(pair["problem"]), parse_plan(pair["plan"]))
+        kept = None if pair.get("prices") is None else KeptPrices.from_json(pair["prices"])
+        return Seen.of(check_problem(pair["problem"]), parse_plan(pair["plan"]), kept)
 
     def solver(limit_s: float) -> Any:
         def solve(received: ReceivedProblem, begin: Previous | None) -> Plan:
@@ -67,7 +68,6 @@ def _explained(asked: dict[str, Any], time_limit_s: float) -> dict[str, Any]:
 
     seen = seen_of(asked)
     job, slot = asked.get("job"), asked.get("slot")
-    kept = None if asked.get("prices") is None else KeptPrices.from_json(asked["prices"])
     at = None if slot is None else seen.problem.horizon.slot(_moment(slot, "/slot"))
     if at is not None and not 0 <= at < seen.problem.slots:
         told_ = f"{slot} lies outside the plan's horizon [{seen.at(0)}, {seen.at(seen.problem.slots)})"
@@ -80,7 +80,7 @@ def _explained(asked: dict[str, Any], time_limit_s: float) -> dict[str, Any]:
     elif job is not None:
         sections = explain_job(seen, job, at)
     else:
-        sections = explain_plan(seen) if at is None else explain_slot(seen, at, kept)
+        sections = explain_plan(seen) if at is None else explain_slot(seen, at)
     return to_json(seen, sections)
 
 

@@ -20,6 +20,7 @@ from models.errors import Fault, InvalidInput, NoPlanInTime, NotFound
 from models.horizon import parse_rfc3339
 from models.strict_json import loads
 from optimizer.document import Plan, ReceivedProblem, parse_plan
+from optimizer.kept_prices import KeptPrices
 from optimizer.refusals import check_problem
 
 if TYPE_CHECKING:
@@ -103,7 +104,7 @@ def what_if(
 
     solve = _solve(time_limit)
     try:
-        received, known = _edition(read_bytes(problem), str(problem))
+        received, known, _ = _edition(read_bytes(problem), str(problem))
         if plan is not None:
             known = parse_plan(loads(read_bytes(plan), "the plan document"))
         wished = _moment(start)
@@ -178,25 +179,29 @@ def _seen(which: str, problem: Path | None, data_dir: Path | None) -> Seen:
         return Seen.of(*_kept(which, data_dir))
     if problem is not None:
         return Seen.of(read_problem_file(problem), parse_plan(loads(read_bytes(path), "the plan document")))
-    received, plan = _edition(read_bytes(path), which)
+    received, plan, prices = _edition(read_bytes(path), which)
     if plan is None:
         raise InvalidInput(
             "the question", [Fault("", "problem", "a plan document alone does not say its problem; add --problem")]
         )
-    return Seen.of(received, plan)
+    return Seen.of(received, plan, prices)
 
 
-def _edition(data: bytes, name: str) -> tuple[ReceivedProblem, Plan | None]:
-    """Problem and plan of an edition, or a problem by itself."""
+def _edition(data: bytes, name: str) -> tuple[ReceivedProblem, Plan | None, KeptPrices | None]:
+    """Problem, plan and slot prices of an edition, or a problem by itself."""
     raw = loads(data, name)
     if isinstance(raw, dict) and isinstance(raw.get("problem"), dict):
-        return check_problem(raw["problem"]), parse_plan(raw["plan"]) if "plan" in raw else None
+        return check_problem(raw["problem"]), parse_plan(raw["plan"]) if "plan" in raw else None, _prices(raw)
     if isinstance(raw, dict) and "problem_digest" in raw:
         raise InvalidInput(name, [Fault("", "problem", "this is a plan document; add --problem with its problem")])
-    return check_problem(raw), None
+    return check_problem(raw), None, None
 
 
-def _kept(which: str, data_dir: Path | None) -> tuple[ReceivedProblem, Plan]:
+def _prices(edition: dict[str, Any]) -> KeptPrices | None:
+    return None if edition.get("prices") is None else KeptPrices.from_json(edition["prices"])
+
+
+def _kept(which: str, data_dir: Path | None) -> tuple[ReceivedProblem, Plan, KeptPrices | None]:
     from api.commands.service import state_of
     from api.plan_store import PlanStore
     from api.wiring import clock_of
@@ -207,7 +212,7 @@ def _kept(which: str, data_dir: Path | None) -> tuple[ReceivedProblem, Plan]:
     edition = plans.current() if which == KEPT else plans.edition(which)
     if edition is None:
         raise NotFound("plan", which)
-    return check_problem(edition["problem"]), parse_plan(edition["plan"])
+    return check_problem(edition["problem"]), parse_plan(edition["plan"]), _prices(edition)
 
 
 def _moment(text: str) -> datetime:

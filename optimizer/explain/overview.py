@@ -59,11 +59,8 @@ def explain_job(seen: Seen, job_id: str, slot: int | None = None) -> Sections:
     return sections
 
 
-def explain_slot(seen: Seen, slot: int, kept: KeptPrices | None = None) -> Sections:
-    """What is drawn and supplied in a slot, its price, the limits that stand there, and who runs.
-
-    ``kept``: the slot prices of the solve that made the plan, if it came to any.
-    """
+def explain_slot(seen: Seen, slot: int) -> Sections:
+    """What is drawn and supplied in a slot, its prices, the limits that stand there, and who runs."""
     series = seen.series
     facts: dict[str, Fact] = {
         "slot_at": seen.at(slot),
@@ -86,7 +83,7 @@ def explain_slot(seen: Seen, slot: int, kept: KeptPrices | None = None) -> Secti
         "slot": [Statement("slot.balance", facts)],
         "prices": [
             *(_price(seen, p.slot, p.price) for p in slot_prices(seen, [slot])),
-            *(_kept(seen, slot, kept) if kept is not None else []),
+            *(_kept(seen, slot, seen.prices) if seen.prices is not None else []),
         ],
         "limits": [limit_statement(seen, b) for b in binding(seen) if b.slot == slot],
         "jobs": running,

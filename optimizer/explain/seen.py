@@ -10,6 +10,7 @@ import numpy as np
 from models.errors import Fault, InvalidInput
 from models.horizon import rfc3339
 from optimizer.document import Job, Plan, PlanSeries, ReceivedProblem
+from optimizer.kept_prices import KeptPrices
 from optimizer.problem import Entry, Floats, Ints, Problem, compile_problem
 from optimizer.replay import schedule_of
 from optimizer.schedule import Schedule
@@ -19,13 +20,14 @@ from optimizer.verify import verify
 
 @dataclass(frozen=True, eq=False)
 class Seen:
-    """A plan that the referee has passed, on its own problem; powers in MW."""
+    """A plan that the referee has passed, on its own problem, and the slot prices of its solve; powers in MW."""
 
     received: ReceivedProblem
     plan: Plan
+    prices: KeptPrices | None = None
 
     @classmethod
-    def of(cls, received: ReceivedProblem, plan: Plan) -> Seen:
+    def of(cls, received: ReceivedProblem, plan: Plan, prices: KeptPrices | None = None) -> Seen:
         """A plan that may be explained.
 
         Raises:
@@ -36,7 +38,7 @@ class Seen:
             raise InvalidInput("the plan", [Fault("", v.rule, v.sentence) for v in broken[:5]])
         if plan.series is None:
             raise InvalidInput("the plan", [Fault("/status", "infeasible", _none(plan))])
-        return cls(received, plan)
+        return cls(received, plan, prices)
 
     @property
     def problem(self) -> Problem:
