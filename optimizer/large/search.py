@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from optimizer.large.listing import Listing
     from optimizer.large.prices import Round
 
-USABLE, ROUGH, GOOD, CLOSED = 0.3, 0.02, 0.004, 0.0002
+USABLE, ROUGH, GOOD, CLOSED = 0.3, 0.02, 0.01, 0.0002
 """Relative distances of master and bound: to list at when time is short, to list at, to list at again when pricing
 takes long, and good enough for the day."""
 
