@@ -29,8 +29,8 @@ takes long, and good enough for the day."""
 LISTING_SHARE, PRICING_SHARE, SHORT_SHARE, ENDING_SHARE = 0.25, 0.6, 0.2, 0.9
 """Shares of the time limit: latest first listing, end of pricing, its end where HiGHS follows, end of improving."""
 
-BENDS = (0.1, 0.03, 0.3)
-"""How much dearer power beyond the target is, in the listings of which the cheapest is kept."""
+BENDS = (0.1, 0.03, 0.3, 1.0, 3.0)
+"""How much dearer power beyond the target is, in the listings of which the cheapest is kept; three for very many."""
 
 MARGINS = (1.0, 0.9, 0.75)
 """Shares of the IT power that the site can carry, tried in turn where ramps or batteries leave no dispatch."""
@@ -100,7 +100,7 @@ class _Search:
         if last is None:
             return
         yield Find(bound=self.best.bound, prices=self._kept(last))
-        again = self._list(last, BENDS, PATIENT)
+        again = self._list(last, BENDS if len(self.crowd.kinds) <= FEW else BENDS[:3], PATIENT)
         if again is not None:
             listing = again
         yield from self._plan(listing, last.rows, quick=False)
