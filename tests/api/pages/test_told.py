@@ -19,12 +19,14 @@ import optimizer.explain
 from api.pages.told import Told
 from api.pages.words import LANGUAGES, catalogue, words
 from models.horizon import parse_rfc3339
+from optimizer.document import Plan, ReceivedProblem
 from optimizer.explain.changes import compare
 from optimizer.explain.contrast import what_if
 from optimizer.explain.overview import explain_job, explain_plan, explain_slot
 from optimizer.explain.seen import Seen
 from optimizer.explain.statement import Reason
 from optimizer.explain.wish import told
+from optimizer.kept_prices import KeptPrices
 from optimizer.refusals import check_problem
 
 ISOLATES = "\u2068\u2069"
@@ -97,8 +99,23 @@ def statements() -> Iterator[dict[str, Any]]:
     later["series"]["import_price_per_mwh"] = [50.0, 20.0, 30.0, 10.0]
     other = Seen.of(check_problem(later), planned(later))
     wishes = [told(what_if(seen, "a", parse_rfc3339(at(t)), lambda r, _: plan_here(r))) for t in range(3)]
-    for sections in (*wishes, compare(seen, other, lambda r, _: plan_here(r))):
+    with_prices = Seen.of(*_priced())
+    for sections in (
+        *wishes,
+        compare(seen, other, lambda r, _: plan_here(r)),
+        explain_slot(with_prices, 1),
+        explain_job(with_prices, "a"),
+    ):
         yield from (s.to_json() for told_ in sections.values() for s in told_)
+
+
+def _priced() -> tuple[ReceivedProblem, Plan, KeptPrices]:
+    """A capped day with a pool, and slot prices kept with its plan."""
+    pools = [{"name": "hall", "gpu": "any", "gpus": 8, "idle_w_per_gpu": 0.0}]
+    document = day(job("a", 1.0), prices=[40.0, 30.0, 20.0, 10.0], pools=pools)
+    rows = {"hall": (40.0, 30.0, 20.0, 10.0), "": (0.0,) * 4}
+    prices = KeptPrices(parse_rfc3339(at(0)), rows, dict.fromkeys(rows, (0.5,) * 4), {"a": 10.0})
+    return check_problem(document), planned(document), prices
 
 
 def test_every_statement_is_told_in_every_language_and_leaves_no_place_open() -> None:
@@ -114,4 +131,4 @@ def test_every_statement_is_told_in_every_language_and_leaves_no_place_open() ->
             assert "{" not in text
             if "reason" in statement:
                 assert teller.reason(statement["reason"])
-    assert len(keys) >= 28
+    assert len(keys) > 30
