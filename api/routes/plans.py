@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Request
@@ -12,9 +11,9 @@ from api.answers import matches, versioned
 from api.auth import Reader
 from api.doors import Doors, Through
 from api.plan_store import Edition
+from api.quoting import quoted
 from api.schemas import READ, PlanEdition, Quote
 from models.errors import NotFound
-from models.horizon import rfc3339
 from models.lease import Version
 
 router = APIRouter(prefix="/api/v1/plans", tags=["plans"])
@@ -46,30 +45,10 @@ def quote(plan_id: str, doors: Through, _: Reader, pool: str, gpus: Gpus, power_
 
     For as little more as leaves the prices where they are. 404 where the plan has no such prices or no such pool.
     """
-    from optimizer.kept_prices import KeptPrices
-
     edition = doors.plans.current() if plan_id == "current" else doors.plans.edition(plan_id)
-    if edition is None or edition.get("prices") is None:
-        raise NotFound("slot prices of plan", plan_id)
-    kept, raw = KeptPrices.from_json(edition["prices"]), edition["problem"]
-    if pool not in kept.power_per_mwh:
-        raise NotFound("pool", pool)
-    step = timedelta(minutes=raw["horizon"]["step_minutes"])
-    slots = -(-timedelta(hours=hours) // step)
-    costs = kept.quotes(pool, gpus, power_mw, slots, step / timedelta(hours=1))
-    if not costs:
-        raise NotFound("start of so long a run in plan", plan_id)
-    starts = [rfc3339(kept.start + k * step) for k in range(len(costs))]
-    return JSONResponse(
-        {
-            "plan_id": edition["plan_id"],
-            "currency": raw["site"].get("currency"),
-            "starts": starts,
-            "costs": costs,
-            "cheapest": starts[costs.index(min(costs))],
-            "dearest": starts[costs.index(max(costs))],
-        }
-    )
+    if edition is None:
+        raise NotFound("plan", plan_id)
+    return JSONResponse(quoted(edition, pool, gpus, power_mw, hours))
 
 
 def _answer(request: Request, doors: Doors, edition: Edition) -> Response:
