@@ -3,6 +3,7 @@
     python -m bench.forecasts                         # everything; some 40 minutes on two idle cores
     python -m bench.forecasts --only solar,sites      # some parts: solar, wind, sites, load
     python -m bench.forecasts --only wind --tasks 5,8 # some of the contest's tasks, anchors over the same ones
+    python -m bench.forecasts --keep FOLDER           # taken up again where it stopped; another code, another folder
     python -m bench.forecasts --quick                 # the cheapest task of each, to see that all of it works
 
 Solar and wind are GEFCom2014 (Hong et al. 2016), each twice: as the contest allowed it, and service-legal, where no
@@ -16,6 +17,7 @@ import argparse
 import sys
 import time
 from collections.abc import Iterator
+from pathlib import Path
 
 from bench import real_inputs
 from bench.forecasts_gefcom import Track, run
@@ -35,6 +37,7 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--tasks", help="tasks of the contest (default: all that count)")
     parser.add_argument("--rules", choices=("both", "contest", "service"), default="both", help="which features")
     parser.add_argument("--workers", type=int, default=2, help="processes (default: 2)")
+    parser.add_argument("--keep", type=Path, help="folder that keeps each fit, to go on where a run stopped")
     parser.add_argument("--quick", action="store_true", help="one task of each track, one site")
     args = parser.parse_args(argv)
     use_packaged_time_zones()
@@ -53,7 +56,7 @@ def main(argv: list[str] | None = None) -> int:
             tasks = [int(k) for k in args.tasks.split(",")] if args.tasks else TASKS[part][: 1 if args.quick else None]
             for service in {"both": (False, True), "contest": (False,), "service": (True,)}[args.rules]:
                 began = time.perf_counter()
-                track = run(data, part, service, tasks, args.workers)
+                track = run(data, part, service, tasks, args.workers, args.keep)
                 print("\n".join(_told(track, service, time.perf_counter() - began)), flush=True)
                 wrong += track.crossing + track.outside + track.night_not_zero
         elif part == "sites":

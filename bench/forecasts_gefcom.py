@@ -10,6 +10,7 @@ contest's description of them.
 
 from __future__ import annotations
 
+import hashlib
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from functools import partial
@@ -36,6 +37,7 @@ PLANES = {1: Plane(36.0, 38.0), 2: Plane(35.0, 327.0), 3: Plane(21.0, 31.0)}
 SOLAR_RECIPE = Recipe()
 WIND_RECIPE = Recipe(rounds=120, leaves=24, boosting_min_leaf=100, boosting_features=0.4)
 _CALIBRATION_DAYS = 183
+_COLUMNS = ("quantiles", "actual", "awake", "ended", "climate")
 # Published: (name, mean pinball of the scored tasks); from gefcom2014_leaderboard*.csv over the same tasks.
 _ANCHORS = {"solar": ("Gang-gang", "dmlab", "Benchmark - Solar"), "wind": ("kPower", "dmlab", "Benchmark - Wind")}
 
@@ -78,8 +80,11 @@ class Track:
     anchors: dict[str, float]
 
 
-def run(data: Path, track: str, service: bool, tasks: list[int], workers: int) -> Track:
-    """All tasks of a track; ``service`` keeps neighbours inside a run (and, for wind, to the farm's own point)."""
+def run(data: Path, track: str, service: bool, tasks: list[int], workers: int, keep: Path | None = None) -> Track:
+    """All tasks of a track; ``service`` keeps neighbours inside a run (and, for wind, to the farm's own point).
+
+    ``keep``: a folder for the raw quantiles of each plant and task; what stands there is not fitted again.
+    """
     windows = pd.read_csv(data / "gefcom2014_tasks.csv", parse_dates=["train_end_incl", "test_end_incl", "test_start"])
     windows = windows[windows["track"] == track].set_index("task")
     plants = _solar(data, service) if track == "solar" else _wind(data, service)
@@ -87,9 +92,29 @@ def run(data: Path, track: str, service: bool, tasks: list[int], workers: int) -
     work = [(k, plant, windows.loc[k]) for k in sorted(tasks) for plant in plants]
     found: dict[int, list[Predicted]] = {}
     with ProcessPoolExecutor(workers) as pool:
-        for one in pool.map(partial(_predicted, recipe=recipe), work):
+        for one in pool.map(partial(_kept, recipe=recipe, keep=keep), work):
             found.setdefault(one.task, []).append(one)
     return _scored(data, track, plants, found, tasks)
+
+
+def _kept(work: tuple[int, Plant, pd.Series], recipe: Recipe, keep: Path | None) -> Predicted:
+    """What stands in the folder for this task, plant and recipe, or what is fitted now and put there whole."""
+    if keep is None:
+        return _predicted(work, recipe)
+    task, plant, _ = work
+    same = (task, plant.features.names, recipe, np.unique(plant.zone).tolist())
+    marks = hashlib.sha256(repr(same).encode() + plant.features.values.tobytes() + plant.target.tobytes())
+    path = keep / f"{marks.hexdigest()[:24]}.npz"
+    if path.is_file():
+        with np.load(path) as kept:
+            return Predicted(task, *(kept[name] for name in _COLUMNS))
+    one = _predicted(work, recipe)
+    keep.mkdir(parents=True, exist_ok=True)
+    beside = path.with_suffix(".new")
+    with beside.open("wb") as file:
+        np.savez(file, **{name: getattr(one, name) for name in _COLUMNS})
+    beside.replace(path)
+    return one
 
 
 def _predicted(work: tuple[int, Plant, pd.Series], recipe: Recipe) -> Predicted:
