@@ -24,8 +24,9 @@ from bench.ingest_web import Web, measure_fleet, measure_push, measure_read, ser
 from ingest.line_protocol import encode, parse
 from ingest.stores.embedded import EmbeddedStore
 
-_BARE = """CREATE TABLE sample (series INTEGER NOT NULL, time_ns INTEGER NOT NULL, value NOT NULL,
-  believed_ms INTEGER NOT NULL, PRIMARY KEY (series, time_ns)) WITHOUT ROWID"""
+_BARE = """CREATE TABLE sample (part INTEGER NOT NULL, series INTEGER NOT NULL, time_ns INTEGER NOT NULL,
+  value NOT NULL, believed_ms INTEGER NOT NULL, PRIMARY KEY (part, series, time_ns)) WITHOUT ROWID"""
+_PRAGMAS = ("journal_mode = WAL", "synchronous = FULL", "wal_autocheckpoint = 8192", "cache_size = -32768")
 _DAY = timedelta(days=1)
 
 
@@ -33,16 +34,16 @@ def measure_store(folder: Path, fleet: Fleet, minutes: int) -> Iterator[Row]:
     """Durable writes, in turns with the bare engine; leaves the store filled."""
     store = EmbeddedStore(folder / "telemetry.db")
     bare = sqlite3.connect(folder / "bare.db", isolation_level=None)
-    for statement in ("PRAGMA journal_mode = WAL", "PRAGMA synchronous = FULL", _BARE):
+    for statement in (*(f"PRAGMA {one}" for one in _PRAGMAS), _BARE):
         bare.execute(statement)
     ours, theirs = Spent(), Spent()
     for number in range(minutes):
         batch = fleet.minute(number)
-        rows = [(k, point.time_ns, point.fields[0][1], 0) for k, point in enumerate(batch)]
+        rows = [(number // 5, k, point.time_ns, point.fields[0][1], 0) for k, point in enumerate(batch)]
 
         def insert(rows: Sequence[tuple[object, ...]] = rows) -> None:
             bare.execute("BEGIN IMMEDIATE")
-            bare.executemany("INSERT INTO sample VALUES (?, ?, ?, ?)", rows)
+            bare.executemany("INSERT INTO sample VALUES (?, ?, ?, ?, ?)", rows)
             bare.execute("COMMIT")
 
         work = [(ours, lambda batch=batch: store.write(batch)), (theirs, insert)]

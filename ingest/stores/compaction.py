@@ -7,7 +7,6 @@ or the files in charge; files that nothing names are swept later. Memory is boun
 
 from __future__ import annotations
 
-import bisect
 import sqlite3
 from collections.abc import Iterator
 from contextlib import ExitStack
@@ -18,8 +17,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ingest.points import to_ns
-from ingest.stores import history
+from ingest.points import INT64_MAX, to_ns
+from ingest.stores import history, parts
 from ingest.stores.history import Means
 from ingest.stores.hot import Stored
 from ingest.stores.layout import DAY_NS, LEVELS, MINUTE, QUARTER, RAW, STRAY, Level, day_of, file_of, start_of, table_of
@@ -102,7 +101,7 @@ def _hand_over(connection: sqlite3.Connection, day: int, folder: Path, moved: _M
     upsert = "INSERT INTO last VALUES (?, ?, ?, ?) ON CONFLICT DO UPDATE SET time_ns = excluded.time_ns, "
     upsert += "value = excluded.value, believed_ms = excluded.believed_ms WHERE excluded.time_ns >= time_ns"
     connection.executemany(upsert, moved.last)
-    connection.execute(f"DROP TABLE {table_of(day)}")
+    parts.drop(connection, day)
     connection.execute("DELETE FROM day WHERE day = ?", (day,))
 
 
@@ -139,18 +138,18 @@ def _generation(file: str | None) -> int:
 
 def _chunks(connection: sqlite3.Connection, day: int) -> Iterator[tuple[int, int | None, list[_Row]]]:
     """Rows of whole series, by series and time, with the range of series that they stand for (None: no end)."""
-    query = f"SELECT series, time_ns, value, believed_ms FROM {table_of(day)} ORDER BY series, time_ns"  # noqa: S608
-    cursor = connection.execute(query)
-    rows: list[_Row] = []
-    low = 0
-    while more := cursor.fetchmany(_CHUNK):
-        rows += more
-        last = rows[-1][0]
-        cut = bisect.bisect_left(rows, last, key=lambda row: row[0])
-        if cut:
-            yield low, last - 1, rows[:cut]
-            low, rows = last, rows[cut:]
-    yield low, None, rows
+    counts = f"SELECT series, count(*) FROM {table_of(day)} GROUP BY series ORDER BY series"  # noqa: S608  our own name
+    low, rows = 0, 0
+    ends: list[int] = []
+    for series, count in connection.execute(counts):
+        if rows and rows + count > _CHUNK:
+            ends.append(series - 1)
+            rows = 0
+        rows += count
+    for end in ends:
+        yield low, end, connection.execute(parts.by_series(day), (low, end)).fetchall()
+        low = end + 1
+    yield low, None, connection.execute(parts.by_series(day), (low, INT64_MAX)).fetchall()
 
 
 def _joined(

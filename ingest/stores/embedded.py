@@ -25,11 +25,12 @@ from ingest.clock import SystemClock
 from ingest.errors import StoreFull, StoreUnavailable
 from ingest.points import INT64_MAX, INT64_MIN, UINT64_MAX, Point, Tags, Unsigned, Value, kind_of, to_ns
 from ingest.ports import Across, Clock, Conflict, Refusal, Sample, Written
-from ingest.stores import hot
+from ingest.stores import hot, parts
 from ingest.stores.filelock import exclusive
-from ingest.stores.hot import Names, Places, from_stored, matching, to_stored
-from ingest.stores.layout import DAY_NS, STRAY, Retention, day_of, table_of
+from ingest.stores.hot import Names, Place, Places, from_stored, matching, to_stored
+from ingest.stores.layout import DAY_NS, STRAY, Retention, day_of
 from ingest.stores.memory import refused_type
+from ingest.stores.parts import Presence
 
 if TYPE_CHECKING:
     from ingest.stores.compaction import Tidied
@@ -37,6 +38,9 @@ if TYPE_CHECKING:
 
 _Row = tuple[int, int, hot.Stored, int]
 _WAL_BYTES = 64 << 20
+_CHECKPOINT_PAGES = 8_192
+"""Of 4 KiB each: pages that many batches touch reach the database once, not with every batch."""
+_CACHE_KIB = 32_768
 
 
 class Belief(NamedTuple):
@@ -74,6 +78,7 @@ class EmbeddedStore:
         self._max_series = max_series
         self._lock_path = path.with_name(path.name + ".lock")
         self._heads: hot.Heads = {}
+        self._present = Presence()
         self._mutex = threading.Lock()
         self._local = threading.local()
         self._readers: list[sqlite3.Connection] = []
@@ -90,6 +95,8 @@ class EmbeddedStore:
         )
         connection.execute("PRAGMA synchronous = FULL")
         connection.execute(f"PRAGMA journal_size_limit = {_WAL_BYTES}")  # what a long copy made it grow, it gives back
+        connection.execute(f"PRAGMA wal_autocheckpoint = {_CHECKPOINT_PAGES}")
+        connection.execute(f"PRAGMA cache_size = -{_CACHE_KIB}")
         return connection
 
     def _prepare(self) -> None:
@@ -101,8 +108,8 @@ class EmbeddedStore:
                 os.fsync(folder)  # the new file's name, too, must survive
             finally:
                 os.close(folder)
-        elif version == 1:
-            hot.upgrade_from_1(self._writer)
+        elif version in (1, 2):
+            hot.upgrade(self._writer, version)
         elif version != hot.VERSION:
             told = f"its layout is {version}, this version knows {hot.VERSION}; use the version that wrote it"
             raise StoreUnavailable(str(self.path), told)
@@ -126,12 +133,14 @@ class EmbeddedStore:
             self._writer.execute("BEGIN IMMEDIATE")
             names = Names(self._writer, self._heads, self._max_series)
             try:
+                self._present.begin(self._writer)
                 places = Places(self._writer, day_of(to_ns(self._clock.now())))
                 rows, refused = self._rows(batch, names, believed_ms)
                 told = [self._insert(day, found, places, believed_at is not None) for day, found in rows.items()]
                 self._writer.execute("COMMIT")
             except BaseException:
                 names.forget()
+                self._present.forget()
                 if self._writer.in_transaction:
                     self._writer.execute("ROLLBACK")
                 raise
@@ -175,11 +184,13 @@ class EmbeddedStore:
 
     def _insert(self, day: int, rows: list[_Row], places: Places, dated: bool) -> Written:
         """Keep the rows of a day. ``dated``: as of their belief time, which need not be the newest."""
-        table = places.table(day)
+        place = places.of(day)
         places.touched(day)
+        if place.day is not None:
+            self._present.note(self._writer, day, (row[0] for row in rows))
         fresh = 0
         if day not in places.files:
-            insert = f"INSERT INTO {table} VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING"  # noqa: S608  our own name
+            insert = parts.put(*place, "OR IGNORE")
             fresh = self._writer.executemany(insert, rows).rowcount if rows else 0
             if fresh == len(rows):
                 return Written(stored=len(rows))
@@ -187,7 +198,7 @@ class EmbeddedStore:
         stored = 0
         conflicts: list[Conflict] = []
         for row in rows:
-            news, before = (self._believe if dated else self._replace)(table, row, places.files.get(day))
+            news, before = (self._believe if dated else self._replace)(place, row, places.files.get(day))
             stored += news
             if before is not None:
                 metric, found = hot.described(self._writer, row[0])
@@ -195,35 +206,35 @@ class EmbeddedStore:
                 conflicts.append(Conflict(metric, found.tags, row[1], *told))
         return Written(fresh + stored, len(rows) - fresh - stored, tuple(conflicts))
 
-    def _replace(self, table: str, row: _Row, file: str | None) -> tuple[bool, hot.Stored | None]:
+    def _replace(self, place: Place, row: _Row, file: str | None) -> tuple[bool, hot.Stored | None]:
         """Make ``row`` the current value unless it is, or was, known; whether it is news, and what it replaced.
 
         A late point of a day that lies in ``file`` is news until the day is moved again: looking it up would make
         every late batch read the file.
         """
-        held = self._current(table, row)
+        held = self._current(place, row)
         if held is not None and held[0] == row[2]:
             return False, None
         if (held is not None or file) and self._was_believed(row, file if held else None):
             return False, None  # a late repeat of something corrected since
         if held is None:
-            self._put(table, row)
+            self._put(place, row)
             return True, None
-        self._put(table, (*row[:3], max(row[3], held[1])))  # what came last holds, also where a clock went back
+        self._put(place, (*row[:3], max(row[3], held[1])))  # what came last holds, also where a clock went back
         self._put_belief((row[0], row[1], *held))
         return True, held[0]
 
-    def _believe(self, table: str, row: _Row, _: str | None) -> tuple[bool, hot.Stored | None]:
+    def _believe(self, place: Place, row: _Row, _: str | None) -> tuple[bool, hot.Stored | None]:
         """Add a belief of a stated time; a value that was believed then already is no news. Never a conflict."""
-        held = self._current(table, row)
+        held = self._current(place, row)
         if held is None:
-            self._put(table, row)
+            self._put(place, row)
             return True, None
         if held[1] <= row[3]:
             if held[0] == row[2]:
                 return False, None
             self._put_belief((row[0], row[1], *held))
-            self._put(table, row)
+            self._put(place, row)
             return True, None
         query = "SELECT value FROM belief WHERE series = ? AND time_ns = ? AND believed_ms <= ? "
         query += "ORDER BY believed_ms DESC, nth DESC LIMIT 1"
@@ -233,8 +244,8 @@ class EmbeddedStore:
         self._put_belief(row)
         return True, None
 
-    def _current(self, table: str, row: _Row) -> tuple[hot.Stored, int] | None:
-        query = f"SELECT value, believed_ms FROM {table} WHERE series = ? AND time_ns = ?"  # noqa: S608  our own name
+    def _current(self, place: Place, row: _Row) -> tuple[hot.Stored, int] | None:
+        query = parts.at(*place, "value, believed_ms")
         found: tuple[hot.Stored, int] | None = self._writer.execute(query, row[:2]).fetchone()
         return found
 
@@ -248,8 +259,8 @@ class EmbeddedStore:
 
         return any(value == row[2] for _, value, _ in history.samples(self.history / file, row[0], row[1], row[1] + 1))
 
-    def _put(self, table: str, row: _Row) -> None:
-        self._writer.execute(f"INSERT OR REPLACE INTO {table} VALUES (?, ?, ?, ?)", row)  # noqa: S608  our own name
+    def _put(self, place: Place, row: _Row) -> None:
+        self._writer.execute(parts.put(*place, "OR REPLACE"), row)
 
     def _put_belief(self, row: _Row) -> None:
         nth = "(SELECT count(*) FROM belief WHERE series = ? AND time_ns = ?)"
@@ -285,9 +296,9 @@ class EmbeddedStore:
         """See TelemetryStore."""
         found: list[Sample] = []
         with self._translated(), self._snapshot() as reader:
-            tables = _tables(reader)
+            questions = _newest(reader)
             for one in matching(reader, metric, tags):
-                rows = [reader.execute(query, (one.id,)).fetchone() for query in tables]
+                rows = [reader.execute(query, (one.id,)).fetchone() for query in questions]
                 newest = max((row for row in rows if row is not None), default=None, key=lambda row: row[0])
                 if newest is not None:
                     found.append(Sample(one.tags, newest[0], from_stored(newest[1], one.kind)))
@@ -386,11 +397,11 @@ class EmbeddedStore:
             raise kind(str(self.path), f"{error}; {'free some room' if full else 'check the disk'}") from error
 
 
-def _tables(reader: sqlite3.Connection) -> list[str]:
-    """One query a place in which the newest sample of a series may lie."""
+def _newest(reader: sqlite3.Connection) -> list[str]:
+    """One question a place in which the newest sample of a series may lie."""
     days = sorted((row[0] for row in reader.execute("SELECT day FROM day")), reverse=True)
-    tables = [*(table_of(day) for day in days), STRAY, "last"]
-    return [f"SELECT time_ns, value FROM {t} WHERE series = ? ORDER BY time_ns DESC LIMIT 1" for t in tables]  # noqa: S608
+    newest = "SELECT time_ns, value FROM {} WHERE series = ?1 ORDER BY time_ns DESC LIMIT 1"
+    return [*(parts.newest(day) for day in days), newest.format(STRAY), newest.format("last")]
 
 
 def _checked_kind(field: str, value: Value) -> str:

@@ -1,8 +1,9 @@
 """The hot tier: SQLite's schema, names of series, and where the samples of an instant lie.
 
-``day N`` holds the current value of each series and instant of one UTC day, clustered by key; ``belief`` holds
-values that were replaced, with the time at which each was learned; ``segment`` names the files of days that have
-left; ``last`` the newest sample of a series that left with them. Light: the web process writes through this.
+``day N`` holds the current value of each series and instant of one UTC day (:mod:`ingest.stores.parts`); ``stray``
+those that no sane clock tells; ``belief`` values that were replaced, with the time at which each was learned;
+``segment`` names the files of days that have left; ``last`` the newest sample of a series that left with them. Light:
+the web process writes through this.
 """
 
 from __future__ import annotations
@@ -15,9 +16,10 @@ from typing import NamedTuple
 
 from ingest.line_protocol import encode_key, encode_name
 from ingest.points import INT64_MAX, Tags, Unsigned, Value, split_metric
+from ingest.stores import parts
 from ingest.stores.layout import DAY_NS, RAW, STRAY, is_sane, table_of
 
-VERSION = 2
+VERSION = 3
 _SAMPLES = """(series INTEGER NOT NULL, time_ns INTEGER NOT NULL, value NOT NULL, believed_ms INTEGER NOT NULL,
   PRIMARY KEY (series, time_ns)) WITHOUT ROWID"""
 _NEW_IN_2 = f"""
@@ -36,6 +38,7 @@ CREATE TABLE series (id INTEGER PRIMARY KEY, metric INTEGER NOT NULL REFERENCES 
 CREATE TABLE belief (series INTEGER NOT NULL, time_ns INTEGER NOT NULL, nth INTEGER NOT NULL, value NOT NULL,
   believed_ms INTEGER NOT NULL, PRIMARY KEY (series, time_ns, nth)) WITHOUT ROWID;
 {_NEW_IN_2}
+{parts.NEW_IN_3};
 """
 NO_ROOM = (errno.ENOSPC, errno.EDQUOT)
 _TWO64 = 1 << 64
@@ -58,19 +61,22 @@ def create(connection: sqlite3.Connection) -> None:
     connection.executescript(f"BEGIN IMMEDIATE; {_SCHEMA} PRAGMA user_version = {VERSION}; COMMIT")
 
 
-def upgrade_from_1(connection: sqlite3.Connection) -> None:
-    """Bring a file of layout 1, which had one table for all samples, to this one; all or nothing."""
+def upgrade(connection: sqlite3.Connection, version: int) -> None:
+    """Bring a file of layout 1 (one table for all samples) or 2 (days without parts) to this one; all or nothing."""
     connection.execute("BEGIN IMMEDIATE")
     try:
-        for statement in _NEW_IN_2.split(";"):
-            connection.execute(statement)
-        for series_id, metric, text in connection.execute("SELECT id, metric, tags FROM series").fetchall():
-            _add_tags(connection, metric, series_id, tuple((k, v) for k, v in json.loads(text)))
-        connection.execute(f"INSERT INTO {STRAY} SELECT series, time_ns, value, believed_ms FROM sample")  # noqa: S608
-        days = f"SELECT DISTINCT (time_ns - ((time_ns % {DAY_NS}) + {DAY_NS}) % {DAY_NS}) / {DAY_NS} FROM sample"  # noqa: S608
-        for (day,) in connection.execute(days).fetchall():
-            add_day(connection, day)
-        connection.execute("DROP TABLE sample")
+        if version == 1:
+            _to_2(connection)
+        connection.execute(parts.NEW_IN_3)
+        for (day,) in connection.execute("SELECT day FROM day").fetchall():
+            connection.execute(f"ALTER TABLE {table_of(day)} RENAME TO former")
+            if day < 0:  # only an upgrade from 1 made days before 1970
+                connection.execute("DELETE FROM day WHERE day = ?", (day,))
+                connection.execute(f"INSERT INTO {STRAY} SELECT * FROM former")  # noqa: S608  our own name
+            else:
+                parts.create(connection, day)
+                parts.copy(connection, day, "former")
+            connection.execute("DROP TABLE former")
         connection.execute(f"PRAGMA user_version = {VERSION}")
         connection.execute("COMMIT")
     except BaseException:
@@ -78,13 +84,35 @@ def upgrade_from_1(connection: sqlite3.Connection) -> None:
         raise
 
 
+def _to_2(connection: sqlite3.Connection) -> None:
+    for statement in _NEW_IN_2.split(";"):
+        connection.execute(statement)
+    for series_id, metric, text in connection.execute("SELECT id, metric, tags FROM series").fetchall():
+        _add_tags(connection, metric, series_id, tuple((k, v) for k, v in json.loads(text)))
+    columns = "SELECT series, time_ns, value, believed_ms FROM sample"
+    days = f"SELECT DISTINCT (time_ns - ((time_ns % {DAY_NS}) + {DAY_NS}) % {DAY_NS}) / {DAY_NS} FROM sample"  # noqa: S608
+    for (day,) in connection.execute(days).fetchall():
+        connection.execute(f"CREATE TABLE {table_of(day)} {_SAMPLES}")
+        connection.execute("INSERT INTO day VALUES (?, 0)", (day,))
+        within = f"WHERE time_ns >= {day * DAY_NS} AND time_ns < {(day + 1) * DAY_NS}"
+        connection.execute(f"INSERT INTO {table_of(day)} {columns} {within}")
+    connection.execute("DROP TABLE sample")
+
+
 def add_day(connection: sqlite3.Connection, day: int) -> None:
     """A table for a day; instants of it that strayed move in, so that none lies in two places."""
-    connection.execute(f"CREATE TABLE {table_of(day)} {_SAMPLES}")
+    parts.create(connection, day)
     connection.execute("INSERT INTO day VALUES (?, 0)", (day,))
-    within = f"FROM {STRAY} WHERE time_ns >= {day * DAY_NS} AND time_ns < {(day + 1) * DAY_NS}"
-    connection.execute(f"INSERT INTO {table_of(day)} SELECT * {within}")
-    connection.execute(f"DELETE {within}")
+    within = f"time_ns >= {day * DAY_NS} AND time_ns < {(day + 1) * DAY_NS}"
+    parts.copy(connection, day, STRAY, within)
+    connection.execute(f"DELETE FROM {STRAY} WHERE {within}")  # noqa: S608  our own name
+
+
+class Place(NamedTuple):
+    """A table, and the day whose parts it has; None: it has none."""
+
+    day: int | None
+    table: str
 
 
 class Places:
@@ -96,14 +124,14 @@ class Places:
         self.hot = {row[0] for row in connection.execute("SELECT day FROM day")}
         self.files = dict(connection.execute("SELECT day, file FROM segment WHERE level = ?", (RAW.name,)).fetchall())
 
-    def table(self, day: int) -> str:
-        """Table for the samples of ``day``."""
+    def of(self, day: int) -> Place:
+        """Where the samples of ``day`` go."""
         if day not in self.hot:
             if not is_sane(day, self._today):
-                return STRAY
+                return Place(None, STRAY)
             add_day(self._connection, day)
             self.hot.add(day)
-        return table_of(day)
+        return Place(day, table_of(day))
 
     def touched(self, day: int) -> None:
         """Let a compaction that reads this day now see that it has changed."""

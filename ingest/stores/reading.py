@@ -8,7 +8,8 @@ from datetime import datetime
 from pathlib import Path
 
 from ingest.points import from_ns, to_ns
-from ingest.stores.hot import Found, Stored
+from ingest.stores import parts
+from ingest.stores.hot import Found, Place, Stored
 from ingest.stores.layout import DAY_NS, LEVELS, RAW, STRAY, Level, day_of, table_of
 from models.errors import Fault, InvalidInput
 from models.horizon import rfc3339
@@ -48,19 +49,17 @@ class Reading:
 
     def _candidates(self, found: Found, span: tuple[int, int]) -> Iterator[tuple[int, Stored, int]]:
         """Everything ever believed of a series within a span; of equals in belief time the last one holds."""
-        where = "WHERE series = ? AND time_ns >= ? AND time_ns < ?"
+        columns = "time_ns, value, believed_ms"
         if self._as_of_ms is not None:
-            query = f"SELECT time_ns, value, believed_ms FROM belief {where} ORDER BY believed_ms, nth"  # noqa: S608
+            query = parts.within(None, "belief", columns) + " ORDER BY believed_ms, nth"
             yield from self._reader.execute(query, (found.id, *span))
         for day, files in self._cold.items():
             if RAW.name in files and (part := _cut(span, day)):
                 from ingest.stores import history
 
                 yield from history.samples(files[RAW.name], found.id, *part)
-        tables = [table_of(day) for day in self._hot if _cut(span, day)]
-        for table in [*([STRAY] if self._stray else []), *tables]:
-            query = f"SELECT time_ns, value, believed_ms FROM {table} {where}"  # noqa: S608  our own names
-            yield from self._reader.execute(query, (found.id, *span))
+        for place in self._places([day for day in self._hot if _cut(span, day)]):
+            yield from self._reader.execute(parts.within(*place, columns), (found.id, *span))
 
     def means(self, found: Found, width: int) -> dict[int, float]:
         """Mean of the samples in each slot of ``width`` from the beginning of the range; no slot without samples.
@@ -72,9 +71,8 @@ class Reading:
         if self._as_of_ms is not None or (self._stray and self._cold):
             self._add(sums, self._summed(found, self._span, width))
         else:
-            tables = [table_of(day) for day in self._hot if day not in self._cold]
-            for table in [*tables, *([STRAY] if self._stray else [])]:
-                self._add(sums, self._hot_sums(table, found, width))
+            for place in self._places([day for day in self._hot if day not in self._cold]):
+                self._add(sums, self._hot_sums(place, found, width))
             for day, files in self._cold.items():
                 self._add(sums, self._cold_sums(day, files, found, width))
         return {slot: total / count for slot, (total, count) in sums.items()}
@@ -86,13 +84,14 @@ class Reading:
             self._add(sums, {(time_ns - self._span[0]) // width: (number, 1)})
         return sums
 
-    def _hot_sums(self, table: str, found: Found, width: int) -> _Sums:
+    def _places(self, days: list[int]) -> list[Place]:
+        strayed = [Place(None, STRAY)] if self._stray else []
+        return [*strayed, *(Place(day, table_of(day)) for day in days)]
+
+    def _hot_sums(self, place: Place, found: Found, width: int) -> _Sums:
         value = _UNSIGNED if found.kind == "u" else "value"
-        query = (
-            f"SELECT (time_ns - ?) / ?, total({value}), count(*) FROM {table} "  # noqa: S608  our own names
-            "WHERE series = ? AND time_ns >= ? AND time_ns < ? GROUP BY 1"
-        )
-        rows = self._reader.execute(query, (self._span[0], width, found.id, *self._span))
+        query = parts.within(*place, f"(time_ns - ?2) / ?4, total({value}), count(*)") + " GROUP BY 1"
+        rows = self._reader.execute(query, (found.id, *self._span, width))
         return {slot: (total, count) for slot, total, count in rows}
 
     def _cold_sums(self, day: int, files: dict[str, Path], found: Found, width: int) -> _Sums:
@@ -105,7 +104,7 @@ class Reading:
         level = self._level(files, day, width)
         sums = history.sums(files[level.name], level, found.id, found.kind == "u", part, self._span[0], width)
         if day in self._hot:
-            self._add(sums, self._hot_sums(table_of(day), found, width))
+            self._add(sums, self._hot_sums(Place(day, table_of(day)), found, width))
         return sums
 
     def _level(self, files: dict[str, Path], day: int, width: int) -> Level:

@@ -360,3 +360,58 @@ def test_nothing_is_lost_or_doubled_when_it_is_killed_while_days_move(tmp_path):
     assert all(sorted(gpus) == sorted(set(gpus)) and len(gpus) == 20 for gpus in held.values())
     assert list(store.history.rglob("*.parquet"))  # days did move
     store.close()
+
+
+def test_a_file_of_the_second_layout_is_brought_to_this_one(tmp_path):
+    path = tmp_path / "old.sqlite"
+    made = EmbeddedStore(path)
+    for at_s, watts in ((0, 1.0), (299, 2.0), (300, 3.0), (86_399, 4.0)):
+        made.write([gpu(0, watts, at_s)])
+    made.close()
+    day = T0 // (86_400 * S)
+    old = sqlite3.connect(path)  # as it was: no parts, nobody present, a day before 1970 from an older upgrade
+    old.executescript(f"""
+      CREATE TABLE kept AS SELECT series, time_ns, value, believed_ms FROM "day {day}";
+      DROP TABLE "day {day}";
+      CREATE TABLE "day {day}" (series INTEGER NOT NULL, time_ns INTEGER NOT NULL, value NOT NULL,
+        believed_ms INTEGER NOT NULL, PRIMARY KEY (series, time_ns)) WITHOUT ROWID;
+      INSERT INTO "day {day}" SELECT * FROM kept;
+      CREATE TABLE "day -1" AS SELECT 1 series, -5 time_ns, 9.0 value, 5 believed_ms;
+      INSERT INTO day VALUES (-1, 0);
+      DROP TABLE kept; DROP TABLE present; PRAGMA user_version = 2;
+    """)
+    old.close()
+    store = EmbeddedStore(path)
+    found = store.raw("gpu.power_w", {}, datetime(1969, 12, 31, tzinfo=UTC), START + DAY)
+    assert [(s.time_ns, s.value) for s in found] == [
+        (-5, 9.0),
+        *((T0 + k * S, v) for k, v in ((0, 1.0), (299, 2.0), (300, 3.0), (86_399, 4.0))),
+    ]
+    assert store.write([gpu(0, 2.0, 299)]).duplicates == 1
+    assert store.latest("gpu.power_w", {})[0].value == 4.0
+    store.close()
+
+
+def test_a_writer_sees_that_another_process_moved_the_day_and_began_it_anew(store, clock):
+    other = EmbeddedStore(store.path, clock=clock)
+    store.write([gpu(0, 1.0, 0)])
+    clock.at = START + 3 * DAY
+    other.tidy()
+    other.write([gpu(1, 5.0, 60)])  # late: the day has a table again, and only GPU-1 in it
+    store.write([gpu(0, 2.0, 60)])
+    assert [s.value for s in store.raw("gpu.power_w", {"gpu": "GPU-0"}, START, START + DAY)] == [1.0, 2.0]
+    other.close()
+
+
+@given(st.lists(st.tuples(st.integers(0, 2), st.integers(-400, 172_800 + 400)), min_size=1, max_size=25), st.data())
+@settings(max_examples=30, deadline=None)
+def test_parts_change_nothing_that_a_question_sees(tmp_path_factory, rows, data):
+    reference, parted = MemoryStore(), EmbeddedStore(tmp_path_factory.mktemp("p") / "t.sqlite")
+    for number, at_s in rows:
+        for one in (reference, parted):
+            one.write([gpu(number, float(at_s), at_s)])
+    begin = data.draw(st.integers(-600, 172_800), label="begin")
+    start, end = (START + timedelta(seconds=s) for s in (begin, begin + data.draw(st.integers(1, 200_000))))
+    assert parted.raw("gpu.power_w", {}, start, end) == reference.raw("gpu.power_w", {}, start, end)
+    assert parted.latest("gpu.power_w", {}) == reference.latest("gpu.power_w", {})
+    parted.close()
