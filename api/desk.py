@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from api import logs
 from api.following import as_it_stands
 from api.gathering import gather, horizon_at, made_up_jobs, wants_made_up_jobs
+from api.knowledge import Knowledge
 from api.measured import measured_memory
 from api.plan_store import Edition, PlanStore
 from api.settings import Settings
@@ -41,6 +41,7 @@ class Desk:
         events: EventStore,
         clock: Clock,
         telemetry: TelemetryStore,
+        knowledge: Knowledge,
     ) -> None:
         self._settings = settings
         self._site = site
@@ -49,6 +50,7 @@ class Desk:
         self._events = events
         self._clock = clock
         self._telemetry = telemetry
+        self._knowledge = knowledge
         self._last_prices: dict[str, Series] = {}
 
     def round(self) -> Edition:
@@ -69,8 +71,8 @@ class Desk:
         queue = [as_it_stands(k) for k in gathered.jobs]
         events = self._events.in_force(horizon.start)
         memory, note = measured_memory(self._site, self._telemetry, gathered.memory, now)
-        task = Task(self._site, queue, memory, base, limit_s, before, events, state_note=note)
-        outcome = cycle(replace(task, last_prices=self._last_prices), now)
+        task = Task(self._site, queue, memory, base, limit_s, before, events, self._last_prices, note, self._knowledge)
+        outcome = cycle(task, now)
         if outcome.set_aside:
             _log.warning("jobs_set_aside", jobs=dict(outcome.set_aside))
             blamed = [k for k in gathered.jobs if k.job.id in outcome.set_aside]

@@ -86,21 +86,29 @@ class Shelf:
                 tell(str(error))
         return found
 
-    def note(self, quantity: str, digest: str, serves: bool, reason: str) -> None:
-        """Keep how the model of ``digest`` stands; a newer model begins without a note."""
-        text = json.dumps({"digest": digest, "serves": serves, "reason": reason})
+    def note(self, quantity: str, digest: str, serves: bool, reason: str, days: int = 0) -> None:
+        """Keep how the model of ``digest`` stands after ``days`` scored; a newer model begins without a note."""
+        text = json.dumps({"digest": digest, "serves": serves, "reason": reason, "days": days})
         _written(self.folder / f"{quantity}.standing", text.encode())
 
     def fallen_back(self, quantity: str) -> str | None:
         """Why the model that stands here does not serve; None where it does, or was not scored yet."""
+        noted = self._noted(quantity)
+        return None if noted is None or noted["serves"] else str(noted["reason"])
+
+    def scored_days(self, quantity: str) -> int:
+        """On how many days the model that stands here was scored since it was trained."""
+        noted = self._noted(quantity)
+        return 0 if noted is None else int(noted.get("days", 0))
+
+    def _noted(self, quantity: str) -> dict[str, Any] | None:
+        """The note of the model that stands here."""
         card = self.card(quantity)
         try:
-            noted = json.loads((self.folder / f"{quantity}.standing").read_bytes())
+            noted: dict[str, Any] = json.loads((self.folder / f"{quantity}.standing").read_bytes())
         except FileNotFoundError:
             return None
-        if card is None or noted["digest"] != card["digest"] or noted["serves"]:
-            return None
-        return str(noted["reason"])
+        return noted if card is not None and noted["digest"] == card["digest"] else None
 
     def _card(self, quantity: str) -> Path:
         return self.folder / f"{quantity}.json"

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from pathlib import Path
 
+from api.expected import whole_run
 from api.forecast_shelf import Shelf
 from ingest.errors import SourceUnavailable
 from ingest.sources.forecast_history import Past, read_past, synthetic_past
@@ -118,7 +119,7 @@ def scored(site: Site, past: Past, now: datetime, shelf: Shelf) -> Iterator[Watc
         ready, history = _rows(site, past, quantity)
         days = served_days(model, history, ready.features, now)
         found = standing(report, days)
-        shelf.note(quantity, card["digest"], found.serves, found.reason)
+        shelf.note(quantity, card["digest"], found.serves, found.reason, len(days))
         yield Watched(quantity, report, days, found)
 
 
@@ -156,12 +157,8 @@ def physics_band(site: Site, quantity: str, horizon: Horizon, now: datetime, bas
 def _rung(site: Site, horizon: Horizon, now: datetime, base: Path | None) -> Rung:
     tables: list[WeatherTable] = []
     failed = ""
-    # From the hour that the newest run is of, so that it is whole: the model saw runs from their beginning.
-    hour = now.replace(minute=0, second=0, microsecond=0)
-    start = min(hour - timedelta(hours=hour.hour % 6), horizon.start)
-    whole = Horizon(start, horizon.step, -((start - horizon.end) // horizon.step))
     try:
-        tables.append(weather_for(site, whole, now, base)[0])
+        tables.append(weather_for(site, whole_run(horizon, now), now, base)[0])
     except (InvalidInput, SourceUnavailable) as error:
         failed = str(error).splitlines()[0]
     return rung(tables, horizon, now, failed)

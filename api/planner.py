@@ -14,15 +14,17 @@ from pathlib import Path
 from typing import Any
 
 from api.events import GridEvent, Standing, impossible, least_wanted, with_events
+from api.expected import Expected, expected
 from api.following import Memory
 from api.gathering import horizon_at
+from api.knowledge import Knowledge
 from api.measured import ASSUMED
 from api.plan_store import Edition
 from ingest.sources.market import LastGood, MarketView, market_for
-from ingest.sources.weather import SourceNote, history_for, weather_for
+from ingest.sources.weather import SourceNote
 from models import cooling
 from models.errors import Fault, InvalidInput
-from models.forecast.site import SiteForecast, forecast_site
+from models.forecast.site import SiteForecast
 from models.horizon import Horizon, rfc3339
 from models.jobs import TrainingJob
 from models.site import Site
@@ -44,6 +46,7 @@ class Task:
     """What a round starts from; ``jobs`` say what is left of them, ``base`` is the folder of the site file.
 
     ``previous`` is the plan in force: its starts are tried first, and what is left of it stands where a solver fails.
+    ``knowledge`` is what is kept for forecasts; without it the physics forecast, from fresh weather alone.
     """
 
     site: Site
@@ -55,6 +58,7 @@ class Task:
     events: Sequence[GridEvent] = ()
     last_prices: LastGood = field(default_factory=dict)
     state_note: str = ASSUMED
+    knowledge: Knowledge | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,8 +79,8 @@ def cycle(task: Task, now: datetime, on_progress: Tell | None = None) -> Outcome
     """
     site = task.site
     horizon = horizon_at(site, now)
-    weather, note = weather_for(site, horizon, now, task.base)
-    forecast = forecast_site(site, horizon, weather, now, history_for(site, now))
+    sky = expected(site, horizon, now, task.base, task.knowledge)
+    forecast = sky.forecast
     market = market_for(site, horizon, now, task.base, task.last_prices)
     availability = Availability(
         pv_mw=forecast["pv_available_mw"].p50.tolist(),
@@ -112,7 +116,7 @@ def cycle(task: Task, now: datetime, on_progress: Tell | None = None) -> Outcome
         found = _solved(problem, task, on_progress, prices)
     yardstick = baselines.first_come_first_served(problem) if found.objective is not None else None
     found = _cheaper(problem, found, yardstick)
-    edition = _edition(task, horizon, now, problem, found, yardstick, forecast, note)
+    edition = _edition(task, horizon, now, problem, found, yardstick, sky)
     edition["sources"] = _with_market(edition["sources"], market)
     edition["prices"] = prices[-1].to_json() if prices else None
     edition["job_labels"] = {
@@ -221,8 +225,7 @@ def _edition(
     problem: ReceivedProblem,
     found: Plan,
     yardstick: Plan | None,
-    forecast: SiteForecast,
-    note: SourceNote,
+    sky: Expected,
 ) -> Edition:
     site = task.site
     return {
@@ -235,8 +238,9 @@ def _edition(
         "baseline": None if yardstick is None else dump_plan(yardstick),
         "baseline_note": _baseline_note(found, yardstick),
         "saving": _saving(found, yardstick),
-        "sources": _sources(site, forecast, note),
-        "bands": _bands(forecast),
+        "sources": _sources(site, sky.forecast, sky.note),
+        "bands": sky.bands,
+        "forecasts": sky.told,
         "temperatures": _temperatures(site, horizon, problem, found),
         "limits": _limits(site),
         "state": {**task.memory.to_json(), "source": task.state_note},
@@ -289,18 +293,6 @@ def _with_market(rows: list[dict[str, Any]], market: MarketView) -> list[dict[st
         row = {"series": key, "method": note.method, "source": note.source, "synthetic": False, "issued_at": issued}
         found.append(row)
     return found
-
-
-def _bands(forecast: SiteForecast) -> dict[str, dict[str, list[float]]]:
-    pairs = {
-        "pv_available_mw": forecast["pv_available_mw"],
-        "wind_available_mw": forecast["wind_available_mw"],
-    }
-    return {
-        name: {level: [round(float(v), 6) for v in getattr(q, level)] for level in ("p10", "p50", "p90")}
-        for name, q in pairs.items()
-        if q.capacity_mw > 0
-    }
 
 
 def _temperatures(site: Site, horizon: Horizon, problem: ReceivedProblem, found: Plan) -> dict[str, list[float]]:

@@ -187,6 +187,40 @@ class Quote(BaseModel):
     dearest: str
 
 
+class LeadSkill(BaseModel):
+    """Skill of a learned forecast for slots `from_h` to `to_h` ahead (null: and more); null where none was scored."""
+
+    from_h: float
+    to_h: float | None
+    skill: float | None
+
+
+class ForecastScores(BaseModel):
+    """What a learned forecast has been worth, on days that its training did not see.
+
+    Skill is 1 - pinball / pinball of the best baseline (`beside`); unproven until 60 days are scored.
+    """
+
+    days: int
+    proven: bool
+    beside: str
+    skill: float
+    cover_p05_p95: float
+    by_lead: list[LeadSkill]
+
+
+class ForecastView(BaseModel):
+    """How sun or wind was forecast: `learned`, by the `physics` or as `usual`; from which step of the weather and why
+    not a higher one (`reason`); why no model serves (`not_learned`)."""
+
+    kind: Literal["learned", "physics", "usual"]
+    step: Literal["ensemble", "single run", "last run", "climatology"]
+    reason: str
+    not_learned: str | None
+    known_since: str
+    scores: ForecastScores | None
+
+
 class PlanEdition(BaseModel):
     """A published plan with what was known when it was made."""
 
@@ -203,6 +237,7 @@ class PlanEdition(BaseModel):
     saving: Saving | None
     sources: list[dict[str, Any]]
     bands: dict[str, dict[str, list[float]]]
+    forecasts: dict[str, ForecastView] = {}
     temperatures: dict[str, list[float]]
     limits: dict[str, float]
     job_labels: dict[str, dict[str, Any]]

@@ -11,9 +11,11 @@ from sqlalchemy import Engine
 
 from api.clock import ShiftedClock
 from api.doors import Doors
+from api.knowledge import Knowledge
 from api.known import Known
 from api.metrics import Metrics
 from api.plan_store import PlanStore
+from api.releases import Releases
 from api.settings import Settings
 from api.sign_of_life import SignOfLife
 from api.solving import Solver
@@ -72,6 +74,7 @@ def doors_for(settings: Settings, engine: Engine | None = None, process: str = "
         agents=AgentStore(engine, site.name, clock, site.planning.step),
         events=EventStore(engine, clock),
         telemetry=telemetry,
+        releases=Releases(engine, telemetry, clock),
         placements=PlacementStore(engine, site.name, clock),
         intake=Intake(telemetry, clock, Gate(limits_of(site))),
         planner=sign_of(settings, "planner"),
@@ -92,7 +95,9 @@ def desk_for(settings: Settings) -> tuple[Desk, PlanStore, Site, Clock]:
     site = read_site(settings.site_path)
     plans = PlanStore(engine, site.name, clock)
     telemetry = store_for(settings, site, clock, "planner")
-    desk = Desk(settings, site, plans, JobStore(engine, clock), EventStore(engine, clock), clock, telemetry)
+    jobs, events = JobStore(engine, clock), EventStore(engine, clock)
+    knowledge = Knowledge(settings.data_dir, site.name, telemetry)
+    desk = Desk(settings, site, plans, jobs, events, clock, telemetry, knowledge)
     return desk, plans, site, clock
 
 

@@ -107,6 +107,7 @@ def day_page(
             pools_text=" · ".join(
                 f"{name}: {tongue.t(f'mode.{mode}')}" for name, mode in view["live"]["modes"].items()
             ),
+            leads=_leads(view, tongue),
             synthetic_jobs=sum(job["synthetic"] for job in view["jobs"]),
         )
     )
@@ -149,6 +150,17 @@ def _saving_text(view: dict[str, Any], tongue: Words) -> str | None:
         return tongue.t("saving.sentence_dearer", saving=dearer, baseline=baseline)
     saved = tongue.quantity(saving["saving"], view["currency"], 0)
     return tongue.t("saving.sentence", saving=saved, ratio=tongue.percent(saving["saving_ratio"]), baseline=baseline)
+
+
+def _leads(view: dict[str, Any], tongue: Words) -> list[str]:
+    """Headings of the skill by lead, as the first learned forecast was scored; none where none is learned."""
+    scored = [told["scores"]["by_lead"] for told in view["forecasts"].values() if told["scores"] is not None]
+    return [
+        tongue.t("forecasts.lead_beyond", first=f"{lead['from_h']:g}")
+        if lead["to_h"] is None
+        else tongue.t("forecasts.lead", first=f"{lead['from_h']:g}", last=f"{lead['to_h']:g}")
+        for lead in (scored[0] if scored else [])
+    ]
 
 
 def _exceptions(view: dict[str, Any], tongue: Words) -> list[dict[str, Any]]:

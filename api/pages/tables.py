@@ -72,7 +72,8 @@ def _renewables(view: dict[str, Any], words: Words) -> Table:
             continue
         name = words.t(f"supply.{key}")
         band = view["bands"][key] or {}
-        columns += [(f"{name} {q.upper()} (MW)", band.get(q)) for q in ("p10", "p50", "p90")]
+        fan = ("p05", "p10", "p50", "p90", "p95") if "p05" in band else ("p10", "p50", "p90")
+        columns += [(f"{name} {q.upper().replace('P0', 'P')} (MW)", band.get(q)) for q in fan]
         columns.append((f"{name}, {words.t('column.available_mw')}", view["available"][key]))
         columns.append((f"{name}, {words.t('column.used_mw')}", view["supply"][key]))
     return _series(view, words, columns, 3)

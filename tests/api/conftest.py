@@ -132,3 +132,22 @@ def edition() -> dict[str, Any]:
         "job_labels": {},
         "charts": {},
     }
+
+
+@pytest.fixture(scope="session")
+def trained_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A data folder with the models of the sample site "dakhla", trained small on the 30 days before 1 June 2026."""
+    from made_past import SMALL
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("models.forecast.learned.SERVICE", SMALL)
+        from typer.testing import CliRunner
+
+        from api.cli import app
+
+        place = tmp_path_factory.mktemp("data")
+        words = ["forecast", "train", "--data-dir", str(place), "--days", "30", "--now", "2026-06-01T06:20:00Z"]
+        done = CliRunner().invoke(app, words)
+    assert done.exit_code == 0, done.output
+    place.joinpath("told.txt").write_text(done.output)
+    return place

@@ -8,7 +8,6 @@ import json
 import shutil
 
 import pytest
-from made_past import SMALL
 from typer.testing import CliRunner
 
 from api.cli import app
@@ -16,7 +15,6 @@ from api.forecast_shelf import Shelf
 from ingest.site_file import read_site, sample_path
 from ingest.sources.forecast_history import read_past, read_runs, synthetic_past
 from models.errors import InvalidInput
-from models.forecast import learned
 from models.forecast.site import PV, WIND
 from models.horizon import parse_rfc3339, rfc3339
 from models.weather import REQUIRED
@@ -26,15 +24,8 @@ RUN = CliRunner()
 
 
 @pytest.fixture(scope="module")
-def folder(tmp_path_factory):
-    """A data folder with the sample's models, trained small on 30 days."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(learned, "SERVICE", SMALL)
-        place = tmp_path_factory.mktemp("data")
-        done = RUN.invoke(app, ["forecast", "train", "--data-dir", str(place), "--days", "30", "--now", NOW])
-    assert done.exit_code == 0, done.output
-    place.joinpath("told.txt").write_text(done.output)
-    return place
+def folder(trained_folder):
+    return trained_folder
 
 
 def forecast(folder, *words, now=NOW):

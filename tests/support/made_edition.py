@@ -145,9 +145,42 @@ def made_edition(
                 "p90": [round(1.1 * v, 4) for v in pv],
             },
             "wind_available_mw": {
+                "p05": [round(0.5 * v, 4) for v in wind],
                 "p10": [round(0.6 * v, 4) for v in wind],
                 "p50": wind,
                 "p90": [round(1.4 * v, 4) for v in wind],
+                "p95": [round(1.6 * v, 4) for v in wind],
+            },
+        },
+        "forecasts": {
+            "pv_available_mw": {
+                "kind": "physics",
+                "step": "last run",
+                "reason": "no answer in 10 s; the last run is of 2026-11-24T12:00:00Z, older than 12 h",
+                "not_learned": "no model is trained",
+                "known_since": "2026-11-24T12:00:00Z",
+                "scores": None,
+            },
+            "wind_available_mw": {
+                "kind": "learned",
+                "step": "ensemble",
+                "reason": "",
+                "not_learned": None,
+                "known_since": rfc3339(start),
+                "scores": {
+                    "days": 41,
+                    "proven": False,
+                    "beside": "physics",
+                    "skill": 0.12,
+                    "cover_p05_p95": 0.91,
+                    "by_lead": [
+                        {"from_h": 0.0, "to_h": 6.0, "skill": 0.21},
+                        {"from_h": 6.0, "to_h": 12.0, "skill": 0.15},
+                        {"from_h": 12.0, "to_h": 24.0, "skill": 0.11},
+                        {"from_h": 24.0, "to_h": 36.0, "skill": -0.02},
+                        {"from_h": 36.0, "to_h": None, "skill": None},
+                    ],
+                },
             },
         },
         "temperatures": {

@@ -11,7 +11,7 @@ _COLOURS = {"pv": frame.ORANGE, "wind": frame.BLUE}
 
 
 def spec(view: dict[str, Any], words: Words) -> dict[str, Any] | None:
-    """Power in MW per source: band from p10 to p90, the planned-with line, and use as a filled area."""
+    """Power in MW per source: bands from p10 to p90 and, pale, p5 to p95, the planned-with line, and use."""
     known = [key for key in _COLOURS if view["available"][key] is not None and max(view["available"][key]) > 0]
     if not known or view["supply"]["pv"] is None:
         return None
@@ -21,17 +21,19 @@ def spec(view: dict[str, Any], words: Words) -> dict[str, Any] | None:
         name = words.t(f"supply.{key}")
         band = view["bands"][key]
         amount = frame.y("v", words.t("axis.power_mw"))
-        if band:
+        for low, high, opacity in (("p05", "p95", 0.1), ("p10", "p90", 0.22)):
+            if not band or low not in band:
+                continue
             rows = [
-                row | {"low": low["v"]}
-                for row, low in zip(
-                    frame.stepped(view, band["p90"], s=name), frame.stepped(view, band["p10"]), strict=True
+                row | {"low": below["v"]}
+                for row, below in zip(
+                    frame.stepped(view, band[high], s=name), frame.stepped(view, band[low]), strict=True
                 )
             ]
             layers.append(
                 {
                     "data": {"values": rows},
-                    "mark": {"type": "area", "interpolate": "step-after", "opacity": 0.22},
+                    "mark": {"type": "area", "interpolate": "step-after", "opacity": opacity},
                     "encoding": {
                         "x": frame.x(),
                         "y": amount,

@@ -173,3 +173,33 @@ def test_the_pages_import_nothing_heavy():
     code = f"import sys, api.pages; print([n for n in '{heavy}'.split() if n in sys.modules])"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+@pytest.mark.parametrize(
+    ("lang", "words"),
+    [
+        ("en", ("unproven", "41 of 60 days", "several weather models", "the last run, old", "beyond 36 h")),
+        ("fr", ("non éprouvée", "41 jours sur 60", "plusieurs modèles météo", "la dernière prévision, ancienne")),
+    ],
+)
+def test_forecasts_say_their_step_and_what_they_have_been_worth(client, lang, words):
+    page = client.get(f"/?lang={lang}").text
+    section = page[page.index('<section class="forecasts"') :]
+    section = section[: section.index("</section>")]
+    for word in (*words, "no model is trained"):
+        assert word in section
+
+
+def test_an_edition_of_before_says_nothing_of_its_forecasts(edition):
+    older = {key: value for key, value in edition.items() if key != "forecasts"}
+    page = client_of(older).get("/?lang=en")
+    assert page.status_code == 200
+    assert 'class="forecasts"' not in page.text
+
+
+def test_what_is_proven_is_not_called_unproven(edition):
+    told = edition["forecasts"]["wind_available_mw"]
+    proven = told | {"scores": told["scores"] | {"days": 75, "proven": True}}
+    page = client_of(edition | {"forecasts": {"wind_available_mw": proven}}).get("/?lang=en").text
+    assert "75 days scored" in page
+    assert ">unproven<" not in page

@@ -1,0 +1,94 @@
+"""What a service keeps for its forecasts: trained models, the last weather run of each source, what the plants gave."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from api import logs
+from api.forecast_shelf import Shelf
+from ingest.errors import StoreUnavailable
+from ingest.ports import TelemetryStore
+from models.errors import CherguiError, InvalidInput, NotFound
+
+if TYPE_CHECKING:
+    from models.forecast.learned import Learned, Report
+    from models.series import Series
+    from models.weather import WeatherTable
+
+HOUR = timedelta(hours=1)
+SEASON_DAYS = 45
+_METERS = {"pv_available_mw": "site.pv_mw", "wind_available_mw": "site.wind_mw"}
+_log = logs.get("planner")
+
+
+@dataclass(frozen=True, slots=True)
+class Champion:
+    """A model that serves, the scores of its training, and on how many days since then it was scored."""
+
+    model: Learned
+    report: Report
+    days_since: int
+
+
+class Knowledge:
+    """Below ``folder``, of ``site``; an opened model stays open until another stands in its place."""
+
+    def __init__(self, folder: Path, site: str, telemetry: TelemetryStore | None = None) -> None:
+        self.shelf = Shelf(folder, site)
+        self._runs = self.shelf.folder / "runs"
+        self._site = site
+        self._telemetry = telemetry
+        self._opened: dict[str, tuple[str, Learned, Report]] = {}
+
+    def champion(self, quantity: str) -> Champion | str:
+        """The model that serves, or why none does."""
+        try:
+            card = self.shelf.card(quantity)
+            if card is None:
+                return "no model is trained"
+            why = self.shelf.fallen_back(quantity)
+            if why is not None:
+                return f"the model has fallen back: {why}"
+            digest = str(card.get("digest"))
+            known = self._opened.get(quantity)
+            if known is None or known[0] != digest:
+                known = self._opened[quantity] = (digest, *self.shelf.model(quantity))
+        except (InvalidInput, NotFound) as error:
+            _log.exception("model_refused", quantity=quantity)
+            return f"the model is refused: {first_line(error)}"
+        return Champion(known[1], known[2], self.shelf.scored_days(quantity))
+
+    def keep(self, table: WeatherTable) -> None:
+        """Keep a weather run; where the disk refuses, that is logged, and the round goes on."""
+        from ingest.sources.kept_run import keep
+
+        try:
+            keep(self._runs, table)
+        except OSError:
+            _log.exception("run_not_kept", source=table.source)
+
+    def last_runs(self) -> tuple[list[WeatherTable], list[str]]:
+        """The runs that are kept, and what of them cannot be read."""
+        from ingest.sources.kept_run import kept
+
+        return kept(self._runs)
+
+    def measured(self, quantity: str, now: datetime) -> Series | None:
+        """Hourly MW that plants gave over the last 45 days, held back or not; None where nothing was metered."""
+        if self._telemetry is None:
+            return None
+        end = now.replace(minute=0, second=0, microsecond=0)
+        tags = {"site": self._site}
+        try:
+            return self._telemetry.query(_METERS[quantity], tags, end - timedelta(days=SEASON_DAYS), end, HOUR)
+        except (NotFound, InvalidInput, StoreUnavailable):
+            return None
+
+
+def first_line(error: CherguiError) -> str:
+    """What went wrong, on one line: the first fault where there are several."""
+    faults = error.faults if isinstance(error, InvalidInput) else ()
+    return str(faults[0].message) if faults else str(error).splitlines()[0]
