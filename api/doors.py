@@ -11,6 +11,7 @@ from api import logs
 from api.caps import Reason, Standing
 from api.known import Known
 from api.plan_store import InForce, PlanStore
+from api.releases import Releases
 from api.settings import Settings
 from api.sign_of_life import SignOfLife
 from api.solving import Solver
@@ -45,6 +46,7 @@ class Doors:
     agents: AgentStore
     events: EventStore
     telemetry: TelemetryStore
+    releases: Releases
     placements: PlacementStore
     planner: SignOfLife
     collector: SignOfLife

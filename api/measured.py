@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 
 from api.following import Memory
 from ingest.errors import StoreUnavailable
-from ingest.points import from_ns
-from ingest.ports import Sample, TelemetryStore
-from ingest.quality import MEASUREMENT
-from ingest.quality_words import state_of
+from ingest.ports import TelemetryStore
+from ingest.quarantine import bad_at
 from models.errors import NotFound
 from models.site import Site
 from models.supply import Battery
@@ -46,18 +43,11 @@ def measured_memory(site: Site, store: TelemetryStore, memory: Memory, now: date
 def _stored_mwh(site: Site, store: TelemetryStore, battery: Battery, now: datetime) -> float | None:
     tags = {"site": site.name, "asset": battery.name}
     readings = [one for one in store.raw("battery.soc_mwh", tags, now - FRESH, now) if dict(one.tags) == tags]
-    good = [one for one in readings if not _is_bad(store, tags, one)] if readings else []
+    bad = bad_at(store, "battery.soc_mwh", tags, now - FRESH, now) if readings else {}
+    good = [one for one in readings if one.time_ns not in bad]
     if not good:
         return None
     return min(max(float(good[-1].value), battery.soc_min_mwh), battery.top_mwh)
-
-
-def _is_bad(store: TelemetryStore, tags: dict[str, str], one: Sample) -> bool:
-    at = from_ns(one.time_ns)
-    flags: Sequence[Sample] = store.raw(
-        f"{MEASUREMENT}.flags", {**tags, "metric": "battery.soc_mwh"}, at, at + timedelta(microseconds=1)
-    )
-    return any(state_of(str(flag.value).split(",")) != "OK" for flag in flags)
 
 
 def _last_import_mw(site: Site, store: TelemetryStore, start: datetime) -> float:

@@ -13,8 +13,7 @@ from typing import Final
 
 from ingest.points import Tags, to_ns
 from ingest.ports import TelemetryStore
-from ingest.quality import MEASUREMENT
-from ingest.quality_words import state_of
+from ingest.quarantine import bad_at
 from models.site import Site
 
 LEAST_SHARE: Final = 0.8
@@ -83,12 +82,7 @@ def _is_good(store: TelemetryStore, metric: str, tags: Tags, now: datetime) -> b
     """Whether the last minutes hold a value that is not bad."""
     start = now - PATIENCE
     values = {one.time_ns for one in store.raw(metric, dict(tags), start, now) if one.tags == tags}
-    return bool(values - _bad(store, metric, tags, start, now).keys())
-
-
-def _bad(store: TelemetryStore, metric: str, tags: Tags, start: datetime, now: datetime) -> dict[int, str]:
-    flagged = store.raw(f"{MEASUREMENT}.flags", {**dict(tags), "metric": metric}, start, now)
-    return {one.time_ns: str(one.value) for one in flagged if state_of(str(one.value).split(",")) != "OK"}
+    return bool(values - bad_at(store, metric, dict(tags), start, now).keys())
 
 
 def _doubtful(store: TelemetryStore, metric: str, tags: dict[str, str], now: datetime) -> list[Doubtful]:
@@ -97,6 +91,6 @@ def _doubtful(store: TelemetryStore, metric: str, tags: dict[str, str], now: dat
         if newest_ns < to_ns(now - PATIENCE):
             found.append(Doubtful(metric, series, "silent"))
         elif not _is_good(store, metric, series, now):
-            flags = _bad(store, metric, series, now - PATIENCE, now)
+            flags = bad_at(store, metric, dict(series), now - PATIENCE, now)
             found.append(Doubtful(metric, series, flags[max(flags)] if flags else "silent"))
     return found

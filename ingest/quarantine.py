@@ -1,17 +1,51 @@
-"""What the quality gate has flagged, read back with the values it spoke of: raw values stay where they are. Light."""
+"""What the quality gate has flagged, read back with the values it spoke of, and released where an operator says so.
+
+Raw values stay where they are, and so do their flags: a release is one more point of the measurement ``quality``
+(``released_by``, ``released_at``, ``released_why``) with the same tags and instant, so that every store keeps it. From
+then on the value counts as good. Light.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from ingest.points import Tags, Value, from_ns
+from ingest.points import Point, Tags, Value, from_ns
 from ingest.ports import Sample, TelemetryStore
 from ingest.quality import MEASUREMENT
 from ingest.quality_words import WORDS, State, state_of
+from models.errors import Fault, InvalidInput, NotFound
+from models.horizon import rfc3339
 
+MOST_AT_ONCE = 10_000
+"""Values that one release may speak of: whoever frees more than that has not looked at them."""
 _INSTANT = timedelta(microseconds=1)
+_Flagged = tuple[Sample, tuple[str, ...]]
+
+
+@dataclass(frozen=True, slots=True)
+class Released:
+    """Who said that a flagged value is good, when (RFC 3339) and why."""
+
+    by: str
+    at: str
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class Which:
+    """Flagged values with stamps in ``[start, end)``, of a metric, of series that carry ``tags``, with a flag.
+
+    ``bad_only`` leaves out flags that only tell something about a good value, and what was released.
+    """
+
+    start: datetime
+    end: datetime
+    metric: str | None = None
+    tags: Mapping[str, str] | None = None
+    flag: str | None = None
+    bad_only: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +60,7 @@ class Quarantined:
     value: Value | None
     raw: str | None
     before: str | None
+    released: Released | None
 
     @property
     def reasons(self) -> tuple[str, ...]:
@@ -33,33 +68,74 @@ class Quarantined:
         return tuple(WORDS[flag].about if flag in WORDS else "an unknown flag" for flag in self.flags)
 
 
-def quarantined(
-    store: TelemetryStore,
-    start: datetime,
-    end: datetime,
-    *,
-    metric: str | None = None,
-    flag: str | None = None,
-    bad_only: bool = False,
-    limit: int = 100,
-) -> tuple[list[Quarantined], int]:
-    """The newest ``limit`` flagged values with stamps in ``[start, end)``, newest first, and how many there are.
-
-    ``bad_only`` leaves out flags that only tell something about a good value (see quality_words).
+def quarantined(store: TelemetryStore, which: Which, *, limit: int = 100) -> tuple[list[Quarantined], int]:
+    """The newest ``limit`` flagged values, newest first, and how many there are.
 
     Raises:
         StoreUnavailable: the store does not answer.
     """
-    wanted = {"metric": metric} if metric else {}
-    found = [
-        (sample, flags)
-        for sample in store.raw(f"{MEASUREMENT}.flags", wanted, start, end)
-        if (flags := tuple(str(sample.value).split(",")))
-        and (flag is None or flag in flags)
-        and not (bad_only and state_of(flags) == "OK")
-    ]
+    found = _found(store, which)
     found.sort(key=lambda pair: (-pair[0].time_ns, pair[0].tags))
     return [_whole(store, sample, flags) for sample, flags in found[:limit]], len(found)
+
+
+def release(store: TelemetryStore, which: Which, by: str, now: datetime, why: str) -> int:
+    """Say that flagged values are good, in ``by``'s name; how many were not released before.
+
+    Raises:
+        InvalidInput: no metric, or more values than anybody can have looked at.
+        NotFound: nothing is flagged there.
+        StoreUnavailable: the store does not answer; nothing is released.
+    """
+    if which.metric is None:
+        raise InvalidInput("the release", [Fault("metric", "missing", "name the metric, such as gpu.power_w")])
+    held = _found(store, which)
+    if not held:
+        raise NotFound("flagged value in that time of a metric", which.metric)
+    if len(held) > MOST_AT_ONCE:
+        message = f"{len(held):,} values are flagged there; narrow it to {MOST_AT_ONCE:,} by time, tags or flag"
+        raise InvalidInput("the release", [Fault("metric", "too_many", message)])
+    done = _released_at(store, which)
+    fields = (("released_at", rfc3339(now)), ("released_by", by), ("released_why", why))
+    news = [Point(MEASUREMENT, one.tags, fields, one.time_ns) for one, _ in held if (one.tags, one.time_ns) not in done]
+    if news:
+        store.write(news)
+    return len(news)
+
+
+def bad_at(
+    store: TelemetryStore, metric: str, tags: Mapping[str, str], start: datetime, end: datetime
+) -> dict[int, str]:
+    """Instants in ``[start, end)`` at which a value of such a series may not be believed, and its flags.
+
+    Raises:
+        StoreUnavailable: the store does not answer.
+    """
+    found = _found(store, Which(start, end, metric, tags, bad_only=True))
+    return {sample.time_ns: ",".join(flags) for sample, flags in found}
+
+
+def _found(store: TelemetryStore, which: Which) -> list[_Flagged]:
+    flagged = [
+        (sample, flags)
+        for sample in store.raw(f"{MEASUREMENT}.flags", _asked(which), which.start, which.end)
+        if (flags := tuple(str(sample.value).split(",")))
+        and (which.flag is None or which.flag in flags)
+        and not (which.bad_only and state_of(flags) == "OK")
+    ]
+    if not (flagged and which.bad_only):
+        return flagged
+    done = _released_at(store, which)
+    return [pair for pair in flagged if (pair[0].tags, pair[0].time_ns) not in done]
+
+
+def _released_at(store: TelemetryStore, which: Which) -> set[tuple[Tags, int]]:
+    told = store.raw(f"{MEASUREMENT}.released_by", _asked(which), which.start, which.end)
+    return {(one.tags, one.time_ns) for one in told}
+
+
+def _asked(which: Which) -> dict[str, str]:
+    return {**(which.tags or {}), **({"metric": which.metric} if which.metric else {})}
 
 
 def _whole(store: TelemetryStore, sample: Sample, flags: Sequence[str]) -> Quarantined:
@@ -71,8 +147,11 @@ def _whole(store: TelemetryStore, sample: Sample, flags: Sequence[str]) -> Quara
         rows = store.raw(name, where, at, at + _INSTANT)
         return next((row.value for row in rows if row.tags == tuple(sorted(where.items()))), None)
 
-    whole = dict(sample.tags)
-    raw, before = told(f"{MEASUREMENT}.raw", whole), told(f"{MEASUREMENT}.before", whole)
+    def beside(field: str) -> str | None:
+        found = told(f"{MEASUREMENT}.{field}", dict(sample.tags))
+        return None if found is None else str(found)
+
+    by = beside("released_by")
     return Quarantined(
         metric,
         tuple(sorted(tags.items())),
@@ -80,6 +159,7 @@ def _whole(store: TelemetryStore, sample: Sample, flags: Sequence[str]) -> Quara
         state_of(flags),
         tuple(flags),
         told(metric, tags) if metric else None,
-        None if raw is None else str(raw),
-        None if before is None else str(before),
+        beside("raw"),
+        beside("before"),
+        None if by is None else Released(by, beside("released_at") or "", beside("released_why") or ""),
     )

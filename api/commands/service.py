@@ -181,14 +181,24 @@ def _first_key(settings: Settings) -> str | None:
             f"{settings.host} can be reached by others, and there is no key yet; make one first with "
             f"'chergui key new --data-dir {settings.data_dir}', or listen on 127.0.0.1"
         )
-    return keys.new("admin", "first", _who())
+    return keys.new("admin", "first", who())
 
 
-def _who() -> str:
+def who() -> str:
+    """Who runs the command, for the record."""
     try:
         return f"cli:{getpass.getuser()}"
     except (KeyError, OSError):  # a container without a user entry
         return "cli"
+
+
+def settings_in(data_dir: Path | None) -> Settings:
+    """Settings of the service that ran in a folder; where none did, those of the sample site."""
+    settings = _settings("dakhla", data_dir)
+    if settings.memo_path.is_file():
+        memo = settings.memo_path.read_text(encoding="utf-8")
+        return replace(Settings.from_json(memo), data_dir=settings.data_dir)
+    return settings
 
 
 def state_of(data_dir: Path | None) -> tuple[Settings, Engine]:
@@ -197,12 +207,8 @@ def state_of(data_dir: Path | None) -> tuple[Settings, Engine]:
     from api.wiring import engine_of
 
     use_packaged_time_zones()
-    settings = _settings("dakhla", data_dir)
+    settings = settings_in(data_dir)
     settings.data_dir.mkdir(parents=True, exist_ok=True)
-    if settings.memo_path.is_file():
-        settings = replace(
-            Settings.from_json(settings.memo_path.read_text(encoding="utf-8")), data_dir=settings.data_dir
-        )
     engine = engine_of(settings)
     upgrade(engine)
     return settings, engine
@@ -224,7 +230,7 @@ def key_new(
 ) -> None:
     """Make a key and print it, this once."""
     try:
-        typer.echo(_keys(data_dir).new(scope.value, label, _who()))
+        typer.echo(_keys(data_dir).new(scope.value, label, who()))
     except CherguiError as error:
         raise _fail(error) from None
 
@@ -244,7 +250,7 @@ def key_list(data_dir: DATA = None) -> None:
 def key_revoke(key_id: Annotated[str, typer.Argument(help="The part after chergui_.")], data_dir: DATA = None) -> None:
     """Shut a key out from now on."""
     try:
-        _keys(data_dir).revoke(key_id, _who())
+        _keys(data_dir).revoke(key_id, who())
     except CherguiError as error:
         raise _fail(error) from None
 
@@ -268,7 +274,7 @@ def mode(
         found = read_site(find_site(site) if site else settings.site_path)
         plans = PlanStore(engine, found.name, clock_of(settings))
         if target is not None and mode is not None:
-            version = grant(plans, found, target, ModeChange(mode=mode, lease_s=lease_s), _who())
+            version = grant(plans, found, target, ModeChange(mode=mode, lease_s=lease_s), who())
             typer.echo(f"{target} is {mode.value} from version {version} on")
             return
         held = plans.now()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Annotated
 
 from fastapi import APIRouter, Query
@@ -12,9 +12,10 @@ from pydantic import BaseModel
 
 from api.auth import Reader
 from api.doors import Through
+from api.query import moment, pair
 from ingest.ports import Across
 from models.errors import Fault, InvalidInput
-from models.horizon import parse_rfc3339, rfc3339
+from models.horizon import rfc3339
 
 router = APIRouter(prefix="/api/v1/telemetry", tags=["telemetry"])
 _MOST_SLOTS = 50_000
@@ -47,14 +48,14 @@ def series(
 ) -> Response:
     """Means per slot; a sum over several series is missing (null) where any of them is. 404 where nothing was measured
     in the range, 422 where several series match and `across` says nothing."""
-    first, last = _moment("start", start), _moment("end", end)
-    known = None if as_of is None else _moment("as_of", as_of)
+    first, last = moment("start", start), moment("end", end)
+    known = None if as_of is None else moment("as_of", as_of)
     if (last - first) / timedelta(seconds=step_s) > _MOST_SLOTS:
         message = f"{(last - first) // timedelta(seconds=step_s)} slots; ask for at most {_MOST_SLOTS} at a time"
         raise InvalidInput("the query", [Fault("/query/step_s", "too_many", message)])
     try:
         found = doors.intake.store.query(
-            metric, dict(map(_pair, tag or ())), first, last, timedelta(seconds=step_s), across, known
+            metric, dict(map(pair, tag or ())), first, last, timedelta(seconds=step_s), across, known
         )
     except ValueError as error:
         raise InvalidInput("the query", [Fault("/query/metric", "no_metric", str(error))]) from None
@@ -68,17 +69,3 @@ def series(
     }
     body = json.dumps(told, separators=(",", ":"), allow_nan=False)
     return Response(body, media_type="application/json", headers={"Cache-Control": "no-store"})
-
-
-def _moment(name: str, text: str) -> datetime:
-    try:
-        return parse_rfc3339(text.replace(" ", "+"))  # a + that was not encoded arrives as a space
-    except ValueError as error:
-        raise InvalidInput("the query", [Fault(f"/query/{name}", "no_instant", str(error))]) from None
-
-
-def _pair(text: str) -> tuple[str, str]:
-    key, sign, value = text.partition("=")
-    if not (key and sign and value):
-        raise InvalidInput("the query", [Fault("/query/tag", "no_tag", f"{text!r} is no tag; write key=value")])
-    return key, value
