@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 import numpy as np
 import pyomo.environ as pyo
 
+from optimizer.aggregate import Merged, merged
 from optimizer.beside import beside
 from optimizer.build import build
 from optimizer.diagnose import diagnose
@@ -28,8 +29,8 @@ BETTER = 1e-6
 
 
 def suits_milp(problem: Problem) -> bool:
-    """Whether the general solver is worth its time on this problem."""
-    windows = [(e.last - e.first, len(e.power)) for e in problem.entries if e.may_run]
+    """Whether the general solver is worth its time on this problem, identical jobs told once."""
+    windows = [(e.last - e.first, len(e.power)) for e in merged(problem).problem.entries if e.may_run]
     levels = sum(slots * count for slots, count in windows if count > 1)
     return levels <= MOST_LEVEL_COLUMNS and sum(2 * slots for slots, _ in windows) + levels <= MOST_COLUMNS
 
@@ -52,7 +53,7 @@ def milp(problem: Problem, request: Request, clock: Clock, best: Best, tell: Cal
     for exact, exact_jobs in steps:
         if clock.left <= 0.2:
             return
-        outcome, model = _solve(problem, request, clock, best, tell, exact=exact, exact_jobs=exact_jobs)
+        outcome, model, kinds = _solve(problem, request, clock, best, tell, exact=exact, exact_jobs=exact_jobs)
         if outcome.status == "infeasible":
             if best.plan is None:
                 sentences = diagnose(problem, Options(gap=0.01, time_limit_s=max(2.0, clock.left)))
@@ -61,7 +62,7 @@ def milp(problem: Problem, request: Request, clock: Clock, best: Best, tell: Cal
             raise RuntimeError("the solver calls infeasible what has a plan: the model and the dispatch disagree")
         best.prove(outcome.bound)
         if outcome.values is not None:
-            pattern = pattern_of(problem, model, outcome)
+            pattern = pattern_of(kinds, model, outcome)
             redone = redispatch(problem, pattern, Options(gap=request.gap, time_limit_s=max(2.0, clock.left)))
             rung: Rung = "MILP" if outcome.status == "optimal" else "INCUMBENT"
             taken = redone is not None and best.offer(redone, pattern, rung)
@@ -79,16 +80,20 @@ def _solve(
     *,
     exact: bool,
     exact_jobs: bool,
-) -> tuple[Outcome, pyo.ConcreteModel]:
-    model, _ = build(problem, exact=exact, exact_jobs=exact_jobs)
+) -> tuple[Outcome, pyo.ConcreteModel, Merged]:
+    kinds = merged(problem)
+    model, _ = build(kinds.problem, exact=exact, exact_jobs=exact_jobs)
     start = None
     if best.pattern is not None:
-        start = {id(v): float(best.pattern[i][t]) for (i, t), v in model.jobs.on.items()}
+        together = kinds.together(best.pattern)
+        start = {id(v): float(together[i][t]) for (i, t), v in model.jobs.on.items()}
+        begun = {i: kinds.begun(best.pattern, i) for i in {i for i, _, _ in model.jobs.begin}}
+        start |= {id(v): float(begun[i].get((t, n), 0)) for (i, t, n), v in model.jobs.begin.items()}
     best_known = None if best.plan is None else best.plan.objective
 
     def planned(solution: Outcome) -> None:
         """Beside HiGHS: the solution as a plan, told at once, so that it outlives this process."""
-        pattern = pattern_of(problem, model, solution)
+        pattern = pattern_of(kinds, model, solution)
         redone = redispatch(problem, pattern, Options(gap=request.gap, time_limit_s=max(2.0, clock.left)))
         if redone is not None and best.offer(redone, pattern, "INCUMBENT"):
             best.prove(solution.bound)
@@ -104,12 +109,15 @@ def _solve(
             if best_known is None or objective < best_known - BETTER * max(1.0, abs(best_known)):
                 plan_beside(Outcome("feasible", objective, proven, values, compiled))
 
-        return solve(model, options, start=start, on_incumbent=incumbent), model
+        return solve(model, options, start=start, on_incumbent=incumbent), model, kinds
 
 
-def pattern_of(problem: Problem, model: pyo.ConcreteModel, outcome: Outcome) -> dict[str, Ints]:
+def pattern_of(kinds: Merged, model: pyo.ConcreteModel, outcome: Outcome) -> dict[str, Ints]:
     """On-slots of every entry in a solution of the whole model."""
-    pattern = {e.id: np.zeros(problem.slots, dtype=np.int64) for e in problem.entries}
+    counts = {e.id: np.zeros(kinds.problem.slots, dtype=np.int64) for e in kinds.problem.entries}
     for (i, t), variable in model.jobs.on.items():
-        pattern[i][t] = round(outcome.value(variable))
-    return pattern
+        counts[i][t] = round(outcome.value(variable))
+    begun: dict[str, dict[tuple[int, int], int]] = {}
+    for (i, t, n), variable in model.jobs.begin.items():
+        begun.setdefault(i, {})[t, n] = round(outcome.value(variable))
+    return kinds.apart(counts, begun)

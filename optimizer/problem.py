@@ -36,7 +36,8 @@ class Entry:
 
     ``first`` and ``last`` bound the slots ``[first, last)`` in which it may run (empty: it may not).
     ``deadline`` is the slot from which work is late; it may lie before the horizon or after it.
-    ``on_before`` is the number of copies that run when slot 0 begins.
+    ``on_before`` is the number of copies that run when slot 0 begins. ``share``: least and most on-slots of each
+    copy, where the copies are jobs of their own (:mod:`optimizer.aggregate`); None where they share their work.
     """
 
     id: str
@@ -67,6 +68,7 @@ class Entry:
     held: bool
     tenant: str | None
     after: tuple[str, ...] = ()
+    share: tuple[int, int] | None = None
 
     @property
     def may_run(self) -> bool:

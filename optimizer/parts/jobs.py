@@ -27,9 +27,10 @@ def add(model: pyo.ConcreteModel, problem: Problem, ledger: Ledger, *, exact: bo
     block.slots = {e.id: _open_slots(e, pattern) for e in entries}
     at = [(i, t) for i, slots in block.slots.items() for t in slots]
     done: dict[str, Sum] = {e.id: Sum() for e in entries}
-    free = [e for e in entries if e.id not in pattern]
+    free = [e for e in entries if e.id not in pattern and e.share is None]
     block.on = pyo.Var(at, domain=pyo.NonNegativeIntegers, bounds=lambda _, i, t: (0, by_id[i].count))
     _sessions(block, free, ledger, done, exact=exact)
+    _shares(block, [e for e in entries if e.share is not None], ledger)
     _minimum_runs(block, problem, [e for e in free if e.min_run > 1 and e.may_run])
     _pauses(block, free)
     _orders(block, free)
@@ -123,6 +124,41 @@ def _true_starts(block: pyo.Block, losing: list[Entry]) -> None:
             b.resumed[i] - _all_starts(b, by_id[i]) + by_id[i].free_starts <= (by_id[i].count + 1) * (1 - b.resumes[i])
         ),
     )
+
+
+def _shares(block: pyo.Block, entries: list[Entry], ledger: Ledger) -> None:
+    """Copies that are jobs of their own: whole runs that begin somewhere, or equal shares of the on-slots."""
+    by_id = {e.id: e for e in entries}
+    share = {e.id: e.share for e in entries if e.share is not None}
+    run = {i: range(least, most + 1) for i, (least, most) in share.items() if not by_id[i].preemptible}
+    begins = [(i, t, n) for i in run for n in run[i] for t in range(by_id[i].first, by_id[i].last - n + 1)]
+    block.begin = pyo.Var(begins, domain=pyo.NonNegativeIntegers, bounds=lambda _, i, t, n: (0, by_id[i].count))
+    covering: dict[tuple[str, int], list[Any]] = {(i, t): [] for i in run for t in block.slots[i]}
+    for i, t, n in begins:
+        for u in range(t, t + n):
+            covering[i, u].append(block.begin[i, t, n])
+        if by_id[i].start_cost:
+            ledger.cost["starts"].add(by_id[i].start_cost, block.begin[i, t, n])
+    for i, t in covering:
+        # what begins decides what is on
+        block.on[i, t].domain = pyo.NonNegativeReals
+    block.whole_runs = pyo.Constraint(
+        list(covering), rule=lambda b, i, t: pyo.quicksum(covering[i, t]) - b.on[i, t] == 0
+    )
+    block.each_runs_once = pyo.Constraint(
+        list(run),
+        rule=lambda b, i: (
+            pyo.quicksum(b.begin[i, t, n] for n in run[i] for t in range(by_id[i].first, by_id[i].last - n + 1))
+            == by_id[i].count
+        ),
+    )
+    shared = {
+        i: pyo.quicksum(block.on[i, t] for t in block.slots[i]) / by_id[i].count for i in share if by_id[i].preemptible
+    }
+    block.at_least_its_share = pyo.Constraint(
+        [i for i in shared if share[i][0] > 0], rule=lambda _, i: shared[i] >= share[i][0]
+    )
+    block.at_most_its_share = pyo.Constraint(list(shared), rule=lambda _, i: shared[i] <= share[i][1])
 
 
 def _levels(block: pyo.Block, entries: list[Entry], ledger: Ledger, *, exact: bool) -> None:
@@ -272,7 +308,7 @@ def _minimum_runs(block: pyo.Block, problem: Problem, entries: list[Entry]) -> N
 
 def _ends(block: pyo.Block, problem: Problem, entries: list[Entry], done: dict[str, Sum], pattern: Pattern) -> None:
     """A job that is said to have ended has all its work done."""
-    ending = [e for e in entries if e.min_run > 1 and e.may_run and not done[e.id].empty]
+    ending = [e for e in entries if e.min_run > 1 and e.may_run and e.share is None and not done[e.id].empty]
     ending = [e for e in ending if e.id not in pattern or ends_early(e, pattern[e.id])]
     by_id = {e.id: e for e in ending}
 

@@ -71,6 +71,7 @@ OTHER: dict[str, Any] = {
     "pinned": 0,
     "after": ("another",),
     "held": True,
+    "share": (3, 3),
 }
 
 

@@ -8,6 +8,7 @@ import pyomo.environ as pyo
 from plan_here import plan_here
 from pyomo.repn import generate_standard_repn
 
+from optimizer.aggregate import merged
 from optimizer.build import build
 from optimizer.document import Plan, PlanSeries
 from optimizer.problem import Problem, compile_problem
@@ -82,10 +83,15 @@ def compiled(document: dict[str, Any]) -> Problem:
     return compile_problem(check_problem(document))
 
 
+def model_of(document: dict[str, Any], *, alike: bool = False, **how: Any) -> pyo.ConcreteModel:
+    """The document's model, with identical jobs told once if ``alike``; ``how`` as :func:`optimizer.build.build`."""
+    problem = compiled(document)
+    return build(merged(problem).problem if alike else problem, **how)[0]
+
+
 def rows(document: dict[str, Any], **how: Any) -> dict[str, Row]:
-    """Every row of the document's model by name; ``how`` as :func:`optimizer.build.build` takes it."""
-    model, _ = build(compiled(document), **how)
-    return rows_of(model)
+    """Every row of the document's model by name; ``how`` as :func:`model_of` takes it."""
+    return rows_of(model_of(document, **how))
 
 
 def rows_of(model: pyo.ConcreteModel) -> dict[str, Row]:
@@ -127,7 +133,7 @@ def _plain(row: Row) -> Row:
 
 def cost(document: dict[str, Any], **how: Any) -> tuple[dict[str, float], float]:
     """The objective of the document's model: coefficients by variable name, and the constant."""
-    model, _ = build(compiled(document), **how)
+    model = model_of(document, **how)
     total = generate_standard_repn(model.objective.total.expr)
     pairs = zip(total.linear_vars, total.linear_coefs, strict=True)
     return {v.name: float(c) for v, c in pairs if c != 0}, float(total.constant)
@@ -135,7 +141,7 @@ def cost(document: dict[str, Any], **how: Any) -> tuple[dict[str, float], float]
 
 def bounds(document: dict[str, Any], **how: Any) -> dict[str, tuple[float | None, float | None]]:
     """Lower and upper bound of every variable of the document's model, by name."""
-    model, _ = build(compiled(document), **how)
+    model = model_of(document, **how)
     return {v.name: (v.lb, v.ub) for v in model.component_data_objects(pyo.Var)}
 
 

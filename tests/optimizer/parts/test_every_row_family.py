@@ -33,6 +33,8 @@ EVERYTHING = day(
     job("pin", 1.0, pinned_start=at(1), levels=THREE_LEVELS),
     job("many", 1.0, count=2, pool="hall", gpus=1, restart_loss_h=0.1, preemptible=True),
     job("stay", 1.0, state="running", levels=TWO_LEVELS),
+    job("one", start_cost=1.0),
+    job("share", preemptible=True),
     job("last", 1.0, after=["stay"], unmet_cost_per_h=9.0),
     grid={"export_limit_mw": 2.0, "import_ramp_mw_per_slot": 3.0, "demand_charge_per_mw": 5.0}
     | {"export_allowance_mwh": 2.0, "carbon_budget_kg": 900.0, "renewable_share": 0.1},
@@ -64,6 +66,7 @@ WAYS = (
     {"elastic": True},
     {"exact": True, "elastic": True},
     {"priced": True},
+    {"alike": True},
     {"pattern": PATTERN},
     {"it_power": np.ones(4)},
 )

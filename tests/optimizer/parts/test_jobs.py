@@ -28,6 +28,14 @@ COPIES = day(job("c", count=3, gpus=0, work_h=1.0, levels=TWO_LEVELS, preemptibl
 SHORT = day(job("r", work_h=3.0, state="running", ran_slots=1, min_run_slots=3, preemptible=True))
 TOLD = {"pattern": {"q": np.array([1, 0, 1, 0])}}
 ENDS = day(job("e", work_h=1.0, min_run_slots=3, restart_loss_h=0.5, state="paused", preemptible=True) | PRICED)
+# w: two jobs told twice that may not pause, the slot beyond their work open to them; v: two that may, one of its hours
+# wished only
+ALIKE = day(
+    *(job(name, 2.0, start_cost=3.0) for name in ("w", "w2")),
+    *(job(name, 3.0, due_h=2.0, preemptible=True) for name in ("v", "v2")),
+    prices=[10.0, -20.0, 30.0, 40.0],
+)
+ONCE = {"alike": True}
 
 GOLDEN = [
     Golden("jobs.start_when_on_rises[a,0]", RUNNING, "start[a,0] - on[a,0] >= -1"),
@@ -40,6 +48,18 @@ GOLDEN = [
     Golden("jobs.resumed_starts[c]", COPIES, "resumed[c] - start[c,0] - start[c,1] - start[c,2] - start[c,3] >= -3"),
     Golden("jobs.one_session[p]", OTHERS, "start[p,1] + start[p,2] + start[p,3] <= 1"),
     Golden("jobs.one_session[s]", OTHERS, "start[s,0] + start[s,1] + start[s,2] + start[s,3] <= 0"),
+    Golden(
+        "jobs.whole_runs[w,1]", ALIKE, "begin[w,0,2] + begin[w,1,2] + begin[w,0,3] + begin[w,1,3] - on[w,1] = 0", ONCE
+    ),
+    Golden("jobs.whole_runs[w,3]", ALIKE, "begin[w,2,2] + begin[w,1,3] - on[w,3] = 0", ONCE),
+    Golden(
+        "jobs.each_runs_once[w]",
+        ALIKE,
+        "begin[w,0,2] + begin[w,1,2] + begin[w,2,2] + begin[w,0,3] + begin[w,1,3] = 2",
+        ONCE,
+    ),
+    Golden("jobs.at_least_its_share[v]", ALIKE, "0.5 on[v,0] + 0.5 on[v,1] + 0.5 on[v,2] + 0.5 on[v,3] >= 2", ONCE),
+    Golden("jobs.at_most_its_share[v]", ALIKE, "0.5 on[v,0] + 0.5 on[v,1] + 0.5 on[v,2] + 0.5 on[v,3] <= 4", ONCE),
     Golden("jobs.no_start_unless_rising[a,1]", RUNNING, "start[a,1] - rising[a,1] <= 0", {"exact": True}),
     Golden("jobs.no_start_unless_rising[c,1]", COPIES, "start[c,1] - 3 rising[c,1] <= 0", {"exact": True}),
     Golden("jobs.start_is_the_rise[a,0]", RUNNING, "start[a,0] - on[a,0] + 2 rising[a,0] <= 1", {"exact": True}),
@@ -229,6 +249,16 @@ def test_copies_run_side_by_side_and_each_owes_its_work() -> None:
     assert plan.series is not None
     assert plan.series.it_mw == pytest.approx([2, 1, 0, 0])
     assert plan.jobs[0].work_done_h == pytest.approx(3.0)
+
+
+@pytest.mark.parametrize(("preemptible", "money", "it_mw"), [(True, 120.0, [2, 2, 2, 0]), (False, 130.0, [2, 2, 1, 1])])
+def test_jobs_told_thrice_each_get_their_share(preemptible: bool, money: float, it_mw: list[float]) -> None:
+    alike = [job(name, 2.0, preemptible=preemptible) for name in "abc"]
+    plan = planned(day(*alike, grid={"import_limit_mw": 2.0}))
+    assert plan.objective == pytest.approx(money)
+    assert plan.series is not None
+    assert plan.series.it_mw == pytest.approx(it_mw)
+    assert [done.work_done_h for done in plan.jobs] == pytest.approx([2.0] * 3)
 
 
 def test_a_held_job_does_not_run() -> None:
