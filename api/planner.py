@@ -24,6 +24,7 @@ from ingest.sources.market import LastGood, MarketView, market_for
 from ingest.sources.weather import SourceNote
 from models import cooling
 from models.errors import Fault, InvalidInput
+from models.forecast.reserve import fall_mw
 from models.forecast.site import SiteForecast
 from models.horizon import Horizon, rfc3339
 from models.jobs import TrainingJob
@@ -90,6 +91,7 @@ def cycle(task: Task, now: datetime, on_progress: Tell | None = None) -> Outcome
         import_price_per_mwh=market.import_per_mwh,
         export_price_per_mwh=market.export_per_mwh,
         carbon_kg_per_mwh=market.carbon_kg_per_mwh,
+        fall_mw=fall_mw([forecast["pv_available_mw"], forecast["wind_available_mw"]]).tolist(),
     )
     name = f"{site.name}-{horizon.start:%Y%m%dT%H%MZ}"
 

@@ -178,6 +178,11 @@ class Planning(Checked):
     time_limit_s: Above0 = 15.0
     gap: AtLeast0 = Field(0.01, description="relative gap wanted")
     threads: Count = 1
+    reserve_price_per_mwh: AtLeast0 | None = Field(
+        None,
+        description="per MW and hour that is missing of the headroom (import below its limit, batteries below their "
+        "power) against a fall of sun and wind to their P10; none: no headroom is asked for",
+    )
 
     def faults(self) -> Iterable[Fault]:
         """A horizon that is no number of slots the contract knows."""

@@ -23,7 +23,7 @@ from models.tariff import prices
 
 _DIGITS = 9
 _SOC_HAIR = 1e-6
-_WEATHER_KEYS = ("pv_mw", "wind_mw", "base_load_mw", "dry_bulb_c", "wet_bulb_c")
+_WEATHER_KEYS = ("pv_mw", "wind_mw", "fall_mw", "base_load_mw", "dry_bulb_c", "wet_bulb_c")
 _MARKET_KEYS = ("import_price_per_mwh", "export_price_per_mwh", "carbon_kg_per_mwh")
 
 
@@ -33,7 +33,8 @@ class Availability:
 
     ``base_load_mw`` None: the site's own shape. Bulb temperatures are needed where the site has a cooling
     plant. ``gpus``: available GPUs by pool, for pools under maintenance. Prices and carbon None: by the tariff and the
-    grid's mean.
+    grid's mean. ``fall_mw``: how far sun and wind together may fall below what stands here (P50 - P10); where the site
+    prices missing headroom, the plan keeps that much.
     """
 
     pv_mw: Sequence[float]
@@ -45,6 +46,7 @@ class Availability:
     import_price_per_mwh: Sequence[float] | None = None
     export_price_per_mwh: Sequence[float] | None = None
     carbon_kg_per_mwh: Sequence[float] | None = None
+    fall_mw: Sequence[float] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,6 +133,10 @@ def compose(
         document["series"]["wet_bulb_c"] = _rounded(wet)
     if site.cooling is not None and dry is not None and wet is not None:
         document["cooling"] = _cooling(site.cooling, dry, wet)
+    price = site.planning.reserve_price_per_mwh
+    if price is not None and availability.fall_mw is not None and any(availability.fall_mw):
+        reserve = {"drop_mw": _rounded(availability.fall_mw), "cost_per_mwh": price}
+        document |= {"schema_version": "1.1", "reserve": reserve}
     return document
 
 

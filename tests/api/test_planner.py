@@ -134,3 +134,15 @@ def test_a_plan_that_is_none_or_cannot_be_read_is_not_handed_on() -> None:
     assert previous_of(None) is None
     assert previous_of({"plan": {"status": "infeasible"}}) is None
     assert previous_of({"plan": {"objective": 1.0, "rung": "of an older house"}}) is None
+
+
+def test_headroom_is_asked_for_where_the_site_prices_it_as_large_as_its_forecast_is_unsure(site: Site) -> None:
+    planning = site.planning.model_copy(update={"reserve_price_per_mwh": 300.0})
+    edition = planned(site.model_copy(update={"planning": planning}), job("a")).edition
+    assert "reserve" not in planned(site, job("a")).edition["problem"]
+    band = edition["bands"]["pv_available_mw"]
+    fall = [middle - low for middle, low in zip(band["p50"], band["p10"], strict=True)]
+    assert edition["problem"]["reserve"]["drop_mw"] == pytest.approx(fall, abs=2e-6)
+    assert max(fall) > 0
+    received = check_problem(edition["problem"])
+    assert verify(received, planner.Plan.model_validate(edition["plan"])) == []

@@ -205,3 +205,16 @@ def test_orders_and_states_travel_along():
     (made,) = composed(LOCAL, [pinned])["jobs"]
     assert made["pinned_start"] == "2026-06-03T09:00:00Z"
     assert (made["held"], made["state"], made["max_pauses"]) == (True, "paused", 2)
+
+
+def test_a_priced_headroom_is_sized_by_the_fall_and_asked_for_only_where_the_site_prices_it():
+    fall = [0.02 * (k % 4) for k in range(96)]
+    plain = composed(LOCAL, [job()], fall_mw=fall)
+    assert "reserve" not in plain
+    assert plain["schema_version"] == "1.0"
+    priced = LOCAL.model_copy(update={"planning": LOCAL.planning.model_copy(update={"reserve_price_per_mwh": 300.0})})
+    made = composed(priced, [job()], fall_mw=fall)
+    assert made["reserve"] == {"drop_mw": pytest.approx(fall), "cost_per_mwh": 300.0}
+    assert check_problem(made).document.schema_version == "1.1"
+    assert "reserve" not in composed(priced, [job()], fall_mw=[0.0] * 96), "a night without wind asks for nothing"
+    assert refused(priced, [job()], fall_mw=[0.1])["availability.fall_mw"].startswith("1 values for 96 slots")

@@ -11,6 +11,7 @@ from models.errors import InvalidInput
 from models.forecast import bands, baselines, scoring
 from models.forecast.past import PastPairs, known_part, moment64
 from models.forecast.quantiles import QuantileForecast, bounded
+from models.forecast.reserve import fall_mw
 from models.horizon import Horizon
 from models.series import Series
 
@@ -169,3 +170,12 @@ def test_the_season_s_band_is_narrow_at_once_and_the_whole_spread_in_the_end():
     assert (5.0 - low).tolist() == pytest.approx([0.9, 3 * (1 - 0.7 * np.exp(-1 / 3)), 3.0], rel=1e-4)
     assert (np.diff(high) > 0).all()
     assert mid.tolist() == [5, 5, 5]
+
+
+def test_the_fall_of_sun_and_wind_together_is_that_of_independent_errors():
+    """Falls of 3 and 4 MW make 5 together; at night the wind's own is left."""
+    sun, wind = forecast([2.0, 0.0], [5.0, 0.0], [6.0, 0.0]), forecast([1.0, 1.5], [5.0, 4.0], [9.0, 9.0])
+    assert fall_mw([sun, wind]).tolist() == pytest.approx([5.0, 2.5])
+    assert fall_mw([sun]).tolist() == pytest.approx([3.0, 0.0])
+    with pytest.raises(InvalidInput, match="at least one"):
+        fall_mw([])
