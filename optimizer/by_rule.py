@@ -12,6 +12,7 @@ import numpy as np
 
 from optimizer.problem import Battery, Floats, Problem
 from optimizer.schedule import Energy
+from optimizer.thermal import NAME, as_flows
 
 
 def energy_by_rule(problem: Problem, it: Floats, wishes: Mapping[str, Floats] | None = None) -> Energy:
@@ -23,14 +24,23 @@ def energy_by_rule(problem: Problem, it: Floats, wishes: Mapping[str, Floats] | 
         wishes: charge less discharge per slot by store; what its stock does not allow is cut. None: each battery
             stays idle, but charges in the cheapest slots with room what it owes at the end.
 
-    Where sun, wind and import do not suffice, batteries give what is short, then generating sets, then services.
+    Masses keep their temperature and a tank its stock. Where sun, wind and import do not suffice, batteries give what
+    is short, then generating sets, then services.
     """
     heat = it / problem.efficiency
     cooling = problem.cooling_power(heat)
     need = heat + cooling + problem.base
     charge, discharge, soc = {}, {}, {}
     supply = problem.import_limit + problem.pv + problem.wind
+    cold = problem.cold
+    removal = None if cold is None else cold.steady(heat, problem.step_h)
+    if cold is not None and removal is not None:
+        more = cold.power(cold.plant(heat, removal)) - cooling
+        charge[NAME], discharge[NAME], soc[NAME] = as_flows(more, problem.step_h)
+        need = need + more
     for b in problem.batteries:
+        if b.kind == "cold":
+            continue
         wish = _owed(problem, b, need) if wishes is None else wishes.get(b.name, np.zeros(problem.slots))
         wish = _forced(problem, b, np.minimum(wish, supply - need))
         charge[b.name], discharge[b.name], soc[b.name] = _within_stock(problem, b, wish)
@@ -44,7 +54,8 @@ def energy_by_rule(problem: Problem, it: Floats, wishes: Mapping[str, Floats] | 
     more_pv = np.minimum(problem.pv - pv, spare)
     more_wind = np.minimum(problem.wind - wind, spare - more_pv)
     sold = must_go + more_pv + more_wind
-    return Energy(it, heat, cooling, pv + more_pv, wind + more_wind, bought, sold, charge, discharge, soc)
+    sun, wind = pv + more_pv, wind + more_wind
+    return Energy(it, heat, cooling, sun, wind, bought, sold, charge, discharge, soc, removal)
 
 
 def _owed(problem: Problem, b: Battery, need: Floats) -> Floats:

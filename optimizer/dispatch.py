@@ -22,6 +22,7 @@ from optimizer.schedule import Energy, Group, Schedule, curve_speed, fits_pools,
 from optimizer.sessions import Pattern, lawful, starts_of
 from optimizer.solve import Options, Outcome, solve
 from optimizer.starts_given import levels_of
+from optimizer.thermal import Cold, Removal, as_flows
 
 
 @dataclass(frozen=True)
@@ -218,7 +219,14 @@ def _dispatch_once(
     charge, discharge, soc = {}, {}, {}
     both_ways = 0.0
     net_charge = np.zeros(problem.slots)
+    removal = None if problem.cold is None else _removal(problem.cold, model, outcome)
     for b in problem.batteries:
+        if problem.cold is not None and removal is not None and b.kind == "cold":
+            # the plant draws what its curve says for what it removes
+            more = problem.cold.power(problem.cold.plant(heat, removal)) - cooling
+            charge[b.name], discharge[b.name], soc[b.name] = as_flows(more, problem.step_h)
+            net_charge += more
+            continue
         cells = model.battery
         into = np.array([outcome.value(cells.charge[b.name, t]) for t in slots])
         out = np.array([outcome.value(cells.discharge[b.name, t]) for t in slots])
@@ -246,5 +254,16 @@ def _dispatch_once(
         series += more
         excess += more
     net = net - excess
-    energy = Energy(it, heat, cooling, pv, wind, np.maximum(net, 0.0), np.maximum(-net, 0.0), charge, discharge, soc)
+    bought, sold = np.maximum(net, 0.0), np.maximum(-net, 0.0)
+    energy = Energy(it, heat, cooling, pv, wind, bought, sold, charge, discharge, soc, removal)
     return energy, both_ways <= ONE_WAY
+
+
+def _removal(cold: Cold, model: pyo.ConcreteModel, outcome: Outcome) -> Removal:
+    """What leaves the masses and goes into the tank in a solution."""
+    slots, block = range(len(cold.most_removed)), model.mass
+    taken = {m.name: np.array([max(0.0, outcome.value(block.removed[m.name, t])) for t in slots]) for m in cold.masses}
+    into = np.zeros(len(slots))
+    if cold.tank is not None:
+        into = np.array([outcome.value(block.into_tank[t]) for t in slots])
+    return Removal(taken, into)

@@ -253,6 +253,25 @@ class ThermalMass(_Part):
     end_most_c: Number | None = Field(None, description="at the end of the horizon; null: allowable_c")
 
 
+class NamedMass(ThermalMass):
+    """One of several masses, such as a hall's air and a liquid loop: its part of the heat goes into it."""
+
+    name: Id
+    heat_share: Share = Field(description="of the site's heat; what all shares leave is removed as it is made")
+
+
+class Tank(_Part):
+    """Chilled water. What the plant removes more than asked goes into it, what it removes less comes out of it:
+    stored[k] = kept_share*stored[k-1] + h*into[k] at the END of slot k, with -draw_mw <= into[k] <= fill_mw."""
+
+    energy_mwh: Positive0 = Field(description="heat that it takes up when it is full of cold")
+    fill_mw: Positive0 = Field(description="cold into it, at most")
+    draw_mw: Positive0 = Field(description="cold out of it, at most")
+    start_mwh: Positive0
+    end_min_mwh: Positive0 = Field(0.0, description="at the end of the horizon, at least")
+    kept_share: Share = Field(1.0, description="what is left after a slot of what was stored")
+
+
 class Tangent(_Part):
     """electric_mw >= slope*heat_mw + intercept_mw."""
 
@@ -270,8 +289,22 @@ class Cooling(_Part):
     water_price_per_m3: Positive0 = _new(0.0, "of that water")
     water_limits: list[WaterLimit] = _new([], "per day or any other period")
     mass: ThermalMass | None = _new(
-        None, "thermal mass; power, capacity and water then follow the heat removed, and capacity_heat_mw is needed"
+        None,
+        "one thermal mass that takes all heat; power, capacity and water then follow the heat removed, and "
+        "capacity_heat_mw is needed",
     )
+    masses: list[NamedMass] = _new([], "several of them in place of mass, each with its share of the heat")
+    tank: Tank | None = _new(None, "chilled-water tank; like a mass it needs capacity_heat_mw")
+
+    @property
+    def alone(self) -> list[ThermalMass]:
+        """The one mass that takes all heat, where there is one."""
+        return [] if self.mass is None else [self.mass]
+
+    @property
+    def holds_heat(self) -> bool:
+        """Whether what the plant removes may differ from the heat that is made."""
+        return bool(self.mass is not None or self.masses or self.tank is not None)
 
 
 class Pool(_Part):
@@ -381,8 +414,11 @@ class PlanSeries(_Part):
     generator_mw: dict[str, list[Number]] = _new({}, "what each generator gives")
     generator_on: dict[str, list[Whole]] = _new({}, "1 where it is on, else 0")
     inference_mw: dict[str, list[Number]] = _new({}, "what each service draws")
-    heat_removed_mw: list[Number] | None = _new(None, "by the cooling plant, where there is a thermal mass")
-    temperature_c: list[Number] | None = _new(None, "of the thermal mass, at the END of each slot")
+    heat_removed_mw: list[Number] | None = _new(None, "by the cooling plant, where there is a thermal mass or a tank")
+    temperature_c: list[Number] | None = _new(None, "of the one thermal mass, at the END of each slot")
+    mass_removed_mw: dict[str, list[Number]] = _new({}, "from each of several masses")
+    mass_c: dict[str, list[Number]] = _new({}, "temperature of each of several masses, at the END of each slot")
+    tank_mwh: list[Number] | None = _new(None, "cold in the tank, at the END of each slot")
 
 
 class Run(_Part):

@@ -11,7 +11,7 @@ from pydantic import BaseModel
 from models.errors import Fault
 from models.horizon import Horizon, rfc3339
 from models.strict_json import pointer
-from optimizer.document import Job, Problem, is_new
+from optimizer.document import Job, Problem, ThermalMass, is_new
 
 
 def per_slot(problem: Problem) -> Iterator[tuple[tuple[str | int, ...], Any, bool]]:
@@ -20,6 +20,8 @@ def per_slot(problem: Problem) -> Iterator[tuple[tuple[str | int, ...], Any, boo
         yield ("cooling", "water_m3_per_mwh"), problem.cooling.water_m3_per_mwh, False
         if problem.cooling.mass is not None:
             yield ("cooling", "mass", "surroundings_c"), problem.cooling.mass.surroundings_c, True
+        for k, mass in enumerate(problem.cooling.masses):
+            yield ("cooling", "masses", k, "surroundings_c"), mass.surroundings_c, True
     for k, battery in enumerate(problem.batteries):
         yield ("batteries", k, "reserve_mwh"), battery.reserve_mwh, False
     if problem.reserve is not None:
@@ -61,6 +63,8 @@ def _names(problem: Problem) -> Iterator[Fault]:
         lists.append([((part, k, "id"), item.id) for k, item in enumerate(getattr(problem, part))])
     limits = [] if problem.cooling is None else problem.cooling.water_limits
     lists.append([(("cooling", "water_limits", k, "id"), limit.id) for k, limit in enumerate(limits)])
+    masses = [] if problem.cooling is None else problem.cooling.masses
+    lists.append([(("cooling", "masses", k, "name"), mass.name) for k, mass in enumerate(masses)])
     for named in lists:
         first: dict[str, tuple[str | int, ...]] = {}
         for path, name in named:
@@ -144,20 +148,39 @@ def _machines(problem: Problem) -> Iterator[Fault]:
 
 def _mass(problem: Problem) -> Iterator[Fault]:
     cooling = problem.cooling
-    if cooling is None or cooling.mass is None:
+    if cooling is None or not cooling.holds_heat:
         return
-    m = cooling.mass
     if cooling.capacity_heat_mw is None:
-        message = "a thermal mass needs the heat that the plant can remove at most; give it"
+        message = "a thermal mass or a tank needs the heat that the plant can remove at most; give it"
         yield Fault("/cooling/capacity_heat_mw", "missing", message)
+    if cooling.mass is not None:
+        yield from _temperatures(("cooling", "mass"), cooling.mass)
+        if cooling.masses:
+            yield Fault("/cooling/masses", "twice", "mass takes all heat already; give one of the two")
+    for k, mass in enumerate(cooling.masses):
+        yield from _temperatures(("cooling", "masses", k), mass)
+    shares = sum(mass.heat_share for mass in cooling.masses)
+    if shares > 1 + 1e-9:
+        message = f"the heat shares add up to {shares:g}; lower them to 1 in all"
+        yield Fault("/cooling/masses", "too_high", message)
+    tank = cooling.tank
+    if tank is not None:
+        for field in ("start_mwh", "end_min_mwh"):
+            value: float = getattr(tank, field)
+            if value > tank.energy_mwh:
+                message = f"{value:g} MWh exceeds energy_mwh {tank.energy_mwh:g}; lower it"
+                yield Fault(f"/cooling/tank/{field}", "too_high", message)
+
+
+def _temperatures(path: tuple[str | int, ...], m: ThermalMass) -> Iterator[Fault]:
     if not m.lowest_c <= m.start_c <= m.allowable_c:
         message = f"{m.start_c:g} degC is outside [{m.lowest_c:g}, {m.allowable_c:g}]; check the reading or the limits"
-        yield Fault("/cooling/mass/start_c", "outside_limits", message)
+        yield Fault(pointer(*path, "start_c"), "outside_limits", message)
     for field in ("recommended_c", "end_most_c"):
         value: float | None = getattr(m, field)
         if value is not None and not m.lowest_c <= value <= m.allowable_c:
             message = f"{value:g} degC is outside [{m.lowest_c:g}, {m.allowable_c:g}]; move it inside"
-            yield Fault(f"/cooling/mass/{field}", "outside_limits", message)
+            yield Fault(pointer(*path, field), "outside_limits", message)
 
 
 def _orders(problem: Problem) -> Iterator[Fault]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 
@@ -55,8 +55,8 @@ def extract(problem: Problem, schedule: Schedule, energy: Energy, rung: Rung, se
                 g.name: on_slots(g, energy.discharge[g.name], problem.step_h).tolist() for g in problem.generators
             },
             inference_mw={name: _list(power * mw) for name, power in services.items()},
-            heat_removed_mw=None if problem.mass is None else _list(taken * mw),
-            temperature_c=None if problem.mass is None else _list(problem.mass.temperature(energy.heat, taken)),
+            heat_removed_mw=None if problem.cold is None else _list(taken * mw),
+            **_held_heat(problem, energy),
         ),
         jobs=jobs,
         unmet=[*_wishes_that_gave(problem, jobs), *_energy_wishes_that_gave(problem, energy)],
@@ -87,6 +87,22 @@ def infeasible_plan(problem: Problem, conflicts: list[str], seconds: float) -> P
         solve_seconds=seconds,
         conflicts=conflicts,
     )
+
+
+def _held_heat(problem: Problem, energy: Energy) -> dict[str, Any]:
+    """Series of masses and tank, where there are any."""
+    cold, removal = problem.cold, energy.removal
+    if cold is None or removal is None:
+        return {}
+    warm = {m.name: _list(m.temperature(energy.heat, removal.by_mass[m.name])) for m in cold.masses}
+    told: dict[str, Any] = {"mass_c": warm}
+    if any(m.alone for m in cold.masses):
+        told = {"temperature_c": next(iter(warm.values()))}
+    else:
+        told["mass_removed_mw"] = {name: _list(taken * problem.unit_mw) for name, taken in removal.by_mass.items()}
+    if cold.tank is not None:
+        told["tank_mwh"] = _list(cold.tank.stored(removal.into_tank, problem.step_h) * problem.unit_mw)
+    return told
 
 
 def _list(values: Floats) -> list[float]:

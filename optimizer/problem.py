@@ -21,7 +21,7 @@ from optimizer import devices, document, duties, thermal
 from optimizer.devices import Battery, Generator, Service
 from optimizer.duties import Budgets, Event, Headroom, Interval, Nomination, Water
 from optimizer.refusals import horizon_of
-from optimizer.thermal import Mass
+from optimizer.thermal import Cold
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -175,7 +175,7 @@ class Problem:
     budgets: Budgets
     headroom: Headroom | None
     water: Water | None
-    mass: Mass | None
+    cold: Cold | None
     generators: tuple[Generator, ...]
     services: tuple[Service, ...]
 
@@ -225,7 +225,7 @@ def compile_problem(received: document.ReceivedProblem) -> Problem:
     asked = duties.events(doc, horizon, unit)
     connection = duties.without_grid(row(g.import_limit_mw, 1 / unit), g.outages, horizon)
     served = devices.services(doc, row, unit)
-    mass = thermal.mass(doc, row, unit, horizon.step_h)
+    cold = thermal.cold(doc, row, unit, horizon.step_h)
     stores = devices.batteries(doc, row, unit, horizon.step_h)
     pool_index = {pool.name: k for k, pool in enumerate(doc.pools)}
     return Problem(
@@ -247,7 +247,7 @@ def compile_problem(received: document.ReceivedProblem) -> Problem:
         demand_rate=g.demand_charge_per_mw * unit,
         peak_so_far=g.peak_so_far_mw / unit,
         ramp=None if g.import_ramp_mw_per_slot is None else g.import_ramp_mw_per_slot / unit,
-        batteries=stores if mass is None else (*stores, thermal.store(mass, horizon.step_h, _most_heat(doc) / unit)),
+        batteries=stores if cold is None else (*stores, thermal.store(cold, horizon.step_h, _most_heat(doc) / unit)),
         cooling=_cooling(doc.cooling, row, unit),
         efficiency=doc.distribution_efficiency,
         pools=tuple(
@@ -263,7 +263,7 @@ def compile_problem(received: document.ReceivedProblem) -> Problem:
         budgets=duties.budgets(doc, row, unit),
         headroom=duties.headroom(doc, row, unit),
         water=duties.water(doc, horizon, row, unit),
-        mass=mass,
+        cold=cold,
         generators=devices.generators(doc, row, unit),
         services=served,
     )

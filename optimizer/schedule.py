@@ -8,6 +8,7 @@ import numpy as np
 
 from optimizer.problem import Entry, Floats, Problem
 from optimizer.sessions import Pattern, starts_of
+from optimizer.thermal import Removal
 
 Group = tuple[int, float, float]
 """Copies that run alike in a slot: how many, power of one, speed of one."""
@@ -44,7 +45,10 @@ class Schedule:
 
 @dataclass(frozen=True)
 class Energy:
-    """The energy side of a plan, per slot, in the problem's unit; state of charge at the end of slots."""
+    """The energy side of a plan, per slot, in the problem's unit; state of charge at the end of slots.
+
+    ``cooling`` is what the plant draws at the slot's own heat; ``removal`` is there where the site holds heat.
+    """
 
     it: Floats
     heat: Floats
@@ -56,6 +60,7 @@ class Energy:
     charge: dict[str, Floats] = field(default_factory=dict)
     discharge: dict[str, Floats] = field(default_factory=dict)
     soc: dict[str, Floats] = field(default_factory=dict)
+    removal: Removal | None = None
 
 
 def curve_speed(e: Entry, power: float) -> float:

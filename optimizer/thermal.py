@@ -1,8 +1,7 @@
-"""Heat that hall, loop or tank can hold for a while: what the plant removes need not be what is made.
+"""Heat that halls, loops and a tank can hold for a while: what the plant removes need not be what is made.
 
-To the rest of the planner the mass is a store of electricity: what the plant draws more than its curve at
-the slot's heat goes in, what it draws less comes out. What it removes follows from what it draws, since the
-curve rises; where it is flat, the coolest that the limits allow costs least.
+To the rest of the planner they are one store of electricity: what the plant draws more than its curve at the
+slot's heat goes in, what it draws less comes out. What it removes from each of them stands beside (:class:`Removal`).
 """
 
 from __future__ import annotations
@@ -12,26 +11,32 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.optimize import linprog
 
 from optimizer import document
 from optimizer.devices import Battery
-from optimizer.duties import Water
 
 Floats = NDArray[np.float64]
 Row = Callable[..., Floats]
 
-NAME = "thermal mass"
-"""Name of the mass among the stores; no device of a document can have it."""
+NAME = "held cold"
+"""Name of all that is held among the stores; no device of a document can have it."""
+
+ALONE = "thermal mass"
+"""Name of a site's one mass, which has none in the document."""
 
 
 @dataclass(frozen=True, eq=False)
 class Mass:
-    """``T[t] = kept * T[t-1] + drift[t] + per_heat * (heat[t] - removed[t])`` at the end of slot t, degC.
+    """``T[t] = kept * T[t-1] + drift[t] + per_heat * (share * heat[t] - removed[t])`` at the end of slot t, degC.
 
-    ``most_removed`` bounds what the plant can remove, ``slope`` and ``intercept`` are its tangents.
+    ``wish`` and ``place`` are the id of its wish and where the document states it.
     """
 
+    name: str
+    label: str
+    wish: str
+    place: str
+    share: float
     start_c: float
     lowest_c: float
     allowable_c: float
@@ -42,6 +47,75 @@ class Mass:
     per_heat: float
     most_change: float | None
     end_most_c: float
+
+    @property
+    def alone(self) -> bool:
+        """Whether it is the one mass of a site, which has no name in the documents."""
+        return self.name == ALONE
+
+    def after(self, warm: float, t: int, heat: float, removed: float) -> float:
+        """Temperature at the end of a slot that began at ``warm``."""
+        return self.kept * warm + float(self.drift[t]) + self.per_heat * (self.share * heat - removed)
+
+    def temperature(self, heat: Floats, removed: Floats) -> Floats:
+        """Temperature at the end of each slot, of the site's heat and what is removed from this mass."""
+        found, now = np.zeros_like(heat), self.start_c
+        for t in range(len(heat)):
+            found[t] = now = self.after(now, t, float(heat[t]), float(removed[t]))
+        return found
+
+    def to_hold(self, warm: float, t: int, heat: float) -> float:
+        """Removal that keeps it as it began, or leads it to what is asked as fast as it may move."""
+        target = min(
+            self.start_c, self.end_most_c, self.allowable_c if self.recommended_c is None else self.recommended_c
+        )
+        target = target if self.most_change is None else max(target, warm - self.most_change)
+        return max(0.0, (self.after(warm, t, heat, 0.0) - target) / self.per_heat)
+
+
+@dataclass(frozen=True)
+class Tank:
+    """Cold water: ``stored[t] = kept * stored[t-1] + h * into[t]``, into it between ``-draw`` and ``fill``."""
+
+    most: float
+    fill: float
+    draw: float
+    start: float
+    end_least: float
+    kept: float
+
+    def to_hold(self, stock: float, step_h: float) -> float:
+        """What keeps it as full as it began or fills it to what is asked; nothing where nothing is."""
+        target = max(self.start, self.end_least) if self.end_least > 0 else 0.0
+        return min(max(0.0, (target - self.kept * stock) / step_h), self.fill)
+
+    def stored(self, into: Floats, step_h: float) -> Floats:
+        """Heat that it could still take up at the end of each slot."""
+        found, now = np.zeros_like(into), self.start
+        for t in range(len(into)):
+            now = self.kept * now + step_h * into[t]
+            found[t] = now
+        return found
+
+
+@dataclass(frozen=True, eq=False)
+class Removal:
+    """Heat that leaves each mass in every slot, by name, and what of the plant's work goes into the tank."""
+
+    by_mass: dict[str, Floats]
+    into_tank: Floats
+
+
+@dataclass(frozen=True, eq=False)
+class Cold:
+    """All masses and the tank. ``rest`` is the share of the heat that enters no mass.
+
+    ``most_removed`` bounds what the plant can remove, ``slope`` and ``intercept`` are its tangents.
+    """
+
+    masses: tuple[Mass, ...]
+    tank: Tank | None
+    rest: float
     most_removed: Floats
     slope: Floats
     intercept: Floats
@@ -51,89 +125,69 @@ class Mass:
         found: Floats = np.maximum((self.slope * removed + self.intercept).max(axis=0), 0.0)
         return found
 
-    def temperature(self, heat: Floats, removed: Floats) -> Floats:
-        """Temperature at the end of each slot."""
-        found, now = np.zeros_like(heat), self.start_c
-        for t in range(len(heat)):
-            now = self.kept * now + self.drift[t] + self.per_heat * (heat[t] - removed[t])
-            found[t] = now
+    def plant(self, heat: Floats, removal: Removal) -> Floats:
+        """Heat that the plant removes: from the masses, at once, and for the tank."""
+        found: Floats = self.rest * heat + removal.into_tank
+        for taken in removal.by_mass.values():
+            found = found + taken
         return found
 
-    def removed(self, heat: Floats, power: Floats, water: Water | None, step_h: float) -> Floats:
-        """Heat that the plant removes at an electric power; where its curve is flat, what costs least."""
-        low, high = self._least_at(power), self._most_at(power)
-        if (high - low).max() <= 1e-9:
-            return low
-        return self._choose(heat, low, high, water, step_h)
+    def steady(self, heat: Floats, step_h: float) -> Removal:
+        """Removal by rule, without a solver: each mass as warm as it began or cooler if asked, the tank as full.
 
-    def _most_at(self, power: Floats) -> Floats:
-        """Largest removal for a power: where the first rising tangent passes it."""
-        with np.errstate(divide="ignore", invalid="ignore"):
-            reach = np.where(self.slope > 0, (power - self.intercept) / self.slope, np.inf)
-        most: Floats = np.clip(reach.min(axis=0), 0.0, self.most_removed)
-        return most
-
-    def _least_at(self, power: Floats) -> Floats:
-        """Smallest removal for a power, by bisection on the curve."""
-        low, high = np.zeros_like(power), self._most_at(power)
-        loose = 1e-9 * np.maximum(1.0, power)
-        for _ in range(60):
-            middle = (low + high) / 2
-            enough = self.power(middle) >= power - loose
-            low, high = np.where(enough, low, middle), np.where(enough, middle, high)
-        return high
-
-    def _choose(self, heat: Floats, low: Floats, high: Floats, water: Water | None, step_h: float) -> Floats:
-        """Removals between two series that cost least in warmth and water (a small linear program)."""
-        n, limits = len(heat), () if water is None else water.limits
-        # columns: removed, temperature, degrees above what is recommended, water beyond each limit
-        width = 3 * n + len(limits)
-        cost = np.zeros(width)
-        cost[2 * n : 3 * n] = step_h * self.cost
-        rows, right = np.zeros((n, width)), self.drift + self.per_heat * heat
-        right[0] += self.kept * self.start_c
-        upper, most = (
-            np.zeros((n, width)),
-            np.full(n, self.allowable_c if self.recommended_c is None else self.recommended_c),
-        )
-        for t in range(n):
-            rows[t, t], rows[t, n + t] = self.per_heat, 1.0
-            upper[t, n + t], upper[t, 2 * n + t] = 1.0, -1.0
-            if t:
-                rows[t, n + t - 1] = -self.kept
-        extra: list[Floats] = []
-        if self.most_change is not None:
-            moves = np.zeros((n, width))
-            moves[:, n : 2 * n] = np.eye(n) - np.eye(n, k=-1)
-            first = np.zeros(n)
-            first[0] = self.start_c
-            extra += [moves, -moves]
-            most = np.concatenate([most, self.most_change + first, self.most_change - first])
-        if water is not None:
-            cost[:n] = step_h * water.price * water.m3
-            used = np.zeros((len(limits), width))
-            for k, limit in enumerate(limits):
-                used[k, limit.first : limit.last] = step_h * water.m3[limit.first : limit.last]
-                used[k, 3 * n + k] = -1.0
-                cost[3 * n + k] = limit.cost or 0.0
-            extra.append(used)
-            most = np.concatenate([most, [limit.left_m3 for limit in limits]])
-        tops = [self.allowable_c] * (n - 1) + [min(self.allowable_c, self.end_most_c)]
-        bounds = [*zip(low, high, strict=True), *((self.lowest_c, top) for top in tops), *[(0.0, None)] * n]
-        bounds += [(0.0, 0.0 if limit.cost is None else None) for limit in limits]
-        tight = dict.fromkeys(("primal_feasibility_tolerance", "dual_feasibility_tolerance"), 1e-10)
-        found = linprog(cost, np.vstack([upper, *extra]), most, rows, right, bounds, method="highs", options=tight)
-        return np.asarray(found.x[:n], dtype=np.float64) if found.status == 0 else low
+        Where the plant cannot remove that much, the tank goes without first and then the masses get warmer.
+        """
+        by_mass, into = {m.name: np.zeros_like(heat) for m in self.masses}, np.zeros_like(heat)
+        warm, stock = {m.name: m.start_c for m in self.masses}, 0.0 if self.tank is None else self.tank.start
+        for t in range(len(heat)):
+            wanted = {m.name: m.to_hold(warm[m.name], t, float(heat[t])) for m in self.masses}
+            total = sum(wanted.values())
+            room = max(0.0, float(self.most_removed[t]) - self.rest * float(heat[t]))
+            share = min(1.0, room / total) if total > 0 else 1.0
+            for m in self.masses:
+                by_mass[m.name][t] = share * wanted[m.name]
+                warm[m.name] = m.after(warm[m.name], t, float(heat[t]), share * wanted[m.name])
+            if self.tank is not None:
+                into[t] = min(self.tank.to_hold(stock, step_h), max(0.0, room - total))
+                stock = self.tank.kept * stock + step_h * into[t]
+        return Removal(by_mass, into)
 
 
-def mass(doc: document.Problem, row: Row, unit: float, step_h: float) -> Mass | None:
-    """Thermal mass of a document's cooling; None where there is none."""
+def as_flows(more: Floats, step_h: float) -> tuple[Floats, Floats, Floats]:
+    """What the plant draws more than at the slot's own heat, as charge, discharge and stock of the store."""
+    return np.maximum(more, 0.0), np.maximum(-more, 0.0), step_h * np.cumsum(more)
+
+
+def cold(doc: document.Problem, row: Row, unit: float, step_h: float) -> Cold | None:
+    """Masses and tank of a document's cooling; None where nothing holds heat."""
     cooling = doc.cooling
-    if cooling is None or cooling.mass is None:
+    if cooling is None or not cooling.holds_heat:
         return None
-    m = cooling.mass
+    masses = [_mass(m, ALONE, 1.0, "cooling/recommended", "/cooling/mass", row, unit, step_h) for m in cooling.alone]
+    for k, m in enumerate(cooling.masses):
+        place = f"/cooling/masses/{k}"
+        masses.append(_mass(m, m.name, m.heat_share, f"mass:{m.name}/recommended", place, row, unit, step_h))
+    rest = 1.0 - sum(m.share for m in masses)
+    return Cold(
+        masses=tuple(masses),
+        tank=None if cooling.tank is None else _tank(cooling.tank, unit),
+        rest=rest if rest > 1e-12 else 0.0,
+        most_removed=row(cooling.capacity_heat_mw, 1 / unit),
+        slope=np.array([row(t.slope) for t in cooling.tangents]),
+        intercept=np.array([row(t.intercept_mw, 1 / unit) for t in cooling.tangents]),
+    )
+
+
+def _mass(
+    m: document.ThermalMass, name: str, share: float, wish: str, place: str, row: Row, unit: float, step_h: float
+) -> Mass:
     around = row(m.start_c if m.surroundings_c is None else m.surroundings_c)
     return Mass(
+        name=name,
+        label=f"the {name}" if name == ALONE else f"thermal mass {name}",
+        wish=wish,
+        place=place,
+        share=share,
         start_c=m.start_c,
         lowest_c=m.lowest_c,
         allowable_c=m.allowable_c,
@@ -144,18 +198,26 @@ def mass(doc: document.Problem, row: Row, unit: float, step_h: float) -> Mass | 
         per_heat=step_h * unit / m.mwh_per_k,
         most_change=m.most_change_k_per_slot,
         end_most_c=m.allowable_c if m.end_most_c is None else m.end_most_c,
-        most_removed=row(cooling.capacity_heat_mw, 1 / unit),
-        slope=np.array([row(t.slope) for t in cooling.tangents]),
-        intercept=np.array([row(t.intercept_mw, 1 / unit) for t in cooling.tangents]),
     )
 
 
-def store(m: Mass, step_h: float, most_heat: float) -> Battery:
-    """The mass as a store of electricity whose stock never binds; its temperature does.
+def _tank(tank: document.Tank, unit: float) -> Tank:
+    return Tank(
+        most=tank.energy_mwh / unit,
+        fill=tank.fill_mw / unit,
+        draw=tank.draw_mw / unit,
+        start=tank.start_mwh / unit,
+        end_least=tank.end_min_mwh / unit,
+        kept=tank.kept_share,
+    )
+
+
+def store(c: Cold, step_h: float, most_heat: float) -> Battery:
+    """All that is held as a store of electricity whose stock never binds; temperatures and the tank do.
 
     ``most_heat`` is what no slot exceeds: with a mass it may be more than the plant removes.
     """
-    most = np.maximum(m.power(m.most_removed), m.power(np.full_like(m.most_removed, most_heat)))
+    most = np.maximum(c.power(c.most_removed), c.power(np.full_like(c.most_removed, most_heat)))
     power = float(most.max(initial=0.0))
     room = step_h * power * len(most)
     return Battery(

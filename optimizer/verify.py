@@ -13,7 +13,7 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from optimizer.document import Battery, Generator, Inference, Plan, PlanSeries, Problem, ReceivedProblem
+from optimizer.document import Battery, Generator, Inference, NamedMass, Plan, PlanSeries, Problem, ReceivedProblem
 
 from .referee.battery import check_battery
 from .referee.day import Day
@@ -157,7 +157,7 @@ def _check_lengths(day: Day, series: PlanSeries, findings: Findings) -> bool:
     for name in PlanSeries.model_fields:
         value = getattr(series, name)
         if value is None or isinstance(value, list):
-            _check_mass(name, value is not None, day.problem, findings)
+            _check_held(name, value is not None, day.problem, findings)
         rows: dict[str, list[float]] = {"": value} if isinstance(value, list) else value or {}
         if isinstance(value, dict):
             _check_names(name, set(value), day.problem, findings)
@@ -169,19 +169,27 @@ def _check_lengths(day: Day, series: PlanSeries, findings: Findings) -> bool:
     return len(findings.violations) == before
 
 
-def _check_mass(series: str, there: bool, problem: Problem, findings: Findings) -> None:
-    """The two series of a thermal mass are there exactly where the problem has one."""
-    wanted = problem.cooling is not None and problem.cooling.mass is not None
-    if series in ("heat_removed_mw", "temperature_c") and there != wanted:
-        word = "is missing for the thermal mass" if wanted else "is given without a thermal mass"
+def _check_held(series: str, there: bool, problem: Problem, findings: Findings) -> None:
+    """The series of a thermal mass and a tank are there exactly where the problem has one."""
+    cooling = problem.cooling
+    held = {
+        "heat_removed_mw": cooling is not None and cooling.holds_heat,
+        "temperature_c": cooling is not None and cooling.mass is not None,
+        "tank_mwh": cooling is not None and cooling.tank is not None,
+    }
+    if series in held and there != held[series]:
+        device = "tank" if series == "tank_mwh" else "thermal mass"
+        word = f"is missing for the {device}" if held[series] else f"is given without a {device}"
         findings.add("series.mass", f"series {series} {word}", amount=1.0, unit="series")
 
 
 def _check_names(series: str, said: set[str], problem: Problem, findings: Findings) -> None:
-    devices: dict[str, tuple[str, Sequence[Battery | Generator | Inference]]] = {
+    devices: dict[str, tuple[str, Sequence[Battery | Generator | Inference | NamedMass]]] = {
         "generator_mw": ("generator", problem.generators),
         "generator_on": ("generator", problem.generators),
         "inference_mw": ("service", problem.inference),
+        "mass_removed_mw": ("mass", [] if problem.cooling is None else problem.cooling.masses),
+        "mass_c": ("mass", [] if problem.cooling is None else problem.cooling.masses),
     }
     kind, there = devices.get(series, ("battery", problem.batteries))
     known = {device.name for device in there}

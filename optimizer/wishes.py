@@ -138,8 +138,8 @@ def _water(problem: Problem, energy: Energy) -> Iterator[Gave]:
 
 
 def cooling_power(problem: Problem, energy: Energy) -> Floats:
-    """Electric power of the plant: at the slot's heat, and what its thermal mass draws more or less."""
-    if problem.mass is None:
+    """Electric power of the plant: at the slot's heat, and what masses and tank make it draw more or less."""
+    if problem.cold is None:
         return energy.cooling
     more: Floats = energy.cooling + energy.charge[NAME] - energy.discharge[NAME]
     return more
@@ -147,19 +147,19 @@ def cooling_power(problem: Problem, energy: Energy) -> Floats:
 
 def removed(problem: Problem, energy: Energy) -> Floats:
     """Heat that the plant removes."""
-    if problem.mass is None:
+    if problem.cold is None or energy.removal is None:
         return energy.heat
-    return problem.mass.removed(energy.heat, cooling_power(problem, energy), problem.water, problem.step_h)
+    return problem.cold.plant(energy.heat, energy.removal)
 
 
 def _warmth(problem: Problem, energy: Energy) -> Iterator[Gave]:
-    mass = problem.mass
-    if mass is None or mass.recommended_c is None:
-        return
-    above = np.maximum(mass.temperature(energy.heat, removed(problem, energy)) - mass.recommended_c, 0.0)
-    amount = problem.step_h * float(above.sum())
-    sentence = f"the thermal mass is warmer than {mass.recommended_c:g} degC, {amount:.6g} K times hours in all"
-    yield Gave("cooling/recommended", "K h", amount, mass.cost, "/cooling/mass/recommended_c", sentence)
+    for m in () if problem.cold is None else problem.cold.masses:
+        if m.recommended_c is None or energy.removal is None:
+            continue
+        above = np.maximum(m.temperature(energy.heat, energy.removal.by_mass[m.name]) - m.recommended_c, 0.0)
+        amount = problem.step_h * float(above.sum())
+        sentence = f"{m.label} is warmer than {m.recommended_c:g} degC, {amount:.6g} K times hours in all"
+        yield Gave(m.wish, "K h", amount, m.cost, f"{m.place}/recommended_c", sentence)
 
 
 def _services(problem: Problem, energy: Energy) -> Iterator[Gave]:

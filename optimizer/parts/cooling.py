@@ -21,7 +21,7 @@ def add(model: pyo.ConcreteModel, problem: Problem, ledger: Ledger, *, exact: bo
     for t in slots:
         ledger.demand[t].plus(ledger.heat[t])
         ledger.used[t].plus(ledger.heat[t])
-        if problem.mass is None:
+        if problem.cold is None:
             ledger.removed[t].plus(ledger.heat[t])
     plant = problem.cooling
     if plant is None:
@@ -37,7 +37,7 @@ def add(model: pyo.ConcreteModel, problem: Problem, ledger: Ledger, *, exact: bo
     )
     if exact:
         _on_curve(block, problem, ledger, most_heat)
-    if plant.capacity is not None and problem.mass is None:
+    if plant.capacity is not None and problem.cold is None:
         capacity = plant.capacity
         block.over_capacity = pyo.Var(slots if ledger.elastic else [], domain=pyo.NonNegativeReals)
 

@@ -74,7 +74,7 @@ def _water(day: Day, series: PlanSeries) -> Floats:
     cooling = day.problem.cooling
     if cooling is None:
         return np.zeros(day.slots)
-    gone = series.heat_mw if cooling.mass is None else series.heat_removed_mw
+    gone = series.heat_removed_mw if cooling.holds_heat else series.heat_mw
     evaporated = day.per_slot(cooling.water_m3_per_mwh) * day.per_slot(gone)
     return np.asarray(day.step_h * cooling.water_price_per_m3 * evaporated, dtype=np.float64)
 

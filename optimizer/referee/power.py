@@ -72,8 +72,8 @@ def _check_load(day: Day, said: dict[str, Floats], it: Floats, findings: Finding
     findings.same("power.base_load", "base load", said["base_load_mw"], base, near_mw(base), "MW")
     cooling = np.zeros(day.slots)
     if problem.cooling is not None:
-        # with a thermal mass the plant draws for what it removes, which the plan tells
-        out = said["heat_removed_mw"] if problem.cooling.mass is not None else heat
+        # with a thermal mass or a tank the plant draws for what it removes, which the plan tells
+        out = said["heat_removed_mw"] if problem.cooling.holds_heat else heat
         lines = [day.per_slot(t.slope) * out + day.per_slot(t.intercept_mw) for t in problem.cooling.tangents]
         cooling = np.maximum(0.0, np.max(lines, axis=0))
         if problem.cooling.capacity_heat_mw is not None:

@@ -17,7 +17,7 @@ from optimizer.document import PlanSeries
 
 from .day import Day
 from .findings import POWER, POWER_FLOOR_MW, Findings, Floats, near_mw
-from .thermal import NEAR_K, temperature_of
+from .thermal import NEAR_K, states_of
 
 
 @dataclass(frozen=True)
@@ -180,7 +180,7 @@ def _water(flows: _Flows) -> Iterator[Wish]:
     day, cooling = flows.day, flows.day.problem.cooling
     if cooling is None:
         return
-    gone = flows.heat if cooling.mass is None else day.per_slot(flows.series.heat_removed_mw)
+    gone = flows.heat if not cooling.holds_heat else day.per_slot(flows.series.heat_removed_mw)
     evaporated = day.step_h * day.per_slot(cooling.water_m3_per_mwh) * gone
     for number, limit in enumerate(cooling.water_limits):
         inside = flows.slots(limit.start, limit.end)
@@ -194,13 +194,12 @@ def _water(flows: _Flows) -> Iterator[Wish]:
 
 
 def _warmth(flows: _Flows) -> Iterator[Wish]:
-    day, cooling = flows.day, flows.day.problem.cooling
-    true = temperature_of(day, flows.series)
-    if true is None or cooling is None or cooling.mass is None or cooling.mass.recommended_c is None:
-        return
-    above = day.step_h * float(np.maximum(true - cooling.mass.recommended_c, 0.0).sum())
-    price, source = cooling.mass.above_recommended_cost_per_k_h, "/cooling/mass/recommended_c"
-    yield Wish("cooling/recommended", "", "K h", above, day.step_h * day.slots * NEAR_K, price, source)
+    day = flows.day
+    for state in states_of(day, flows.series):
+        if state.mass.recommended_c is not None:
+            above = day.step_h * float(np.maximum(state.true - state.mass.recommended_c, 0.0).sum())
+            price, source = state.mass.above_recommended_cost_per_k_h, f"{state.place}/recommended_c"
+            yield Wish(state.wish, "", "K h", above, day.step_h * day.slots * NEAR_K, price, source)
 
 
 def _quality(flows: _Flows) -> Iterator[Wish]:

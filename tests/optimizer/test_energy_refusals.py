@@ -20,6 +20,9 @@ PLANT = {"tangents": [{"slope": 0.1, "intercept_mw": 0.0}]}
 COOLED = PLANT | {"capacity_heat_mw": 2.0}
 MASS = {"mwh_per_k": 0.25, "start_c": 24.0, "lowest_c": 20.0, "allowable_c": 32.0}
 
+LOOP = MASS | {"name": "loop", "heat_share": 0.5}
+TANK = {"energy_mwh": 2.0, "fill_mw": 1.0, "draw_mw": 1.0, "start_mwh": 1.0}
+
 
 def the_fault(**more: Any) -> Fault:
     with pytest.raises(InvalidInput) as refused:
@@ -84,6 +87,29 @@ BAD: list[tuple[dict[str, Any], str, str, str]] = [
     (
         {"cooling": COOLED | {"mass": MASS | {"surroundings_c": [1.0]}}},
         "/cooling/mass/surroundings_c",
+        "wrong_length",
+        "4 slots",
+    ),
+    ({"cooling": PLANT | {"tank": TANK}}, "/cooling/capacity_heat_mw", "missing", "give it"),
+    ({"cooling": COOLED | {"tank": TANK | {"start_mwh": 3.0}}}, "/cooling/tank/start_mwh", "too_high", "lower it"),
+    ({"cooling": COOLED | {"tank": TANK | {"end_min_mwh": 3.0}}}, "/cooling/tank/end_min_mwh", "too_high", "lower it"),
+    ({"cooling": COOLED | {"masses": [LOOP, LOOP]}}, "/cooling/masses/1/name", "duplicate", "its own"),
+    (
+        {"cooling": COOLED | {"masses": [LOOP, LOOP | {"name": "air", "heat_share": 0.6}]}},
+        "/cooling/masses",
+        "too_high",
+        "1 in all",
+    ),
+    ({"cooling": COOLED | {"mass": MASS, "masses": [LOOP]}}, "/cooling/masses", "twice", "one of the two"),
+    (
+        {"cooling": COOLED | {"masses": [LOOP | {"end_most_c": 9.0}]}},
+        "/cooling/masses/0/end_most_c",
+        "outside_limits",
+        "inside",
+    ),
+    (
+        {"cooling": COOLED | {"masses": [LOOP | {"surroundings_c": [1.0]}]}},
+        "/cooling/masses/0/surroundings_c",
         "wrong_length",
         "4 slots",
     ),

@@ -24,6 +24,9 @@ SPAN = {"start": at(1), "end": at(3)}
 SET = {"name": "set", "power_mw": 1.0, "fuel_cost_per_mwh": 25.0}
 COOLED = {"tangents": [{"slope": 0.5, "intercept_mw": 0.0}], "capacity_heat_mw": 4.0}
 HALL = {"mwh_per_k": 0.25, "start_c": 24.0, "lowest_c": 20.0, "allowable_c": 28.0}
+LOOP = HALL | {"name": "loop", "heat_share": 0.6}
+AIR = HALL | {"name": "air", "heat_share": 0.3, "allowable_c": 26.0}
+TANK = {"energy_mwh": 1.0, "fill_mw": 0.5, "draw_mw": 0.5, "start_mwh": 0.5}
 CHAT = {"name": "chat", "power_mw": [1.0] * 5, "min_power_mw": 0.5, "below_nominal_cost_per_mwh": 25.0}
 PLANT = {"tangents": [{"slope": 0.1, "intercept_mw": 0.0}], "water_m3_per_mwh": 1.0}
 
@@ -163,6 +166,36 @@ LOOSENED: dict[str, tuple[dict[str, Any], str, Any, str]] = {
         4.0,
         "cooling.capacity",
     ),
+    "warmth of a loop": (
+        five(job("a", 5.0), cooling=COOLED | {"masses": [LOOP, AIR]}),
+        "cooling/masses/0/allowable_c",
+        40.0,
+        "thermal.allowable",
+    ),
+    "size of the tank": (
+        five(job("a", 5.0), cooling=COOLED | {"tank": TANK}),
+        "cooling/tank/energy_mwh",
+        2.0,
+        "tank.stored",
+    ),
+    "flow into the tank": (
+        five(job("a", 5.0), cooling=COOLED | {"tank": TANK | {"start_mwh": 0.0}}),
+        "cooling/tank/fill_mw",
+        2.0,
+        "tank.flow",
+    ),
+    "flow out of the tank": (
+        five(job("a", 5.0), cooling=COOLED | {"tank": TANK | {"start_mwh": 0.9}}),
+        "cooling/tank/draw_mw",
+        1.0,
+        "tank.flow",
+    ),
+    "end of the tank": (
+        five(job("a", 5.0), cooling=COOLED | {"tank": TANK | {"end_min_mwh": 0.5}}),
+        "cooling/tank/end_min_mwh",
+        0.0,
+        "tank.end",
+    ),
     "least service": (five(inference=[CHAT]), "inference/0/min_power_mw", 0.25, "inference.min_power"),
     "whole service": (five(inference=[CHAT]), "inference/0/power_mw", [1.5] * 5, "inference.power"),
 }
@@ -236,12 +269,33 @@ LIES: list[tuple[str, Any, str]] = [
     ("series/temperature_c", [24.0] * 5, "thermal.temperature"),
     ("series/heat_removed_mw/0", 3.9, "power.cooling"),
     ("series/heat_removed_mw/0", -1.0, "thermal.removed"),
+    ("series/tank_mwh", [0.0] * 5, "series.mass"),
+    ("series/mass_c", {"ghost": [0.0] * 5}, "series.mass"),
     ("unmet", [], "unmet.missing"),
     ("unmet/0/amount", 1.0, "unmet.amount"),
     ("unmet/0/price", 1.0, "unmet.price"),
     ("unmet/0/unit", "h", "unmet.unit"),
     ("unmet/0/requirement", "event:none/target", "unmet.unknown"),
 ]
+
+
+HELD = five(job("a", 5.0), cooling=COOLED | {"masses": [LOOP, AIR], "tank": TANK})
+LIES_ABOUT_HELD: list[tuple[str, Any, str]] = [
+    ("series/mass_c/loop/2", 40.0, "thermal.temperature"),
+    ("series/mass_removed_mw/air/2", 1.5, "thermal.removed"),
+    ("series/mass_removed_mw/air/2", -0.5, "thermal.removed"),
+    ("series/mass_removed_mw", {}, "series.mass"),
+    ("series/tank_mwh", None, "series.mass"),
+    ("series/tank_mwh/1", -0.5, "tank.stored"),
+    ("series/tank_mwh/0", 0.9, "thermal.removed"),
+]
+
+
+@pytest.mark.parametrize(("path", "lie", "rule"), LIES_ABOUT_HELD, ids=[f"{p}={r}" for p, _, r in LIES_ABOUT_HELD])
+def test_a_lie_about_held_heat_is_called_by_its_name(path: str, lie: Any, rule: str) -> None:
+    plan = oracle(HELD)
+    assert judged(HELD, plan) == []
+    assert rule in {violation.rule for violation in judged(HELD, put_in_plan(plan, path, lie))}
 
 
 def test_the_day_of_the_lies_is_clean_without_them() -> None:

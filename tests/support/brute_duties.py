@@ -21,7 +21,9 @@ class Flows:
     sold: list[int] = field(default_factory=list)
     heat: list[Linear] = field(default_factory=list)
     removed: list[Linear] = field(default_factory=list)
-    temperature: list[int] = field(default_factory=list)
+    temperature: dict[str, list[int]] = field(default_factory=dict)
+    taken: dict[str, list[int]] = field(default_factory=dict)
+    tank: list[int] = field(default_factory=list)
     cooling: list[Linear] = field(default_factory=list)
     charge: list[list[int]] = field(default_factory=list)
     discharge: list[list[int]] = field(default_factory=list)
@@ -247,39 +249,63 @@ def _water(program: Any, problem: dict[str, Any], grid: Any, flows: Flows) -> No
 
 
 def removes(program: Any, problem: dict[str, Any], grid: Any, t: int, heat: Linear) -> Linear:
-    """What the plant removes in a slot: the heat itself, or with a thermal mass anything up to its capacity."""
+    """What the plant removes in a slot: the heat itself, or where heat is held anything up to its capacity."""
     cooling = problem.get("cooling")
-    if cooling is None or cooling.get("mass") is None:
+    if cooling is None or not (cooling.get("mass") or cooling.get("masses") or cooling.get("tank")):
         return heat
     return {program.column(0, grid.row(cooling["capacity_heat_mw"])[t]): 1.0}
 
 
 def warm(program: Any, problem: dict[str, Any], grid: Any, flows: Flows) -> None:
-    """Temperatures of a thermal mass and their limits."""
-    mass = (problem.get("cooling") or {}).get("mass")
-    if mass is None:
+    """Temperatures of thermal masses, the tank, and that all heat goes somewhere."""
+    cooling = problem.get("cooling") or {}
+    masses = [("", "cooling/recommended", 1.0, cooling["mass"])] if cooling.get("mass") else []
+    for mass in cooling.get("masses", []):
+        masses.append((mass["name"], f"mass:{mass['name']}/recommended", mass["heat_share"], mass))
+    tank = cooling.get("tank")
+    if not masses and tank is None:
         return
+    for name, wish, share, mass in masses:
+        flows.taken[name] = [program.column(0) for _ in range(grid.slots)]
+        _temperature(program, grid, flows, mass, (name, wish, share))
+    rest, before = 1.0 - sum(share for _, _, share, _ in masses), {-1: 0.0 if tank is None else tank["start_mwh"]}
+    for t in range(grid.slots):
+        into: Linear = {}
+        if tank is not None:
+            low = tank.get("end_min_mwh", 0.0) if t == grid.slots - 1 else 0.0
+            stored, flow = program.column(low, tank["energy_mwh"]), program.column(-tank["draw_mw"], tank["fill_mw"])
+            into, now = {flow: 1.0}, {stored: 1.0}
+            kept = total((tank.get("kept_share", 1.0), before), (grid.hours, into))
+            program.row(total((1.0, now), (-1.0, kept)), 0.0, 0.0)
+            flows.tank.append(stored)
+            before = now
+        gone = total((rest, flows.heat[t]), (1.0, into), *((1.0, {row[t]: 1.0}) for row in flows.taken.values()))
+        program.row(total((1.0, flows.removed[t]), (-1.0, gone)), 0.0, 0.0)
+
+
+def _temperature(program: Any, grid: Any, flows: Flows, mass: dict[str, Any], about: tuple[str, str, float]) -> None:
+    name, wish, share = about
     around = grid.row(mass.get("surroundings_c"), mass["start_c"])
-    share, before = mass.get("kept_share", 1.0), {-1: mass["start_c"]}
-    duty = None
+    kept, before = mass.get("kept_share", 1.0), {-1: mass["start_c"]}
+    duty, columns = None, flows.temperature.setdefault(name, [])
     if mass.get("recommended_c") is not None:
         price = mass.get("above_recommended_cost_per_k_h", 0.0)
-        duty = _Duty(program, flows, "cooling/recommended", "K h", price, grid.hours)
+        duty = _Duty(program, flows, wish, "K h", price, grid.hours)
     for t in range(grid.slots):
         top = mass["allowable_c"]
         if t == grid.slots - 1 and mass.get("end_most_c") is not None:
             top = min(top, mass["end_most_c"])
         column = program.column(mass["lowest_c"], top)
         now = {column: 1.0}
-        stored = total((grid.hours / mass["mwh_per_k"], total((1.0, flows.heat[t]), (-1.0, flows.removed[t]))))
-        next_ = total((share, before), ((1 - share) * around[t], {-1: 1.0}), (1.0, stored))
+        inside = total((share, flows.heat[t]), (-1.0, {flows.taken[name][t]: 1.0}))
+        next_ = total((kept, before), ((1 - kept) * around[t], {-1: 1.0}), (grid.hours / mass["mwh_per_k"], inside))
         program.row(total((1.0, now), (-1.0, next_)), 0.0, 0.0)
         if mass.get("most_change_k_per_slot") is not None:
             most = mass["most_change_k_per_slot"]
             program.row(total((1.0, now), (-1.0, before)), -most, most)
         if duty is not None:
             duty.at_most(now, mass["recommended_c"])
-        flows.temperature.append(column)
+        columns.append(column)
         before = now
 
 
@@ -295,9 +321,17 @@ def told_series(problem: dict[str, Any], flows: Flows, x: Any) -> dict[str, Any]
     for s, row in zip(problem.get("inference", []), flows.missing, strict=True):
         drawn[s["name"]] = [nominal - float(x[c]) for nominal, c in zip(s["power_mw"], row, strict=True)]
     told = {"generator_mw": made, "generator_on": on, "inference_mw": drawn}
-    if flows.temperature:
-        told["heat_removed_mw"] = [float(sum(x[c] for c in one)) for one in flows.removed]
-        told["temperature_c"] = [float(x[c]) for c in flows.temperature]
+    if flows.temperature or flows.tank:
+        told["heat_removed_mw"] = [
+            sum(v * (float(x[c]) if c >= 0 else 1.0) for c, v in e.items()) for e in flows.removed
+        ]
+    if "" in flows.temperature:
+        told["temperature_c"] = [float(x[c]) for c in flows.temperature[""]]
+    else:
+        told["mass_c"] = {name: [float(x[c]) for c in row] for name, row in flows.temperature.items()}
+        told["mass_removed_mw"] = {name: [float(x[c]) for c in row] for name, row in flows.taken.items()}
+    if flows.tank:
+        told["tank_mwh"] = [float(x[c]) for c in flows.tank]
     return told
 
 

@@ -161,6 +161,22 @@ def _mass(raw: dict[str, Any], dice: random.Random) -> None:
         if dice.random() < 0.3:
             mass["surroundings_c"] = round(dice.uniform(20.0, 35.0), 1)
         raw["cooling"]["mass"] = mass
+        if dice.random() < 0.4:
+            _several(raw["cooling"], dice, hours)
+
+
+def _several(cooling: dict[str, Any], dice: random.Random, hours: float) -> None:
+    """Hall and loop in place of one mass, a tank beside them, or both."""
+    mass = cooling["mass"]
+    if dice.random() < 0.7:
+        del cooling["mass"]
+        share = round(dice.uniform(0.2, 0.7), 2)
+        loop = {"name": "loop", "heat_share": round(dice.choice([1.0, 0.9]) - share, 2), "mwh_per_k": 0.1 * hours}
+        loop |= {"start_c": 30.0, "lowest_c": 25.0, "allowable_c": 40.0}
+        cooling["masses"] = [mass | {"name": "hall", "heat_share": share}, loop]
+    if dice.random() < 0.6:
+        cooling["tank"] = {"energy_mwh": 2.0 * hours, "fill_mw": 1.0, "draw_mw": 1.5, "start_mwh": 1.0 * hours}
+        cooling["tank"] |= {"kept_share": dice.choice([1.0, 0.95]), "end_min_mwh": dice.choice([0.0, 0.8 * hours])}
 
 
 def _order(raw: dict[str, Any], dice: random.Random) -> None:

@@ -77,6 +77,10 @@ def _scale_asks(told: Document, factor: float) -> None:
     _scale(cooling, 1 / factor, "water_m3_per_mwh")
     if cooling.get("mass") is not None:
         _scale(cooling["mass"], factor, "mwh_per_k")
+    for mass in cooling.get("masses", []):
+        _scale(mass, factor, "mwh_per_k")
+    if cooling.get("tank") is not None:
+        _scale(cooling["tank"], factor, "energy_mwh", "fill_mw", "draw_mw", "start_mwh", "end_min_mwh")
 
 
 def later(day: Document, days: int = 7) -> Document:

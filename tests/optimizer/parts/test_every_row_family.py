@@ -58,7 +58,8 @@ EVERYTHING = day(
 # with a thermal mass the plant's capacity binds what is removed, and no longer the heat
 MASS = {"mwh_per_k": 0.25, "start_c": 24.0, "lowest_c": 20.0, "allowable_c": 32.0}
 MASS |= {"recommended_c": 27.0, "most_change_k_per_slot": 4.0}
-WITH_MASS = EVERYTHING | {"cooling": EVERYTHING["cooling"] | {"mass": MASS}}
+TANK = {"energy_mwh": 1.0, "fill_mw": 1.0, "draw_mw": 1.0, "start_mwh": 0.5, "end_min_mwh": 0.5}
+WITH_MASS = EVERYTHING | {"cooling": EVERYTHING["cooling"] | {"mass": MASS, "tank": TANK}}
 PATTERN = {"run": np.array([1, 1, 0, 0])}
 WAYS = (
     {},

@@ -1,4 +1,4 @@
-"""Thermal mass: rows written by hand; cold that is made when power is cheap, within temperatures that hold."""
+"""Thermal masses and tank: rows written by hand; cold made when power is cheap, within temperatures that hold."""
 
 from __future__ import annotations
 
@@ -8,6 +8,10 @@ import numpy as np
 import pytest
 from golden_rows import Golden, check
 from small_day import bounds, compiled, cost, day, gave, job, planned, rows, series_of, ten
+
+from optimizer.ladder import descend
+from optimizer.refusals import check_problem
+from optimizer.verify import verify
 
 
 def hall(**more: Any) -> dict[str, Any]:
@@ -30,25 +34,61 @@ HALL = day(
     schema_version="1.1",
 )
 SLOW = day(cooling=plant(most_change_k_per_slot=2.0), schema_version="1.1")
+# of a megawatt of heat six tenths warm the loop and three the hall; a tank holds two megawatt hours of cold
+LOOP = hall(name="loop", heat_share=0.6, recommended_c=27.0)
+AIR = hall(name="air", heat_share=0.3, most_change_k_per_slot=2.0)
+TANK = {"energy_mwh": 2.0, "fill_mw": 1.0, "draw_mw": 0.5, "start_mwh": 1.0, "kept_share": 0.9, "end_min_mwh": 0.5}
+PLANT = {"tangents": [{"slope": 0.5, "intercept_mw": 0.0}], "capacity_heat_mw": 4.0}
+TWO = day(job("a", 1.0), cooling=PLANT | {"masses": [AIR, LOOP], "tank": TANK}, schema_version="1.1")
 GOLDEN = [
-    Golden("mass.above_line[1,0]", HALL, "power[1] - 0.5 removed[1] >= -0.25"),
+    Golden("mass.above_line[1,0]", HALL, "power[1] - 0.5 plant[1] >= -0.25"),
     Golden("mass.above_line[1,1]", HALL, "power[1] >= 0"),
     Golden("mass.one_line_rules[1]", HALL, "rules[1,0] + rules[1,1] = 1"),
     # at rest the first line lies 0.25 under the curve, at the capacity of 4 the zero line 1.75
-    Golden("mass.on_ruling_line[1,0]", HALL, "power[1] - 0.5 removed[1] + 0.25 rules[1,0] <= 0"),
+    Golden("mass.on_ruling_line[1,0]", HALL, "power[1] - 0.5 plant[1] + 0.25 rules[1,0] <= 0"),
     Golden("mass.on_ruling_line[1,1]", HALL, "power[1] + 1.75 rules[1,1] <= 1.75"),
-    Golden("mass.warms[0]", HALL, "temperature[0] + 4 removed[0] - 5 gpus.it[0] = 24.6"),
-    Golden("mass.warms[2]", HALL, "temperature[2] - 0.9 temperature[1] + 4 removed[2] - 5 gpus.it[2] = 3"),
-    Golden("mass.recommended[3]", HALL, "temperature[3] - above[3] <= 27"),
-    Golden("mass.moves_slowly[0,1]", SLOW, "temperature[0] <= 26"),
-    Golden("mass.moves_slowly[2,-1]", SLOW, "temperature[1] - temperature[2] <= 2"),
+    Golden("mass.plant_removes[1]", HALL, "removed[thermal mass,1] - plant[1] = 0"),
+    Golden(
+        "mass.plant_removes[2]",
+        TWO,
+        "0.1 gpus.it[2] + removed[air,2] + removed[loop,2] + into_tank[2] - plant[2] = 0",
+    ),
+    Golden(
+        "mass.warms[thermal mass,0]",
+        HALL,
+        "temperature[thermal mass,0] + 4 removed[thermal mass,0] - 5 gpus.it[0] = 24.6",
+    ),
+    Golden(
+        "mass.warms[thermal mass,2]",
+        HALL,
+        "temperature[thermal mass,2] - 0.9 temperature[thermal mass,1] + 4 removed[thermal mass,2] - 5 gpus.it[2] = 3",
+    ),
+    Golden(
+        "mass.warms[loop,1]", TWO, "temperature[loop,1] - temperature[loop,0] + 4 removed[loop,1] - 2.4 gpus.it[1] = 0"
+    ),
+    Golden("mass.recommended[thermal mass,3]", HALL, "temperature[thermal mass,3] - above[thermal mass,3] <= 27"),
+    Golden("mass.moves_slowly[thermal mass,0,1]", SLOW, "temperature[thermal mass,0] <= 26"),
+    Golden("mass.moves_slowly[air,2,-1]", TWO, "temperature[air,1] - temperature[air,2] <= 2"),
     Golden(
         "mass.drawn[1]",
         HALL,
-        "cooling.power[1] + battery.charge[thermal mass,1] - battery.discharge[thermal mass,1] - power[1] = 0",
+        "cooling.power[1] + battery.charge[held cold,1] - battery.discharge[held cold,1] - power[1] = 0",
     ),
-    Golden("mass.allowable[2]", HALL, "temperature[2] - too_warm[2] <= 32", {"elastic": True}),
-    Golden("mass.lowest[2]", HALL, "temperature[2] + too_cold[2] >= 20", {"elastic": True}),
+    Golden("mass.tank_keeps[0]", TWO, "stored[0] - into_tank[0] = 0.9"),
+    Golden("mass.tank_keeps[2]", TWO, "stored[2] - 0.9 stored[1] - into_tank[2] = 0"),
+    Golden("mass.tank_end", TWO, "stored[3] + tank_short >= 0.5", {"elastic": True}),
+    Golden(
+        "mass.allowable[thermal mass,2]",
+        HALL,
+        "temperature[thermal mass,2] - too_warm[thermal mass,2] <= 32",
+        {"elastic": True},
+    ),
+    Golden(
+        "mass.lowest[thermal mass,2]",
+        HALL,
+        "temperature[thermal mass,2] + too_cold[thermal mass,2] >= 20",
+        {"elastic": True},
+    ),
 ]
 
 
@@ -59,8 +99,15 @@ def test_row(golden: Golden) -> None:
 
 def test_capacity_binds_what_is_removed_and_not_the_heat() -> None:
     assert not [name for name in rows(HALL) if name.startswith("cooling.heat_within_capacity")]
-    assert bounds(HALL)["mass.removed[1]"] == (0.0, 4.0)
-    assert cost(HALL)[0]["mass.above[1]"] == 3.0
+    assert bounds(HALL)["mass.plant[1]"] == (0.0, 4.0)
+    assert cost(HALL)[0]["mass.above[thermal mass,1]"] == 3.0
+
+
+def test_a_tank_is_bounded_by_its_size_its_flows_and_its_end() -> None:
+    found = bounds(TWO)
+    assert found["mass.into_tank[1]"] == (-0.5, 1.0)
+    assert found["mass.stored[1]"] == (0.0, 2.0)
+    assert found["mass.stored[3]"] == (0.5, 2.0)
 
 
 def test_cold_is_made_before_the_dear_hours() -> None:
@@ -152,4 +199,100 @@ def test_heat_without_enough_plant_is_named() -> None:
 
 
 def test_the_mass_is_one_store_more() -> None:
-    assert [b.name for b in compiled(HALL).batteries] == ["thermal mass"]
+    assert [b.name for b in compiled(HALL).batteries] == ["held cold"]
+
+
+def halls(*masses: dict[str, Any], capacity: float = 4.0, **more: Any) -> dict[str, Any]:
+    return {**PLANT, "capacity_heat_mw": capacity, "masses": list(masses), **more}
+
+
+DEAR_LATER = [10.0] * 5 + [100.0] * 5
+
+
+def test_hall_and_loop_are_cooled_ahead_each_as_far_as_it_may() -> None:
+    # six tenths of a megawatt into a loop that may not get colder than 22, four into a hall down to 20
+    loop = hall(name="loop", heat_share=0.6, lowest_c=22.0, allowable_c=24.0)
+    air = hall(name="air", heat_share=0.4, allowable_c=24.0)
+    plan = planned(ten(job("a", 10.0), prices=DEAR_LATER, cooling=halls(loop, air)))
+    found = series_of(plan)
+    assert found.mass_c["loop"][4] == pytest.approx(22.0)
+    assert found.mass_c["air"][4] == pytest.approx(20.0)
+    assert found.mass_c["loop"][9] == pytest.approx(24.0)
+    assert found.mass_c["air"][9] == pytest.approx(24.0)
+    # the six degrees are a megawatt hour and a half of heat, at half a megawatt hour of power each
+    assert plan.objective == pytest.approx(550 + 550 * 0.5 - 0.5 * 1.5 * 90)
+    removed = np.array([found.mass_removed_mw["loop"], found.mass_removed_mw["air"]]).sum(axis=0)
+    assert removed == pytest.approx(found.heat_removed_mw)
+
+
+def test_heat_that_enters_no_mass_is_removed_as_it_is_made() -> None:
+    loop = hall(name="loop", heat_share=0.5, lowest_c=24.0, allowable_c=24.0)
+    plan = planned(ten(job("a", 10.0), prices=DEAR_LATER, cooling=halls(loop)))
+    assert series_of(plan).mass_removed_mw["loop"] == pytest.approx([0.5] * 10)
+    assert series_of(plan).heat_removed_mw == pytest.approx([1.0] * 10)
+
+
+def test_warmth_of_each_mass_is_its_own_wish() -> None:
+    prices = [10.0] * 4 + [100.0] + [10.0] * 5
+    alike = {"recommended_c": 24.0, "lowest_c": 24.0, "end_most_c": 24.0}
+    loop = hall(name="loop", heat_share=0.5, above_recommended_cost_per_k_h=1.0, **alike)
+    air = hall(name="air", heat_share=0.5, above_recommended_cost_per_k_h=50.0, **alike)
+    plan = planned(ten(job("a", 10.0), prices=prices, cooling=halls(loop, air)))
+    # half a megawatt hour in the loop is two degrees
+    assert gave(plan) == {"mass:loop/recommended": pytest.approx(2.0)}
+    assert plan.unmet[0].source == "/cooling/masses/0/recommended_c"
+
+
+def test_a_tank_is_filled_at_night_and_loses_a_share() -> None:
+    tank = {"energy_mwh": 2.0, "fill_mw": 1.0, "draw_mw": 0.5, "start_mwh": 0.0}
+    plan = planned(ten(job("a", 10.0), prices=DEAR_LATER, cooling=PLANT | {"tank": tank}))
+    found = series_of(plan)
+    assert found.tank_mwh is not None
+    assert found.tank_mwh[4] == pytest.approx(2.0)
+    assert found.tank_mwh[9] == pytest.approx(0.0, abs=1e-6)
+    # no more than half a megawatt comes out in any hour
+    assert min(np.diff(found.tank_mwh, prepend=0.0)) >= -0.5 - 1e-6
+    assert plan.objective == pytest.approx(550 + 550 * 0.5 - 0.5 * 2 * 90)
+    leaky = planned(ten(job("a", 10.0), prices=DEAR_LATER, cooling=PLANT | {"tank": tank | {"kept_share": 0.5}}))
+    # half is gone after an hour: filled to the brim in the last cheap hour, it gives half a megawatt of what is left
+    assert series_of(leaky).tank_mwh is not None
+    assert plan.objective < leaky.objective < 550 + 550 * 0.5  # type: ignore[operator]
+
+
+def test_a_tank_ends_as_full_as_it_is_asked_to() -> None:
+    tank = {"energy_mwh": 2.0, "fill_mw": 1.0, "draw_mw": 1.0, "start_mwh": 1.0, "end_min_mwh": 1.0}
+    plan = planned(ten(job("a", 10.0), prices=DEAR_LATER, cooling=PLANT | {"tank": tank}))
+    found = series_of(plan).tank_mwh
+    assert found is not None
+    assert found[4] == pytest.approx(2.0)
+    assert found[9] == pytest.approx(1.0)
+
+
+def test_a_tank_that_cannot_be_filled_in_time_is_named() -> None:
+    tank = {"energy_mwh": 20.0, "fill_mw": 0.5, "draw_mw": 1.0, "start_mwh": 1.0, "end_min_mwh": 9.0}
+    plan = planned(ten(job("a", 10.0), cooling=PLANT | {"tank": tank}))
+    assert plan.status == "infeasible"
+    assert "tank" in " ".join(plan.conflicts)
+    assert "end_min_mwh 9" in " ".join(plan.conflicts)
+
+
+def test_rungs_without_a_solver_hold_temperatures_and_the_tank() -> None:
+    # a hall that drifts to 34, a loop, and a tank that loses a tenth an hour
+    air = hall(name="air", heat_share=0.3, kept_share=0.9, surroundings_c=34.0, recommended_c=26.0, end_most_c=24.0)
+    loop = hall(name="loop", heat_share=0.6, most_change_k_per_slot=2.0)
+    raw = ten(job("a", 5.0), cooling=halls(air, loop, tank=TANK | {"end_min_mwh": 1.0}))
+    received = check_problem(raw)
+    rungs = {plan.rung: verify(received, plan) for plan in descend(compiled(raw), None)}
+    assert rungs == {"GREEDY": [], "SAFE": rungs["SAFE"]}
+
+
+def test_a_plant_too_small_lets_masses_get_warmer_by_rule() -> None:
+    strong = job("a", 1.0, levels=[{"power_mw": 2.0, "speed": 1.0}])
+    raw = ten(strong, cooling=halls(hall(name="air", heat_share=1.0), capacity=1.5))
+    cold = compiled(raw).cold
+    assert cold is not None
+    heat = np.array([1.0] + [0.0] * 9) * 2.0 / compiled(raw).unit_mw
+    removal = cold.steady(heat, 1.0)
+    warm = cold.masses[0].temperature(heat, removal.by_mass["air"])
+    # half a megawatt hour waits and warms the hall by two degrees, and is removed in the next hour
+    assert warm[:2] == pytest.approx([26.0, 24.0])
