@@ -104,7 +104,7 @@ def _limits_in_its_way(problem: Problem, e: Entry, outcome: Outcome, model: pyo.
         if problem.cooling is not None and problem.cooling.capacity is not None:
             capacity = problem.cooling.capacity[t]
             if heat[t] > capacity + TRIFLE:
-                found.setdefault(f"cooling capacity {capacity * mw:g} MW of heat")
+                found.setdefault(f"cooling capacity {capacity * mw:g} MW of heat{problem.cooling.lost}")
         if e.pool is None:
             continue
         for feed in problem.feeds:

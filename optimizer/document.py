@@ -279,6 +279,25 @@ class Tangent(_Part):
     intercept_mw: PerSlot
 
 
+class FreeCooling(_Part):
+    """Outside air or water that cools only when it is cold enough: all of the capacity below one temperature, none
+    above another, a straight line between."""
+
+    bulb: Literal["dry_bulb_c", "wet_bulb_c"] = Field(description="series that tells the temperature outside")
+    full_below_c: Number
+    none_above_c: Number = Field(description="above full_below_c")
+
+
+class CoolingUnit(_Part):
+    """One of several units side by side. The heat is split so that their power in all is least; what a unit draws adds
+    to the plant's own tangents. A unit that can remove nothing in a slot is off and draws nothing."""
+
+    name: Id
+    capacity_heat_mw: PerSlot
+    tangents: list[Tangent] = Field([], description="of this unit's power at its own heat; none: it draws nothing")
+    free: FreeCooling | None = Field(None, description="the capacity depends on the weather")
+
+
 class Cooling(_Part):
     """Electric power of the plant = the largest of its tangents at the slot's heat (convex); heat may not exceed
     capacity."""
@@ -295,6 +314,11 @@ class Cooling(_Part):
     )
     masses: list[NamedMass] = _new([], "several of them in place of mass, each with its share of the heat")
     tank: Tank | None = _new(None, "chilled-water tank; like a mass it needs capacity_heat_mw")
+
+    units: list[CoolingUnit] = _new([], "cooling units; capacity_heat_mw, if given, limits all of them together")
+    spare_units: Whole = _new(
+        0, "how many of the largest may be lost in any slot while the others carry what is removed (1: N-1)", ge=0
+    )
 
     @property
     def alone(self) -> list[ThermalMass]:
@@ -418,6 +442,7 @@ class PlanSeries(_Part):
     temperature_c: list[Number] | None = _new(None, "of the one thermal mass, at the END of each slot")
     mass_removed_mw: dict[str, list[Number]] = _new({}, "from each of several masses")
     mass_c: dict[str, list[Number]] = _new({}, "temperature of each of several masses, at the END of each slot")
+    unit_heat_mw: dict[str, list[Number]] = _new({}, "removed by each cooling unit")
     tank_mwh: list[Number] | None = _new(None, "cold in the tank, at the END of each slot")
 
 

@@ -20,6 +20,11 @@ def per_slot(problem: Problem) -> Iterator[tuple[tuple[str | int, ...], Any, boo
         yield ("cooling", "water_m3_per_mwh"), problem.cooling.water_m3_per_mwh, False
         if problem.cooling.mass is not None:
             yield ("cooling", "mass", "surroundings_c"), problem.cooling.mass.surroundings_c, True
+        for k, unit in enumerate(problem.cooling.units):
+            yield ("cooling", "units", k, "capacity_heat_mw"), unit.capacity_heat_mw, False
+            for i, tangent in enumerate(unit.tangents):
+                yield ("cooling", "units", k, "tangents", i, "slope"), tangent.slope, True
+                yield ("cooling", "units", k, "tangents", i, "intercept_mw"), tangent.intercept_mw, True
         for k, mass in enumerate(problem.cooling.masses):
             yield ("cooling", "masses", k, "surroundings_c"), mass.surroundings_c, True
     for k, battery in enumerate(problem.batteries):
@@ -63,8 +68,9 @@ def _names(problem: Problem) -> Iterator[Fault]:
         lists.append([((part, k, "id"), item.id) for k, item in enumerate(getattr(problem, part))])
     limits = [] if problem.cooling is None else problem.cooling.water_limits
     lists.append([(("cooling", "water_limits", k, "id"), limit.id) for k, limit in enumerate(limits)])
-    masses = [] if problem.cooling is None else problem.cooling.masses
-    lists.append([(("cooling", "masses", k, "name"), mass.name) for k, mass in enumerate(masses)])
+    for part in ("masses", "units"):
+        there = [] if problem.cooling is None else getattr(problem.cooling, part)
+        lists.append([(("cooling", part, k, "name"), device.name) for k, device in enumerate(there)])
     for named in lists:
         first: dict[str, tuple[str | int, ...]] = {}
         for path, name in named:
@@ -150,7 +156,7 @@ def _mass(problem: Problem) -> Iterator[Fault]:
     cooling = problem.cooling
     if cooling is None or not cooling.holds_heat:
         return
-    if cooling.capacity_heat_mw is None:
+    if cooling.capacity_heat_mw is None and not cooling.units:
         message = "a thermal mass or a tank needs the heat that the plant can remove at most; give it"
         yield Fault("/cooling/capacity_heat_mw", "missing", message)
     if cooling.mass is not None:
@@ -170,6 +176,24 @@ def _mass(problem: Problem) -> Iterator[Fault]:
             if value > tank.energy_mwh:
                 message = f"{value:g} MWh exceeds energy_mwh {tank.energy_mwh:g}; lower it"
                 yield Fault(f"/cooling/tank/{field}", "too_high", message)
+
+
+def _units(problem: Problem) -> Iterator[Fault]:
+    cooling = problem.cooling
+    if cooling is None:
+        return
+    if cooling.spare_units and cooling.spare_units >= len(cooling.units):
+        message = f"{cooling.spare_units} of {len(cooling.units)} units leave none; write fewer"
+        yield Fault("/cooling/spare_units", "too_high", message)
+    for k, unit in enumerate(cooling.units):
+        if unit.free is None:
+            continue
+        if getattr(problem.series, unit.free.bulb) is None:
+            message = f"the series {unit.free.bulb} is not given; add it or leave free out"
+            yield Fault(pointer("cooling", "units", k, "free", "bulb"), "missing", message)
+        if unit.free.none_above_c <= unit.free.full_below_c:
+            message = f"{unit.free.none_above_c:g} degC is not above full_below_c {unit.free.full_below_c:g}; raise it"
+            yield Fault(pointer("cooling", "units", k, "free", "none_above_c"), "too_low", message)
 
 
 def _temperatures(path: tuple[str | int, ...], m: ThermalMass) -> Iterator[Fault]:
@@ -225,5 +249,6 @@ RULES: tuple[Callable[[Problem], Iterator[Fault]], ...] = (
     _targets,
     _machines,
     _mass,
+    _units,
     _orders,
 )

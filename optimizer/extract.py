@@ -57,6 +57,7 @@ def extract(problem: Problem, schedule: Schedule, energy: Energy, rung: Rung, se
             inference_mw={name: _list(power * mw) for name, power in services.items()},
             heat_removed_mw=None if problem.cold is None else _list(taken * mw),
             **_held_heat(problem, energy),
+            unit_heat_mw=_units(problem, taken),
         ),
         jobs=jobs,
         unmet=[*_wishes_that_gave(problem, jobs), *_energy_wishes_that_gave(problem, energy)],
@@ -103,6 +104,12 @@ def _held_heat(problem: Problem, energy: Energy) -> dict[str, Any]:
     if cold.tank is not None:
         told["tank_mwh"] = _list(cold.tank.stored(removal.into_tank, problem.step_h) * problem.unit_mw)
     return told
+
+
+def _units(problem: Problem, removed: Floats) -> dict[str, list[float]]:
+    """Heat that each cooling unit removes."""
+    split = {} if problem.cooling is None else problem.cooling.split(removed)
+    return {name: _list(heat * problem.unit_mw) for name, heat in split.items()}
 
 
 def _list(values: Floats) -> list[float]:

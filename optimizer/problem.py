@@ -9,7 +9,6 @@ going back and forth is exact.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
@@ -17,9 +16,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models.horizon import Horizon
-from optimizer import devices, document, duties, thermal
+from optimizer import devices, document, duties, plant, thermal
 from optimizer.devices import Battery, Generator, Service
 from optimizer.duties import Budgets, Event, Headroom, Interval, Nomination, Water
+from optimizer.plant import Cooling
 from optimizer.refusals import horizon_of
 from optimizer.thermal import Cold
 
@@ -121,21 +121,6 @@ class Feed:
 
 
 @dataclass(frozen=True, eq=False)
-class Cooling:
-    """Electric power = max(0, largest of ``slope[k, t] * heat + intercept[k, t]``); heat <= capacity."""
-
-    slope: Floats
-    intercept: Floats
-    capacity: Floats | None
-
-    def power(self, heat: Floats) -> Floats:
-        """Electric power per slot at ``heat`` per slot."""
-        lines = self.slope * heat + self.intercept
-        power: Floats = np.maximum(lines.max(axis=0), 0.0)
-        return power
-
-
-@dataclass(frozen=True, eq=False)
 class Problem:
     """A problem document as arrays; every array has one value a slot.
 
@@ -225,7 +210,8 @@ def compile_problem(received: document.ReceivedProblem) -> Problem:
     asked = duties.events(doc, horizon, unit)
     connection = duties.without_grid(row(g.import_limit_mw, 1 / unit), g.outages, horizon)
     served = devices.services(doc, row, unit)
-    cold = thermal.cold(doc, row, unit, horizon.step_h)
+    cooling = plant.cooling(doc, row, unit)
+    cold = thermal.cold(doc, cooling, row, unit, horizon.step_h)
     stores = devices.batteries(doc, row, unit, horizon.step_h)
     pool_index = {pool.name: k for k, pool in enumerate(doc.pools)}
     return Problem(
@@ -248,7 +234,7 @@ def compile_problem(received: document.ReceivedProblem) -> Problem:
         peak_so_far=g.peak_so_far_mw / unit,
         ramp=None if g.import_ramp_mw_per_slot is None else g.import_ramp_mw_per_slot / unit,
         batteries=stores if cold is None else (*stores, thermal.store(cold, horizon.step_h, _most_heat(doc) / unit)),
-        cooling=_cooling(doc.cooling, row, unit),
+        cooling=cooling,
         efficiency=doc.distribution_efficiency,
         pools=tuple(
             Pool(p.name, np.rint(row(p.gpus)).astype(np.int64), p.idle_w_per_gpu / 1e6 / unit) for p in doc.pools
@@ -285,16 +271,6 @@ def _unit_mw(doc: document.Problem) -> float:
     sizes += [abs(value) for value in doc.series.base_load_mw or ()]
     largest = max(sizes, default=0.0)
     return 2.0 ** round(math.log2(largest)) if largest > 0 else 1.0
-
-
-def _cooling(cooling: document.Cooling | None, row: Callable[..., Floats], unit: float) -> Cooling | None:
-    if cooling is None:
-        return None
-    return Cooling(
-        slope=np.array([row(t.slope) for t in cooling.tangents]),
-        intercept=np.array([row(t.intercept_mw, 1 / unit) for t in cooling.tangents]),
-        capacity=None if cooling.capacity_heat_mw is None else row(cooling.capacity_heat_mw, 1 / unit),
-    )
 
 
 def _entry(job: document.Job, horizon: Horizon, pool_index: dict[str, int], unit: float) -> Entry:

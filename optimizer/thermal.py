@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from optimizer import document
 from optimizer.devices import Battery
+from optimizer.plant import Cooling
 
 Floats = NDArray[np.float64]
 Row = Callable[..., Floats]
@@ -158,10 +159,10 @@ def as_flows(more: Floats, step_h: float) -> tuple[Floats, Floats, Floats]:
     return np.maximum(more, 0.0), np.maximum(-more, 0.0), step_h * np.cumsum(more)
 
 
-def cold(doc: document.Problem, row: Row, unit: float, step_h: float) -> Cold | None:
+def cold(doc: document.Problem, plant: Cooling | None, row: Row, unit: float, step_h: float) -> Cold | None:
     """Masses and tank of a document's cooling; None where nothing holds heat."""
     cooling = doc.cooling
-    if cooling is None or not cooling.holds_heat:
+    if cooling is None or plant is None or plant.capacity is None or not cooling.holds_heat:
         return None
     masses = [_mass(m, ALONE, 1.0, "cooling/recommended", "/cooling/mass", row, unit, step_h) for m in cooling.alone]
     for k, m in enumerate(cooling.masses):
@@ -172,9 +173,9 @@ def cold(doc: document.Problem, row: Row, unit: float, step_h: float) -> Cold | 
         masses=tuple(masses),
         tank=None if cooling.tank is None else _tank(cooling.tank, unit),
         rest=rest if rest > 1e-12 else 0.0,
-        most_removed=row(cooling.capacity_heat_mw, 1 / unit),
-        slope=np.array([row(t.slope) for t in cooling.tangents]),
-        intercept=np.array([row(t.intercept_mw, 1 / unit) for t in cooling.tangents]),
+        most_removed=plant.capacity,
+        slope=plant.slope,
+        intercept=plant.intercept,
     )
 
 

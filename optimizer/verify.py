@@ -13,7 +13,17 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from optimizer.document import Battery, Generator, Inference, NamedMass, Plan, PlanSeries, Problem, ReceivedProblem
+from optimizer.document import (
+    Battery,
+    CoolingUnit,
+    Generator,
+    Inference,
+    NamedMass,
+    Plan,
+    PlanSeries,
+    Problem,
+    ReceivedProblem,
+)
 
 from .referee.battery import check_battery
 from .referee.day import Day
@@ -184,10 +194,11 @@ def _check_held(series: str, there: bool, problem: Problem, findings: Findings) 
 
 
 def _check_names(series: str, said: set[str], problem: Problem, findings: Findings) -> None:
-    devices: dict[str, tuple[str, Sequence[Battery | Generator | Inference | NamedMass]]] = {
+    devices: dict[str, tuple[str, Sequence[Battery | Generator | Inference | NamedMass | CoolingUnit]]] = {
         "generator_mw": ("generator", problem.generators),
         "generator_on": ("generator", problem.generators),
         "inference_mw": ("service", problem.inference),
+        "unit_heat_mw": ("unit", [] if problem.cooling is None else problem.cooling.units),
         "mass_removed_mw": ("mass", [] if problem.cooling is None else problem.cooling.masses),
         "mass_c": ("mass", [] if problem.cooling is None else problem.cooling.masses),
     }

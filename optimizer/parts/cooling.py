@@ -54,7 +54,7 @@ def add(model: pyo.ConcreteModel, problem: Problem, ledger: Ledger, *, exact: bo
                     problem.unit_mw,
                     t,
                     "the heat is {amount:.6g} MW over the cooling capacity of "
-                    f"{capacity[t] * problem.unit_mw:g} MW; raise it or free a job that must run",
+                    f"{capacity[t] * problem.unit_mw:g} MW{plant.lost}; raise it or free a job that must run",
                 )
                 for t in slots
             )

@@ -11,12 +11,13 @@ from optimizer.document import PlanSeries
 from .day import Day
 from .findings import COOLING, POWER_FLOOR_MW, Findings, Floats, near_mw
 from .runs import Track
+from .units import check_units, curve
 
 
 def check_power(day: Day, series: PlanSeries, tracks: Sequence[Track], findings: Findings) -> None:
     """Everything about power but batteries; series have been found to be of the right length."""
     said = {name: day.per_slot(getattr(series, name)) for name in PlanSeries.model_fields if _is_flat(series, name)}
-    _check_load(day, said, _it_power(day, tracks, findings), findings)
+    _check_load(day, said, series.unit_heat_mw, _it_power(day, tracks, findings), findings)
     _check_supply(day, said, findings)
     _check_grid(day, said, findings)
     charge, discharge = (
@@ -63,7 +64,9 @@ def _it_power(day: Day, tracks: Sequence[Track], findings: Findings) -> Floats:
     return np.asarray(np.sum([total, *pool_mw.values()], axis=0), dtype=np.float64)
 
 
-def _check_load(day: Day, said: dict[str, Floats], it: Floats, findings: Findings) -> None:
+def _check_load(
+    day: Day, said: dict[str, Floats], units: dict[str, list[float]], it: Floats, findings: Findings
+) -> None:
     problem = day.problem
     findings.same("power.it", "IT power", said["it_mw"], it, near_mw(it), "MW")
     heat = it / problem.distribution_efficiency
@@ -74,11 +77,12 @@ def _check_load(day: Day, said: dict[str, Floats], it: Floats, findings: Finding
     if problem.cooling is not None:
         # with a thermal mass or a tank the plant draws for what it removes, which the plan tells
         out = said["heat_removed_mw"] if problem.cooling.holds_heat else heat
-        lines = [day.per_slot(t.slope) * out + day.per_slot(t.intercept_mw) for t in problem.cooling.tangents]
-        cooling = np.maximum(0.0, np.max(lines, axis=0))
+        cooling = curve(day, problem.cooling.tangents, out)
         if problem.cooling.capacity_heat_mw is not None:
             limit = day.per_slot(problem.cooling.capacity_heat_mw)
             findings.limits("cooling.capacity", "heat", out, limit, near_mw(limit), "MW")
+        if problem.cooling.units:
+            cooling = cooling + check_units(day, problem.cooling, units, out, findings)
     slack = COOLING * cooling + POWER_FLOOR_MW
     findings.same("power.cooling", "cooling power", said["cooling_mw"], cooling, slack, "MW")
 

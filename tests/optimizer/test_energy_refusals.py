@@ -21,6 +21,8 @@ COOLED = PLANT | {"capacity_heat_mw": 2.0}
 MASS = {"mwh_per_k": 0.25, "start_c": 24.0, "lowest_c": 20.0, "allowable_c": 32.0}
 
 LOOP = MASS | {"name": "loop", "heat_share": 0.5}
+UNIT = {"name": "chiller", "capacity_heat_mw": 1.0}
+FREE = {"bulb": "dry_bulb_c", "full_below_c": 10.0, "none_above_c": 20.0}
 TANK = {"energy_mwh": 2.0, "fill_mw": 1.0, "draw_mw": 1.0, "start_mwh": 1.0}
 
 
@@ -110,6 +112,29 @@ BAD: list[tuple[dict[str, Any], str, str, str]] = [
     (
         {"cooling": COOLED | {"masses": [LOOP | {"surroundings_c": [1.0]}]}},
         "/cooling/masses/0/surroundings_c",
+        "wrong_length",
+        "4 slots",
+    ),
+    ({"cooling": PLANT | {"units": [UNIT, UNIT]}}, "/cooling/units/1/name", "duplicate", "its own"),
+    ({"cooling": PLANT | {"units": [UNIT], "spare_units": 1}}, "/cooling/spare_units", "too_high", "write fewer"),
+    ({"cooling": PLANT | {"spare_units": 1}}, "/cooling/spare_units", "too_high", "write fewer"),
+    (
+        {"cooling": PLANT | {"units": [UNIT | {"capacity_heat_mw": [-1.0, 1.0, 1.0, 1.0]}]}},
+        "/cooling/units/0/capacity_heat_mw/0",
+        "negative",
+        "0 or more",
+    ),
+    ({"cooling": PLANT | {"units": [UNIT | {"free": FREE}]}}, "/cooling/units/0/free/bulb", "missing", "add it"),
+    (
+        {"cooling": PLANT | {"units": [UNIT | {"free": FREE | {"none_above_c": 8.0}}]}}
+        | {"series": {"dry_bulb_c": [9.0] * 4}},
+        "/cooling/units/0/free/none_above_c",
+        "too_low",
+        "raise it",
+    ),
+    (
+        {"cooling": PLANT | {"units": [UNIT | {"tangents": [{"slope": [0.1], "intercept_mw": 0.0}]}]}},
+        "/cooling/units/0/tangents/0/slope",
         "wrong_length",
         "4 slots",
     ),

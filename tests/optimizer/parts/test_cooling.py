@@ -2,9 +2,16 @@
 
 from __future__ import annotations
 
+from typing import Any
+
+import numpy as np
 import pytest
 from golden_rows import Golden, check
-from small_day import TWO_LEVELS, at, bounds, day, job, planned
+from small_day import TWO_LEVELS, at, bounds, day, job, on_slots, planned, series_of, ten
+
+from optimizer.document import dump_plan, parse_plan
+from optimizer.refusals import check_problem
+from optimizer.verify import verify
 
 # the two lines cross at 1.5 MW of heat; a job of 1 MW makes 1.25 MW of heat
 PLANT = day(
@@ -88,3 +95,89 @@ def test_too_little_capacity_is_named() -> None:
     plan = planned(day(job("a", 1.0), cooling=cooling))
     assert plan.status == "infeasible"
     assert "cooling capacity" in " ".join(plan.conflicts)
+
+
+def units(*more: dict[str, Any], **cooling: Any) -> dict[str, Any]:
+    """A frugal chiller of one megawatt beside a thirsty one of two; pumps take a hundredth of the heat."""
+    frugal = {"name": "frugal", "capacity_heat_mw": 1.0, "tangents": [{"slope": 0.1, "intercept_mw": 0.0}]}
+    thirsty = {"name": "thirsty", "capacity_heat_mw": 2.0, "tangents": [{"slope": 0.3, "intercept_mw": 0.0}]}
+    pumps = [{"slope": 0.01, "intercept_mw": 0.0}]
+    return {"tangents": pumps, "units": [thirsty, frugal, *more], **cooling}
+
+
+def load(power_mw: float, work_h: float = 10.0, **more: Any) -> dict[str, Any]:
+    return job("a", work_h, levels=[{"power_mw": power_mw, "speed": 1.0}], **more)
+
+
+def test_the_frugal_unit_takes_the_heat_first() -> None:
+    plan = planned(ten(load(1.5), cooling=units()))
+    assert series_of(plan).unit_heat_mw["frugal"] == pytest.approx([1.0] * 10)
+    assert series_of(plan).unit_heat_mw["thirsty"] == pytest.approx([0.5] * 10)
+    assert series_of(plan).cooling_mw == pytest.approx([0.1 + 0.15 + 0.015] * 10)
+
+
+def test_paid_import_is_not_burnt_in_the_thirsty_unit() -> None:
+    plan = planned(ten(load(1.0), prices=[-10.0] * 10, cooling=units()))
+    assert series_of(plan).unit_heat_mw["thirsty"] == pytest.approx([0.0] * 10, abs=1e-6)
+    assert series_of(plan).cooling_mw == pytest.approx([0.11] * 10)
+
+
+def test_what_is_left_without_the_largest_unit_carries_the_heat() -> None:
+    gang = [job(name, 5.0) for name in "ab"]
+    together = planned(ten(*gang, cooling=units()))
+    assert max(series_of(together).heat_mw) == pytest.approx(2.0)
+    # the frugal unit alone carries one megawatt, so one waits for the other
+    plan = planned(ten(*gang, cooling=units(spare_units=1)))
+    assert series_of(plan).heat_mw == pytest.approx([1.0] * 10)
+    assert series_of(plan).unit_heat_mw["frugal"] == pytest.approx([1.0] * 10)
+
+
+def test_too_little_without_the_largest_unit_is_named() -> None:
+    plan = planned(ten(load(1.5), cooling=units(spare_units=1)))
+    assert plan.status == "infeasible"
+    assert "spare_units" in " ".join(plan.conflicts)
+
+
+def test_free_cooling_waits_for_cold_air() -> None:
+    # all of a free megawatt below 10 degC, half at 15, none from 20 on
+    outside = [5.0, 10.0, 15.0, 20.0, 25.0, *[30.0] * 5]
+    coil = {"name": "coil", "capacity_heat_mw": 1.0}
+    coil["free"] = {"bulb": "dry_bulb_c", "full_below_c": 10.0, "none_above_c": 20.0}
+    plan = planned(ten(load(1.0), series={"dry_bulb_c": outside}, cooling=units(coil)))
+    assert series_of(plan).unit_heat_mw["coil"] == pytest.approx([1.0, 1.0, 0.5, *[0.0] * 7], abs=1e-6)
+    # and work that may wait goes where cooling is free
+    hours = planned(ten(load(1.0, 3.0), prices=[10.0] * 10, series={"dry_bulb_c": outside[::-1]}, cooling=units(coil)))
+    assert on_slots(hours) == [7, 8, 9]
+
+
+def test_units_cool_a_mass_too() -> None:
+    hall = {"mwh_per_k": 0.25, "start_c": 24.0, "lowest_c": 20.0, "allowable_c": 24.0}
+    plan = planned(ten(load(1.0), prices=[10.0] * 5 + [100.0] * 5, cooling=units(mass=hall)))
+    removed = np.sum(list(series_of(plan).unit_heat_mw.values()), axis=0)
+    assert removed == pytest.approx(series_of(plan).heat_removed_mw)
+    assert series_of(plan).temperature_c[4] == pytest.approx(20.0)  # type: ignore[index]
+
+
+LIES = [
+    ({"frugal": 0.5, "thirsty": 1.0}, {"cooling.split", "power.cooling"}),
+    ({"frugal": 1.2, "thirsty": 0.3}, {"cooling.unit", "power.cooling"}),
+    ({"frugal": 1.0, "thirsty": 0.25}, {"cooling.units", "power.cooling"}),
+    ({"frugal": 1.0}, {"series.unit"}),
+]
+
+
+@pytest.mark.parametrize(("said", "rules"), LIES)
+def test_a_lie_about_units_is_called_by_its_name(said: dict[str, float], rules: set[str]) -> None:
+    raw = check_problem(ten(load(1.5), cooling=units()))
+    plan = dump_plan(planned(raw.raw))
+    assert verify(raw, parse_plan(plan)) == []
+    plan["series"]["unit_heat_mw"] = {name: [heat] * 10 for name, heat in said.items()}
+    assert {violation.rule for violation in verify(raw, parse_plan(plan))} == rules
+
+
+def test_the_referee_loses_the_largest_unit() -> None:
+    raw = ten(load(1.5), cooling=units())
+    plan = dump_plan(planned(raw))
+    strict = check_problem(ten(load(1.5), cooling=units(spare_units=1)))
+    found = verify(strict, parse_plan(plan | {"problem_digest": strict.digest}))
+    assert {violation.rule for violation in found} == {"cooling.spare"}
