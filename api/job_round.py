@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -22,12 +22,14 @@ from models.placement import Placement
 from models.site import Site
 
 if TYPE_CHECKING:
+    from api.expectations import Expectations
     from api.plan_store import Edition
     from api.slurm.hand import Hand
     from api.store.jobs import JobStore
     from api.store.placements import PlacementStore
     from ingest.ports import Clock, JobSource
     from ingest.sources.slurm.source import Seen, SlurmSource
+    from models.queued_job import QueuedJob
 
 QUEUES = "queues.json"
 _LONGEST_PAUSE_S = 300.0
@@ -71,14 +73,20 @@ class Turn:
 
 
 def list_turn(
-    period_s: float, source: JobSource, policy: PolicyFile, site: Site, store: JobStore, clock: Clock
+    period_s: float,
+    source: JobSource,
+    policy: PolicyFile,
+    site: Site,
+    store: JobStore,
+    clock: Clock,
+    run_times: Expectations | None = None,
 ) -> Turn:
-    """Reads a list."""
+    """Reads a list; its jobs are planned with the run times that are expected, where those are learned."""
 
     def work(now: datetime) -> dict[str, Any]:
-        judged = judged_jobs(source.jobs(now), policy.now(), site, now)
+        judged = judged_jobs(expected(source.jobs(now), run_times, now), policy.now(), site, now)
         keep(store, source.name, judged, site, now)
-        return counts(judged)
+        return counts(judged) | run_times_told(run_times)
 
     return Turn(source.name, period_s, work, clock)
 
@@ -101,6 +109,7 @@ class SlurmRound:
     following: Callable[[], Collection[str]]
     placements: PlacementStore
     holding: Callable[[], bool] = bool
+    run_times: Expectations | None = None
     _read_at: datetime | None = None
 
     def turn(self, clock: Clock) -> Turn:
@@ -114,10 +123,10 @@ class SlurmRound:
             SourceUnavailable: Slurm does not answer.
         """
         seen = self._seen(now)
-        judged = judged_jobs(seen.facts, self.policy.now(), self.site, now)
+        judged = judged_jobs(expected(seen.facts, self.run_times, now), self.policy.now(), self.site, now)
         keep(self.store, self.source.name, judged, self.site, now)
         self.placements.tell(seen.placement, self.source.name)
-        told = {**counts(judged), "odd": len(seen.odd)}
+        told = {**counts(judged), **run_times_told(self.run_times), "odd": len(seen.odd)}
         if not self.spec.act:
             return told
         edition = self.plan()
@@ -148,6 +157,16 @@ class SlurmRound:
             raise
         self._read_at = now
         return seen
+
+
+def expected(facts: Iterable[QueuedJob], run_times: Expectations | None, now: datetime) -> Iterable[QueuedJob]:
+    """The jobs with their expected run times, where any are learned."""
+    return facts if run_times is None else run_times.of(facts, now)
+
+
+def run_times_told(run_times: Expectations | None) -> dict[str, str]:
+    """Which run times are planned with, where the site names its accounting."""
+    return {} if run_times is None else {"run_times": run_times.told}
 
 
 def counts(judged: list[Judged]) -> dict[str, Any]:

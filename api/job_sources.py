@@ -10,6 +10,7 @@ from models.job_sources import JobList, Slurm
 from models.site import Site
 
 if TYPE_CHECKING:
+    from api.expectations import Expectations
     from ingest.sources.job_list.source import JobListSource
     from ingest.sources.slurm.commands import Commands
     from ingest.sources.slurm.source import SlurmSource
@@ -23,6 +24,14 @@ def policy_of(site: Site, folder: Path) -> PolicyFile:
     """
     assert site.jobs.policy is not None
     return PolicyFile(folder / site.jobs.policy)
+
+
+def expectations_of(site: Site, folder: Path) -> Expectations | None:
+    """Run times learned from the accounting that the site names; None where it names none."""
+    from api.expectations import Expectations
+
+    told = site.jobs.accounting
+    return None if told is None else Expectations(folder / told, site.jobs.expected_level)
 
 
 def lists_of(site: Site, folder: Path) -> list[tuple[JobList, JobListSource]]:

@@ -126,14 +126,16 @@ def turns_for(settings: Settings) -> list[Turn]:
     """
     from api import logs
     from api.job_round import SlurmRound, list_turn
-    from api.job_sources import lists_of, policy_of, slurm_commands, slurm_source
+    from api.job_sources import expectations_of, lists_of, policy_of, slurm_commands, slurm_source
     from api.slurm.hand import Hand
 
     doors = doors_for(settings, process="jobs")
     site, folder = doors.site, settings.site_path.parent
     policy = policy_of(site, folder)
+    run_times = expectations_of(site, folder)
     turns = [
-        list_turn(one.period_s, source, policy, site, doors.jobs, doors.clock) for one, source in lists_of(site, folder)
+        list_turn(one.period_s, source, policy, site, doors.jobs, doors.clock, run_times)
+        for one, source in lists_of(site, folder)
     ]
     slurm = site.jobs.slurm
     if slurm is not None and (settings.shift_s or settings.scenario):
@@ -150,6 +152,7 @@ def turns_for(settings: Settings) -> list[Turn]:
             following=lambda: {pool.name for pool in site.pools if doors.standing(pool.name).reason is None},
             placements=doors.placements,
             holding=lambda: bool(slurm.pools) and all(_admits_nothing(doors, one.pool) for one in slurm.pools),
+            run_times=run_times,
         )
         turns.append(round_.turn(doors.clock))
     return turns

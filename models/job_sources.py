@@ -10,7 +10,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, Strict
 
-from models.checking import Above0, AtLeast0, Checked, Count, Flag, Name, Text
+from models.checking import Above0, AtLeast0, Checked, Count, Flag, Name, Share, Text
 from models.errors import Fault
 
 
@@ -100,6 +100,10 @@ class Jobs(Checked):
     policy: Text | None = Field(None, description="the policy table, a TOML file beside the site file")
     lists: tuple[JobList, ...] = ()
     slurm: Slurm | None = None
+    accounting: Text | None = Field(
+        None, description="what sacct printed of ended jobs, a file beside the site file; none: time limits count"
+    )
+    expected_level: Share = Field(0.9, description="quantile of the learned run time that is planned with")
 
     def faults(self) -> Iterable[Fault]:
         """A name twice, sources without a policy."""

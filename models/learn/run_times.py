@@ -64,8 +64,11 @@ class JobQuantiles:
 
         For a job that has run, the survival form: what it has run already is known.
         """
-        ran_h = job.done_h + job.ran_h
-        return total_h(LEVELS, [float(q) for q in self.of_job(job)], ran_h, level, job.limit_h)
+        return _expected_h(job, self.of_job(job), level)
+
+
+def _expected_h(job: QueuedJob, quantiles_h: Array, level: float) -> float:
+    return total_h(LEVELS, [float(q) for q in quantiles_h], job.done_h + job.ran_h, level, job.limit_h)
 
 
 def with_expectations(jobs: Iterable[QueuedJob], model: JobQuantiles, level: float) -> list[QueuedJob]:
@@ -73,7 +76,14 @@ def with_expectations(jobs: Iterable[QueuedJob], model: JobQuantiles, level: flo
 
     The policy plans with them in place of the time limit; what a job says of itself still wins.
     """
-    return [replace(job, expected_h=model.expected_h(job, level)) if job.gpus else job for job in jobs]
+    queue = list(jobs)
+    asked = [job for job in queue if job.gpus]
+    if not asked:
+        return queue
+    limits = np.array([np.nan if job.limit_h is None else job.limit_h for job in asked])
+    rows = np.array([model.likes.row_of(job) for job in asked])
+    found = iter(model.of(rows, limits))  # all at once: a tree takes as long for one row as for hundreds
+    return [replace(job, expected_h=_expected_h(job, next(found), level)) if job.gpus else job for job in queue]
 
 
 def fit_run_times(ended: Sequence[EndedJob], until: datetime) -> JobQuantiles:
