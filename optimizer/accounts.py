@@ -8,7 +8,7 @@ from optimizer.commitment import money_of, on_slots
 from optimizer.ledger import FIRST_TERMS, TERMS
 from optimizer.problem import Entry, Problem
 from optimizer.schedule import Energy, Schedule
-from optimizer.sessions import starts_of
+from optimizer.sessions import lost_h, starts_of
 from optimizer.wishes import gave, removed
 
 TRIFLE_H = 1e-6
@@ -31,8 +31,7 @@ def hours_of(problem: Problem, schedule: Schedule) -> dict[str, Hours]:
 
 def _hours(problem: Problem, e: Entry, schedule: Schedule) -> Hours:
     speed = schedule.speed(e.id) * problem.step_h
-    _, resumed = starts_of(e, schedule.pattern[e.id])
-    done = float(speed.sum()) - e.loss_h * resumed
+    done = float(speed.sum()) - lost_h(e, schedule.pattern)
     unmet = max(0.0, e.count * e.due_h - done)
     return Hours(done, float(speed[max(0, e.deadline) :].sum()), unmet if unmet > TRIFLE_H else 0.0)
 

@@ -51,7 +51,7 @@ class Board:
             if e.gpus:
                 most = np.minimum(most, (self.gpu_limit[e.pool] - self.gpus[e.pool]) / e.gpus)
         open_ = np.zeros(self.problem.slots, dtype=bool)
-        open_[e.first : e.last] = True
+        open_[e.opens : e.last] = True
         room: Floats = np.where(open_, np.clip(np.floor(most + 1e-9), 0.0, e.count), 0.0)
         return room
 

@@ -80,7 +80,7 @@ def most_heat(problem: Problem) -> Floats:
     """Heat per slot that no plan exceeds: all that can be drawn, and no more than supply can carry."""
     loads = np.zeros(problem.slots)
     for e in problem.entries:
-        loads[e.first : e.last] += e.count * e.power.max()
+        loads[e.first : e.last] += e.count * max(way.power.max() for way in e.options)
     for pool in problem.pools:
         loads += pool.idle * pool.gpus
     supply = problem.pv + problem.wind + problem.import_limit - problem.base

@@ -12,6 +12,7 @@ from scipy.sparse import csc_matrix
 from models.horizon import rfc3339
 from optimizer.build import build
 from optimizer.ledger import Give
+from optimizer.parts.ways import places
 from optimizer.problem import Entry, Problem
 from optimizer.solve import Options, Outcome, solve
 
@@ -114,9 +115,11 @@ def _limits_in_its_way(problem: Problem, e: Entry, outcome: Outcome, model: pyo.
                     found.setdefault(f"feed {feed.name} {feed.limit[t] * mw:g} MW")
         pool = problem.pools[e.pool]
         used = sum(
-            o.gpus * outcome.value(model.jobs.on[o.id, t])
+            way.gpus * outcome.value(on)
             for o in problem.entries
-            if o.pool == e.pool and o.id != e.id and (o.id, t) in model.jobs.on
+            if o.id != e.id and o.id in model.jobs.slots
+            for way, s, on in places(model, o)
+            if s == t and way.pool == e.pool
         )
         if used + e.gpus > pool.gpus[t] + TRIFLE:
             found.setdefault(f"pool {pool.name} with {int(pool.gpus[t])} GPUs")

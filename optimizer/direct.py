@@ -36,12 +36,15 @@ def suits_milp(problem: Problem) -> bool:
 
 
 def only_milp(problem: Problem) -> bool:
-    """Whether a job waits for others, which slot prices cannot tell it: only the whole model keeps an order."""
-    return any(e.after for e in problem.entries)
+    """Whether a job waits for others or has several ways to run, which slot prices do not know."""
+    return problem.chooses or any(e.after for e in problem.entries)
 
 
 def needs_no_prices(problem: Problem) -> bool:
-    """Whether the general solver alone is the quickest: jobs are few, and none has a level to choose."""
+    """Whether prices have nothing to give: jobs are few and none has a level to choose, so the general solver alone is
+    the quickest; or a job has several ways, of which prices know one, so that what they prove would not hold."""
+    if problem.chooses:
+        return True
     able = [e for e in problem.entries if e.may_run]
     return len(able) <= FEW and all(len(e.power) == 1 for e in able)
 
@@ -120,4 +123,7 @@ def pattern_of(kinds: Merged, model: pyo.ConcreteModel, outcome: Outcome) -> dic
     begun: dict[str, dict[tuple[int, int], int]] = {}
     for (i, t, n), variable in model.jobs.begin.items():
         begun.setdefault(i, {})[t, n] = round(outcome.value(variable))
-    return kinds.apart(counts, begun)
+    ways = {way.key: np.zeros(kinds.problem.slots, dtype=np.int64) for e in kinds.problem.entries for way in e.ways}
+    for (key, t), variable in model.ways.on_in.items():
+        ways[key][t] = round(outcome.value(variable))
+    return kinds.apart(counts, begun) | ways

@@ -17,12 +17,13 @@ from optimizer.accounts import TRIFLE_H, hours_of, terms_of
 from optimizer.build import build
 from optimizer.calm import DEARER, prefer_calm
 from optimizer.energy_model import EnergyModel
-from optimizer.problem import Entry, Floats, Ints, Problem
+from optimizer.problem import Entry, Floats, Problem
 from optimizer.schedule import Energy, Group, Schedule, curve_speed, fits_pools, it_power, least_power
-from optimizer.sessions import Pattern, lawful, starts_of
+from optimizer.sessions import Pattern, lawful, lost_h, taken
 from optimizer.solve import Options, Outcome, solve
 from optimizer.starts_given import levels_of
 from optimizer.thermal import Cold, Removal, as_flows
+from optimizer.ways import Way
 
 
 @dataclass(frozen=True)
@@ -58,9 +59,9 @@ def redispatch(
     first: mended, its plan is nearly always as cheap as the relaxation itself, and only where the mending cost
     something is the exact model, with binaries, solved too.
     """
-    if any(_owes_too_much(problem, e, pattern[e.id]) for e in problem.entries):
+    if any(_owes_too_much(problem, e, pattern) for e in problem.entries):
         return None
-    if hold is None and not problem.burning_may_pay:
+    if hold is None and not problem.burning_may_pay and not problem.chooses:
         levels = levels_of(energy_model or EnergyModel(problem), pattern, options.threads, rows)
         schedule = levels.solve(options.time_limit_s)
         return None if schedule is None else settled(problem, schedule, options)
@@ -99,7 +100,7 @@ def at_levels(
         power, speed = float(e.power[levels[e.id]]), float(e.speed[levels[e.id]])
         groups[e.id] = [[(int(n), power, speed)] if n else [] for n in pattern[e.id]]
     schedule = Schedule(pattern, groups)
-    if any(_owes_too_much(problem, e, pattern[e.id]) for e in problem.entries):
+    if any(_owes_too_much(problem, e, pattern) for e in problem.entries):
         return None
     energy = dispatch_energy(problem, it_power(problem, schedule), options, battery_idle=battery_idle)
     return None if energy is None else _judged(problem, schedule, energy)
@@ -119,39 +120,42 @@ def _judged(problem: Problem, schedule: Schedule, energy: Energy) -> Redispatche
     return Redispatched(schedule, energy, sum(terms_of(problem, schedule, energy, hours).values()))
 
 
-def _owes_too_much(problem: Problem, e: Entry, on: Ints) -> bool:
+def _owes_too_much(problem: Problem, e: Entry, pattern: Pattern) -> bool:
     """Whether these slots cannot hold due work that must be done."""
     if e.unmet_cost is not None or e.due_h <= 0:
         return False
-    _, resumed = starts_of(e, on)
-    most = problem.step_h * e.top_speed * float(on.sum()) - e.loss_h * resumed
+    fastest = sum(way.top_speed * float(on.sum()) for way, on in taken(e, pattern))
+    most = problem.step_h * fastest - lost_h(e, pattern)
     return most < e.count * e.due_h - TRIFLE_H
 
 
 def _groups(
     model: pyo.ConcreteModel, outcome: Outcome, e: Entry, pattern: Pattern, problem: Problem, exact: bool
 ) -> list[list[Group]]:
-    on = pattern[e.id]
     slots: list[list[Group]] = [[] for _ in range(problem.slots)]
-    jobs = model.jobs
-    for t in (int(t) for t in on.nonzero()[0]):
-        n = int(on[t])
-        if len(e.power) == 1:
-            slots[t] = [(n, float(e.power[0]), float(e.speed[0]))]
-        elif exact:
-            for k in range(len(e.power) - 1):
-                copies = round(outcome.value(jobs.in_segment[e.id, t, k]))
-                if copies:
-                    share = min(1.0, max(0.0, outcome.value(jobs.filled[e.id, t, k]) / copies))
-                    power = float(e.power[k] + share * (e.power[k + 1] - e.power[k]))
-                    slots[t].append((copies, power, curve_speed(e, power)))
-        else:
-            shares = np.array([max(0.0, outcome.value(jobs.level[e.id, t, k])) for k in range(len(e.power))])
-            shares /= shares.sum()
-            # a mix of levels that are no neighbours lies under the curve: the same speed costs less power on it
-            power = least_power(e, float(shares @ e.speed))
-            slots[t] = [(n, power, curve_speed(e, power))]
+    for way, on in taken(e, pattern):
+        for t in (int(t) for t in on.nonzero()[0]):
+            slots[t] = _groups_of_way(model.jobs, outcome, way, t, int(on[t]), exact)
     return slots
+
+
+def _groups_of_way(jobs: pyo.Block, outcome: Outcome, way: Entry | Way, t: int, n: int, exact: bool) -> list[Group]:
+    if len(way.power) == 1:
+        return [(n, float(way.power[0]), float(way.speed[0]))]
+    if exact:
+        found: list[Group] = []
+        for k in range(len(way.power) - 1):
+            copies = round(outcome.value(jobs.in_segment[way.key, t, k]))
+            if copies:
+                share = min(1.0, max(0.0, outcome.value(jobs.filled[way.key, t, k]) / copies))
+                power = float(way.power[k] + share * (way.power[k + 1] - way.power[k]))
+                found.append((copies, power, curve_speed(way, power)))
+        return found
+    shares = np.array([max(0.0, outcome.value(jobs.level[way.key, t, k])) for k in range(len(way.power))])
+    shares /= shares.sum()
+    # a mix of levels that are no neighbours lies under the curve: the same speed costs less power on it
+    power = least_power(way, float(shares @ way.speed))
+    return [(n, power, curve_speed(way, power))]
 
 
 def calmed(problem: Problem, found: Redispatched, options: Options) -> Redispatched:

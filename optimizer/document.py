@@ -363,6 +363,19 @@ class Level(_Part):
     )
 
 
+class Alternative(_Part):
+    """Another way to run a job: in another pool, or as a gang of another size."""
+
+    pool: Id | None = Field(None, description="null: the job's own")
+    gpus: Whole | None = Field(None, ge=0, description="gang size; null: the job's own")
+    levels: list[Level] | None = Field(
+        None, min_length=1, description="of that gang there, speeds as shares of the job's own; null: the job's own"
+    )
+    ready: Moment | None = Field(
+        None, description="first instant at which it can run so, on a slot border; null: at once"
+    )
+
+
 class Job(_Part):
     id: Id
     pool: Id | None = Field(None, description="null: an electric load without GPUs")
@@ -396,6 +409,12 @@ class Job(_Part):
     after: list[Id] = _new(
         [], "jobs that have to be done first: it runs in no slot before which one of them has work left"
     )
+    alternatives: list[Alternative] = _new(
+        [],
+        "other ways to run it; each session stays in one pool and may change its gang there, and a running job goes on "
+        "in its own pool",
+    )
+    resize_loss_h: Positive0 = _new(0.0, "work lost at each change of the gang within a session")
 
 
 class Problem(_Part):
@@ -455,6 +474,8 @@ class Run(_Part):
     speed: Number
     limit_w: Number | None = None
     count: Whole = Field(1, ge=1, description="how many of an aggregated entry's jobs run like this")
+    pool: Id | None = _new(None, "where it runs; null: without a pool")
+    gpus: Whole | None = _new(None, "GPUs of one gang; null: as the job says")
 
 
 class JobPlan(_Part):
@@ -550,7 +571,11 @@ def _younger(model: type[BaseModel]) -> set[str]:
     return {name for name, field in model.model_fields.items() if is_new(field)}
 
 
-_YOUNGER: Any = {"series": _younger(PlanSeries), "unmet": {"__all__": _younger(Unmet)}}
+_YOUNGER: Any = {
+    "series": _younger(PlanSeries),
+    "jobs": {"__all__": {"runs": {"__all__": _younger(Run)}}},
+    "unmet": {"__all__": _younger(Unmet)},
+}
 
 
 def _validated(model: type[_M], raw: Any, what: str) -> _M:

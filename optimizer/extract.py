@@ -11,7 +11,9 @@ from optimizer.accounts import TRIFLE_H, Hours, hours_of, terms_of
 from optimizer.commitment import on_slots
 from optimizer.document import JobPlan, Plan, PlanSeries, Run, Unmet
 from optimizer.problem import Entry, Floats, Problem
-from optimizer.schedule import Energy, Group, Schedule
+from optimizer.schedule import Energy, Schedule
+from optimizer.sessions import taken
+from optimizer.ways import Way
 from optimizer.wishes import cooling_power, gave, removed
 
 Rung = Literal["MILP", "INCUMBENT", "LP", "GREEDY", "LAST", "SAFE"]
@@ -116,7 +118,7 @@ def _list(values: Floats) -> list[float]:
     return [float(v) + 0.0 for v in values]
 
 
-def _limit_w(e: Entry, power: float) -> float | None:
+def _limit_w(e: Entry | Way, power: float) -> float | None:
     """Power limit per GPU at a power of one copy: on the line between two levels, rounded down to a watt."""
     k = min(max(int(np.searchsorted(e.power, power, side="right")) - 1, 0), len(e.power) - 1)
     low = e.limit_w[k]
@@ -130,21 +132,27 @@ def _limit_w(e: Entry, power: float) -> float | None:
     return float(max(np.floor(exact + 1e-9), min(low, high)))
 
 
-def _runs(problem: Problem, e: Entry, slots: list[list[Group]]) -> list[Run]:
-    """Runs of an entry: neighbouring slots with the same groups become one run a group."""
+def _runs(problem: Problem, e: Entry, schedule: Schedule) -> list[Run]:
+    """Runs of an entry: neighbouring slots with the same way and the same groups become one run a group."""
+    slots = schedule.groups[e.id]
+    options, named = taken(e, schedule.pattern), problem.version != "1.0"
+    way = np.argmax([on for _, on in options], axis=0)
     runs: list[Run] = []
     start = 0
     for t in range(1, len(slots) + 1):
-        if t < len(slots) and slots[t] == slots[start]:
+        if t < len(slots) and slots[t] == slots[start] and way[t] == way[start]:
             continue
+        here = options[way[start]][0]
         runs.extend(
             Run(
                 start=problem.horizon.at(start),
                 end=problem.horizon.at(t),
                 power_mw=power * problem.unit_mw,
                 speed=speed,
-                limit_w=_limit_w(e, power),
+                limit_w=_limit_w(here, power),
                 count=count,
+                pool=problem.pools[here.pool].name if named and here.pool is not None else None,
+                gpus=here.gpus if named else None,
             )
             for count, power, speed in slots[start]
         )
@@ -155,7 +163,7 @@ def _runs(problem: Problem, e: Entry, slots: list[list[Group]]) -> list[Run]:
 def _job_plan(problem: Problem, e: Entry, schedule: Schedule, hours: Hours) -> JobPlan:
     return JobPlan(
         id=e.id,
-        runs=_runs(problem, e, schedule.groups[e.id]),
+        runs=_runs(problem, e, schedule),
         work_done_h=hours.done,
         late_h=hours.late,
         unmet_h=hours.unmet,

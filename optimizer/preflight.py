@@ -57,14 +57,23 @@ def _entry(problem: Problem, e: Entry) -> Iterator[str]:
                 "move its deadline or release, lower due_h, or give late_cost_per_h or unmet_cost_per_h"
             )
             return
-        if e.pool is not None:
-            pool = problem.pools[e.pool]
-            widest = int(pool.gpus[first : e.last].max(initial=0))
-            if e.gpus > widest:
-                yield (
-                    f"job {e.id} needs {e.gpus} GPUs at once, pool {pool.name} has at most {widest} in its window; "
-                    "move it to a larger pool, shrink the gang or give unmet_cost_per_h"
-                )
+        yield from _gangs(problem, e, first)
+
+
+def _gangs(problem: Problem, e: Entry, first: int) -> Iterator[str]:
+    """A gang that is larger than its pool ever is in its window, in each way that is open to it."""
+    needs = []
+    for way in e.options:
+        if way.pool is None:
+            return
+        pool = problem.pools[way.pool]
+        widest = int(pool.gpus[max(first, way.first) : e.last].max(initial=0))
+        if way.gpus <= widest:
+            return
+        needs.append(f"{way.gpus} GPUs at once, pool {pool.name} has at most {widest} in its window")
+    yield (
+        f"job {e.id} needs {', or '.join(needs)}; move it to a larger pool, shrink the gang or give unmet_cost_per_h"
+    )
 
 
 def _batteries(problem: Problem) -> Iterator[str]:

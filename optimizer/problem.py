@@ -22,6 +22,7 @@ from optimizer.duties import Budgets, Event, Headroom, Interval, Nomination, Wat
 from optimizer.plant import Cooling
 from optimizer.refusals import horizon_of
 from optimizer.thermal import Cold
+from optimizer.ways import Way, told_ways, ways_of
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -38,6 +39,7 @@ class Entry:
     ``deadline`` is the slot from which work is late; it may lie before the horizon or after it.
     ``on_before`` is the number of copies that run when slot 0 begins. ``share``: least and most on-slots of each
     copy, where the copies are jobs of their own (:mod:`optimizer.aggregate`); None where they share their work.
+    ``ways`` is empty where there is no choice; else ``pool``, ``gpus`` and the curve are those of the first.
     """
 
     id: str
@@ -69,6 +71,23 @@ class Entry:
     tenant: str | None
     after: tuple[str, ...] = ()
     share: tuple[int, int] | None = None
+    ways: tuple[Way, ...] = ()
+    resize_loss_h: float = 0.0
+
+    @property
+    def key(self) -> str:
+        """Its name as its only way."""
+        return self.id
+
+    @property
+    def options(self) -> tuple[Entry | Way, ...]:
+        """Its ways, and itself where there is no choice; the first is where it goes when nobody chooses."""
+        return self.ways or (self,)
+
+    @property
+    def opens(self) -> int:
+        """First slot in which it may run in the first of its ways."""
+        return self.ways[0].first if self.ways else self.first
 
     @property
     def may_run(self) -> bool:
@@ -77,8 +96,8 @@ class Entry:
 
     @property
     def top_speed(self) -> float:
-        """Speed at the fastest level."""
-        return float(self.speed.max())
+        """Speed at the fastest level of its fastest way."""
+        return max(float(option.speed.max()) for option in self.options)
 
     @property
     def must_stay(self) -> bool:
@@ -175,6 +194,11 @@ class Problem:
         return self.horizon.step_h
 
     @property
+    def chooses(self) -> bool:
+        """Whether a job has several ways to run, of which slot prices know the first alone."""
+        return any(e.ways for e in self.entries)
+
+    @property
     def burning_may_pay(self) -> bool:
         """Whether drawing power for nothing could ever help: paid import, must-take generation, a ramp, a least
         power of a generator, a wish for more import or for a share of what is used. So does an order of jobs, whose
@@ -257,7 +281,7 @@ def compile_problem(received: document.ReceivedProblem) -> Problem:
 
 def _most_heat(doc: document.Problem) -> float:
     """Heat in MW with every job at its top level and every GPU idle besides."""
-    it_mw = sum(job.count * job.levels[-1].power_mw for job in doc.jobs)
+    it_mw = sum(job.count * max(way.levels[-1].power_mw for way in told_ways(job)) for job in doc.jobs)
     it_mw += sum(pool.idle_w_per_gpu * float(np.max(pool.gpus)) / 1e6 for pool in doc.pools)
     return it_mw / doc.distribution_efficiency
 
@@ -313,6 +337,8 @@ def _entry(job: document.Job, horizon: Horizon, pool_index: dict[str, int], unit
         held=job.held,
         tenant=job.tenant,
         after=tuple(job.after),
+        ways=ways_of(job, horizon, pool_index, unit, first) if job.alternatives else (),
+        resize_loss_h=job.resize_loss_h,
     )
 
 

@@ -14,8 +14,8 @@ from typing import Any
 from models.errors import Fault, InvalidInput
 from models.horizon import Horizon, rfc3339
 from models.strict_json import loads, pointer
-from optimizer.document import Job, Problem, ReceivedProblem, parse_problem
-from optimizer.energy_refusals import RULES, per_slot
+from optimizer import energy_refusals, job_refusals
+from optimizer.document import Job, Level, Problem, ReceivedProblem, parse_problem
 
 ENVELOPE_TOLERANCE = 1e-6
 """How far under the straight line between its neighbours a level may lie (speed, absolute)."""
@@ -34,7 +34,7 @@ def check_problem(raw: Any) -> ReceivedProblem:
     """Check parsed JSON as a problem document; raises as :func:`read_problem`."""
     received = parse_problem(raw)
     document = received.document
-    faults = [fault for rule in (*_RULES, *RULES) for fault in rule(document)]
+    faults = [fault for rule in (*_RULES, *energy_refusals.RULES, *job_refusals.RULES) for fault in rule(document)]
     if faults:
         raise InvalidInput("the problem document", sorted(faults, key=lambda fault: fault.pointer))
     return received
@@ -74,7 +74,7 @@ def _per_slot(problem: Problem) -> Iterator[tuple[tuple[str | int, ...], Any, bo
         yield ("pools", k, "gpus"), pool.gpus, False
     for k, feed in enumerate(problem.feeds):
         yield ("feeds", k, "limit_mw"), feed.limit_mw, False
-    yield from per_slot(problem)
+    yield from energy_refusals.per_slot(problem)
 
 
 def _slot_values(problem: Problem) -> Iterator[Fault]:
@@ -136,11 +136,19 @@ def _batteries(problem: Problem) -> Iterator[Fault]:
             yield Fault(pointer("batteries", k, "soc_start_mwh"), "outside_limits", message)
 
 
-def _curves(problem: Problem) -> Iterator[Fault]:
+def _level_lists(problem: Problem) -> Iterator[tuple[tuple[str | int, ...], list[Level]]]:
+    """Levels of every job and of its other ways, with their paths."""
     for k, job in enumerate(problem.jobs):
-        levels = job.levels
+        yield ("jobs", k, "levels"), job.levels
+        for i, other in enumerate(job.alternatives):
+            if other.levels is not None:
+                yield ("jobs", k, "alternatives", i, "levels"), other.levels
+
+
+def _curves(problem: Problem) -> Iterator[Fault]:
+    for path, levels in _level_lists(problem):
         for i in range(1, len(levels)):
-            place = pointer("jobs", k, "levels", i, "power_mw")
+            place = pointer(*path, i, "power_mw")
             low, high = levels[i - 1].power_mw, levels[i].power_mw
             if high < low:
                 yield Fault(place, "unsorted", f"{high:g} MW comes after {low:g} MW; sort the levels by power")
@@ -157,7 +165,7 @@ def _curves(problem: Problem) -> Iterator[Fault]:
                     f"speed {b.speed:g} lies under the line between its neighbours ({line:g}); "
                     "speed must be concave in power: leave this level out"
                 )
-                yield Fault(pointer("jobs", k, "levels", i, "speed"), "under_envelope", message)
+                yield Fault(pointer(*path, i, "speed"), "under_envelope", message)
 
 
 def _times(problem: Problem) -> Iterator[Fault]:

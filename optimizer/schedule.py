@@ -7,8 +7,9 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from optimizer.problem import Entry, Floats, Problem
-from optimizer.sessions import Pattern, starts_of
+from optimizer.sessions import Pattern, keeps_its_ways, lost_h, taken
 from optimizer.thermal import Removal
+from optimizer.ways import Way
 
 Group = tuple[int, float, float]
 """Copies that run alike in a slot: how many, power of one, speed of one."""
@@ -63,31 +64,42 @@ class Energy:
     removal: Removal | None = None
 
 
-def curve_speed(e: Entry, power: float) -> float:
-    """Speed on an entry's curve at a power of one copy."""
+def curve_speed(e: Entry | Way, power: float) -> float:
+    """Speed on a curve at a power of one copy."""
     return float(np.interp(power, e.power, e.speed))
 
 
-def least_power(e: Entry, speed: float) -> float:
-    """Smallest power of one copy that yields a speed, on the rising part of its curve."""
+def least_power(e: Entry | Way, speed: float) -> float:
+    """Smallest power of one copy that yields a speed, on the rising part of the curve."""
     top = int(np.argmax(e.speed)) + 1
     return float(np.interp(speed, e.speed[:top], e.power[:top]))
+
+
+def in_pools(problem: Problem, schedule: Schedule) -> tuple[Floats, Floats, Floats]:
+    """GPUs in use and power drawn, idle GPUs included, ``[pool, slot]``; power of loads without a pool, per slot."""
+    used, loads = np.zeros((len(problem.pools), problem.slots)), np.zeros(problem.slots)
+    drawn = np.array([pool.idle * pool.gpus for pool in problem.pools], dtype=float).reshape(used.shape)
+    for e in problem.entries:
+        power = schedule.power(e.id)
+        for way, on in taken(e, schedule.pattern):
+            mine = np.where(on > 0, power, 0.0)
+            if way.pool is None:
+                loads += mine
+            else:
+                used[way.pool] += way.gpus * on
+                drawn[way.pool] += mine - problem.pools[way.pool].idle * way.gpus * on
+    return used, drawn, loads
 
 
 def fits_pools(problem: Problem, schedule: Schedule) -> bool:
     """Whether GPUs in use and the power of every feed stay within their limits, and jobs wait for one another."""
     if not _in_order(problem, schedule):
         return False
-    used = np.zeros((len(problem.pools), problem.slots))
-    drawn = np.zeros_like(used)
-    for e in problem.entries:
-        if e.pool is not None:
-            used[e.pool] += e.gpus * schedule.pattern[e.id]
-            drawn[e.pool] += schedule.power(e.id)
-    for k, pool in enumerate(problem.pools):
-        if (used[k] > pool.gpus).any():
-            return False
-        drawn[k] += pool.idle * (pool.gpus - used[k])
+    if not all(keeps_its_ways(e, schedule.pattern) for e in problem.entries):
+        return False
+    used, drawn, _ = in_pools(problem, schedule)
+    if any((used[k] > pool.gpus).any() for k, pool in enumerate(problem.pools)):
+        return False
     return all((drawn[list(f.pools)].sum(axis=0) <= f.limit * (1 + 1e-6) + 1e-9).all() for f in problem.feeds)
 
 
@@ -98,8 +110,7 @@ def _in_order(problem: Problem, schedule: Schedule) -> bool:
         on = np.flatnonzero(schedule.pattern[e.id])
         for name in e.after if len(on) else ():
             other = by_id[name]
-            _, resumed = starts_of(other, schedule.pattern[name])
-            done = problem.step_h * float(schedule.speed(name)[: on[0]].sum()) - other.loss_h * resumed
+            done = problem.step_h * float(schedule.speed(name)[: on[0]].sum()) - lost_h(other, schedule.pattern)
             if done < other.work_h - 1e-6:
                 return False
     return True
@@ -107,12 +118,6 @@ def _in_order(problem: Problem, schedule: Schedule) -> bool:
 
 def it_power(problem: Problem, schedule: Schedule) -> Floats:
     """IT power per slot: running jobs and the idle draw of GPUs that are available and unused."""
-    total = np.zeros(problem.slots)
-    used = np.zeros((len(problem.pools), problem.slots))
-    for e in problem.entries:
-        total += schedule.power(e.id)
-        if e.pool is not None:
-            used[e.pool] += e.gpus * schedule.pattern[e.id]
-    for k, pool in enumerate(problem.pools):
-        total += pool.idle * (pool.gpus - used[k])
+    _, drawn, loads = in_pools(problem, schedule)
+    total: Floats = loads + drawn.sum(axis=0)
     return total

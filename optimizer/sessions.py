@@ -8,6 +8,7 @@ from collections.abc import Mapping
 import numpy as np
 
 from optimizer.problem import Entry, Ints
+from optimizer.ways import Way
 
 Pattern = Mapping[str, Ints]
 """Copies of each entry that are on, one value a slot."""
@@ -20,6 +21,49 @@ def starts_of(e: Entry, on: Ints) -> tuple[int, int]:
     rises[0] -= e.on_before
     starts = int(rises[rises > 0].sum())
     return starts, max(0, starts - e.free_starts)
+
+
+def taken(e: Entry, pattern: Pattern) -> list[tuple[Entry | Way, Ints]]:
+    """The ways of an entry with the slots in which it runs so; where the pattern names none, it takes the first."""
+    if not e.ways:
+        return [(e, pattern[e.id])]
+    if e.ways[0].key not in pattern:
+        nowhere = np.zeros_like(pattern[e.id])
+        return [(way, nowhere if k else pattern[e.id]) for k, way in enumerate(e.ways)]
+    return [(way, pattern[way.key]) for way in e.ways]
+
+
+def resizes(e: Entry, pattern: Pattern) -> int:
+    """How often an entry changes its gang from one slot to the next; a running one begins with its first way."""
+    if not e.ways:
+        return 0
+    now = np.array([on for _, on in taken(e, pattern)])
+    before = np.roll(now, 1, axis=1)
+    before[:, 0] = 0
+    before[0, 0] = e.on_before
+    return int((now.any(axis=0) & before.any(axis=0) & (now != before).any(axis=0)).sum())
+
+
+def lost_h(e: Entry, pattern: Pattern) -> float:
+    """Hours of work that starts and changes of the gang cost."""
+    return e.loss_h * starts_of(e, pattern[e.id])[1] + e.resize_loss_h * resizes(e, pattern)
+
+
+def keeps_its_ways(e: Entry, pattern: Pattern) -> bool:
+    """Whether each way is taken only once it is ready, and each session stays in one pool."""
+    if not e.ways:
+        return True
+    pool_before = e.ways[0].pool if e.on_before else None
+    on_before = bool(e.on_before)
+    options = taken(e, pattern)
+    for t in range(len(pattern[e.id])):
+        here = [way for way, on in options if on[t]]
+        if any(t < way.first for way in here):
+            return False
+        if here and on_before and here[0].pool != pool_before:
+            return False
+        on_before, pool_before = bool(here), here[0].pool if here else None
+    return True
 
 
 def runs_of(on: Ints) -> list[tuple[int, int]]:

@@ -110,11 +110,12 @@ def _first(job: JobPlan) -> datetime | None:
 def shifted(seen: Seen, job_id: str, slots: int) -> dict[str, Ints]:
     """The pattern with one job's on-slots moved by some slots; what leaves the horizon is cut."""
     pattern = {i: on.copy() for i, on in seen.pattern.items()}
-    on, moved = pattern[job_id], np.zeros_like(pattern[job_id])
-    for t in np.flatnonzero(on):
-        if 0 <= t + slots < len(on):
-            moved[t + slots] = on[t]
-    pattern[job_id] = moved
+    for key in (job_id, *(way.key for way in seen.entry(job_id).ways)):
+        on, moved = pattern[key], np.zeros_like(pattern[key])
+        for t in np.flatnonzero(on):
+            if 0 <= t + slots < len(on):
+                moved[t + slots] = on[t]
+        pattern[key] = moved
     return pattern
 
 

@@ -14,6 +14,7 @@ from optimizer.explain.seen import Seen
 from optimizer.explain.statement import Fact, Statement
 from optimizer.problem import Entry
 from optimizer.schedule import least_power
+from optimizer.ways import Way
 
 
 def why_capped(seen: Seen, job_id: str, slot: int) -> list[Statement]:
@@ -32,20 +33,21 @@ def why_capped(seen: Seen, job_id: str, slot: int) -> list[Statement]:
         return [Statement("level.off", facts)]
     mw = seen.problem.unit_mw
     speed = seen.schedule.speed(job_id)[slot] / copies
-    drawn, top = seen.schedule.power(job_id)[slot] * mw, copies * least_power(e, e.top_speed) * mw
-    facts |= {"drawn_mw": float(drawn), "top_mw": float(top), "speed_ratio": float(speed / e.top_speed)}
+    way = seen.way(e, slot)
+    drawn, top = seen.schedule.power(job_id)[slot] * mw, copies * least_power(way, way.top_speed) * mw
+    facts |= {"drawn_mw": float(drawn), "top_mw": float(top), "speed_ratio": float(speed / way.top_speed)}
     if top - drawn <= 1e-4 * top:
         return [Statement("level.top", facts)]
     told = [Statement("level.capped", facts)]
-    limits = [b for b in binding(seen) if b.slot == slot and b.reason is not None and _concerns(seen, e, b)]
+    limits = [b for b in binding(seen) if b.slot == slot and b.reason is not None and _concerns(seen, way, b)]
     told += [limit_statement(seen, b) for b in limits]
-    other = held(seen, seen.pattern, _at_top(e, slot, copies))
+    other = held(seen, seen.pattern, _at_top(way, slot, copies))
     if other is None:
         return [*told, Statement("level.impossible", facts)]
     return told + contrasted("level.contrast", redone(seen), other, e, facts)
 
 
-def _concerns(seen: Seen, e: Entry, b: Binding) -> bool:
+def _concerns(seen: Seen, e: Entry | Way, b: Binding) -> bool:
     """Whether a limit is one of power, and this job draws behind it."""
     if b.row in ("pool.gpus", "battery.soc_end"):
         return False
@@ -65,15 +67,15 @@ def limit_statement(seen: Seen, b: Binding) -> Statement:
 _UNITS = {"MW": "mw", "MWh": "mwh", "GPUs": "gpus"}
 
 
-def _at_top(e: Entry, slot: int, copies: int) -> Callable[[pyo.ConcreteModel], None]:
+def _at_top(e: Entry | Way, slot: int, copies: int) -> Callable[[pyo.ConcreteModel], None]:
     top = int(np.argmax(e.speed))
 
     def hold(model: pyo.ConcreteModel) -> None:
         jobs = model.jobs
         if jobs.component("level") is not None:
-            jobs.level[e.id, slot, top].setlb(copies)
+            jobs.level[e.key, slot, top].setlb(copies)
         else:
-            jobs.in_segment[e.id, slot, top - 1].setlb(copies)
-            jobs.filled[e.id, slot, top - 1].setlb(copies)
+            jobs.in_segment[e.key, slot, top - 1].setlb(copies)
+            jobs.filled[e.key, slot, top - 1].setlb(copies)
 
     return hold

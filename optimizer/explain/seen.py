@@ -13,9 +13,10 @@ from optimizer.document import Job, Plan, PlanSeries, ReceivedProblem
 from optimizer.kept_prices import KeptPrices
 from optimizer.problem import Entry, Floats, Ints, Problem, compile_problem
 from optimizer.replay import schedule_of
-from optimizer.schedule import Schedule
-from optimizer.sessions import Pattern, runs_of
+from optimizer.schedule import Schedule, in_pools
+from optimizer.sessions import Pattern, runs_of, taken
 from optimizer.verify import verify
+from optimizer.ways import Way
 
 
 @dataclass(frozen=True, eq=False)
@@ -92,6 +93,10 @@ class Seen:
         """First instant of a slot as text."""
         return rfc3339(self.problem.horizon.at(slot))
 
+    def way(self, e: Entry, slot: int) -> Entry | Way:
+        """In which of its ways a job runs in a slot; the first where it is off."""
+        return next((way for way, on in taken(e, self.pattern) if on[slot]), e.options[0])
+
     def sessions(self, job_id: str) -> list[tuple[int, int]]:
         """Half-open slot ranges in which a job is on."""
         return runs_of(self.pattern[job_id])
@@ -110,22 +115,12 @@ class Seen:
     @cached_property
     def gpus(self) -> Ints:
         """GPUs in use, ``[pool, slot]``."""
-        used = np.zeros((len(self.problem.pools), self.problem.slots), dtype=np.int64)
-        for e in self.problem.entries:
-            if e.pool is not None:
-                used[e.pool] += e.gpus * self.pattern[e.id]
-        return used
+        return in_pools(self.problem, self.schedule)[0].astype(np.int64)
 
     @cached_property
     def pool_mw(self) -> Floats:
         """IT power of each pool, idle GPUs included, ``[pool, slot]``."""
-        drawn = np.zeros((len(self.problem.pools), self.problem.slots))
-        for e in self.problem.entries:
-            if e.pool is not None:
-                drawn[e.pool] += self.schedule.power(e.id)
-        for k, pool in enumerate(self.problem.pools):
-            drawn[k] += pool.idle * (pool.gpus - self.gpus[k])
-        scaled: Floats = drawn * self.problem.unit_mw
+        scaled: Floats = in_pools(self.problem, self.schedule)[1] * self.problem.unit_mw
         return scaled
 
     @property

@@ -7,11 +7,13 @@ import numpy as np
 from optimizer.explain.seen import Seen
 from optimizer.explain.statement import Fact, Reason, Statement
 from optimizer.problem import Entry, Floats, Ints
+from optimizer.sessions import taken
 from optimizer.site_limits import supported_it
 
 
 def in_the_way(seen: Seen, e: Entry, on: Ints) -> list[Statement]:
-    """Limits that leave a job no room in some of these slots at its lowest level, the others held to theirs.
+    """Limits that leave a job no room in some of these slots at the lowest level of its first way, the others held to
+    theirs.
 
     Each is counted from the documents: what the others take, what the job needs, what there is.
     """
@@ -19,10 +21,10 @@ def in_the_way(seen: Seen, e: Entry, on: Ints) -> list[Statement]:
     here = [int(t) for t in np.flatnonzero(on)]
     others = [o for o in p.entries if o.id != e.id]
     held_gpus, power = np.zeros((len(p.pools), p.slots)), np.zeros((len(p.pools) + 1, p.slots))
-    for o in others:
-        power[len(p.pools) if o.pool is None else o.pool] += seen.pattern[o.id] * float(o.power[0])
-        if o.pool is not None:
-            held_gpus[o.pool] += o.gpus * seen.pattern[o.id]
+    for way, held in (pair for o in others for pair in taken(o, seen.pattern)):
+        power[len(p.pools) if way.pool is None else way.pool] += held * float(way.power[0])
+        if way.pool is not None:
+            held_gpus[way.pool] += way.gpus * held
     power[len(p.pools) if e.pool is None else e.pool] += on * float(e.power[0])
     told = _gpus(seen, e, on, here, held_gpus)
     used = held_gpus.copy()
@@ -49,7 +51,11 @@ def _gpus(seen: Seen, e: Entry, on: Ints, here: list[int], held: Floats) -> list
     if not over:
         return []
     t = over[0]
-    others = [o.id for o in seen.problem.entries if o.id != e.id and o.pool == e.pool and seen.pattern[o.id][t]]
+    others = [
+        o.id
+        for o in seen.problem.entries
+        if o.id != e.id and any(way.pool == e.pool and held[t] for way, held in taken(o, seen.pattern))
+    ]
     facts: dict[str, Fact] = {
         "job": e.id,
         "pool": pool.name,

@@ -11,8 +11,10 @@ from typing import Any
 import pyomo.environ as pyo
 
 from optimizer.ledger import Give, Ledger, Sum
+from optimizer.parts import ways
 from optimizer.problem import Entry, Problem
 from optimizer.sessions import Pattern, ends_early, starts_of
+from optimizer.ways import Way
 
 
 def add(model: pyo.ConcreteModel, problem: Problem, ledger: Ledger, *, exact: bool, pattern: Pattern) -> None:
@@ -29,6 +31,7 @@ def add(model: pyo.ConcreteModel, problem: Problem, ledger: Ledger, *, exact: bo
     done: dict[str, Sum] = {e.id: Sum() for e in entries}
     free = [e for e in entries if e.id not in pattern and e.share is None]
     block.on = pyo.Var(at, domain=pyo.NonNegativeIntegers, bounds=lambda _, i, t: (0, by_id[i].count))
+    ways.add(model, entries, pattern, done)
     _sessions(block, free, ledger, done, exact=exact)
     _shares(block, [e for e in entries if e.share is not None], ledger)
     _minimum_runs(block, problem, [e for e in free if e.min_run > 1 and e.may_run])
@@ -44,9 +47,10 @@ def add(model: pyo.ConcreteModel, problem: Problem, ledger: Ledger, *, exact: bo
             starts, resumed = starts_of(e, pattern[e.id])
             done[e.id].constant -= e.loss_h * resumed
             ledger.cost["starts"].constant += e.start_cost * starts
-    _levels(block, entries, ledger, exact=exact)
+    losses = {i: Sum().plus(lost) for i, lost in done.items()}
+    _levels(model, entries, ledger, exact=exact)
     _work(block, problem, entries, ledger, done)
-    _order(block, problem, entries, pattern)
+    _order(block, problem, entries, losses, pattern)
     _ends(block, problem, entries, done, pattern)
 
 
@@ -161,54 +165,61 @@ def _shares(block: pyo.Block, entries: list[Entry], ledger: Ledger) -> None:
     block.at_most_its_share = pyo.Constraint(list(shared), rule=lambda _, i: shared[i] <= share[i][1])
 
 
-def _levels(block: pyo.Block, entries: list[Entry], ledger: Ledger, *, exact: bool) -> None:
+def _levels(model: pyo.ConcreteModel, entries: list[Entry], ledger: Ledger, *, exact: bool) -> None:
     """Power and speed on the curve: a mix of levels (concave, so the relaxation is tight) or true segments."""
-    by_id = {e.id: e for e in entries if len(e.power) > 1}
-    at = [(i, t) for i in by_id for t in block.slots[i]]
+    block = model.jobs
+    places = {e.id: ways.places(model, e) for e in entries}
+    count = {way.key: e.count for e in entries for way in e.options}
+    curved = {(way.key, t): (way, on) for i in places for way, t, on in places[i] if len(way.power) > 1}
     if exact:
-        spans = [(i, t, k) for i, t in at for k in range(len(by_id[i].power) - 1)]
-        block.in_segment = pyo.Var(spans, domain=pyo.NonNegativeIntegers, bounds=lambda _, i, t, k: (0, by_id[i].count))
-        block.filled = pyo.Var(spans, bounds=lambda _, i, t, k: (0, by_id[i].count))
+        spans = [(i, t, k) for (i, t), (way, _) in curved.items() for k in range(len(way.power) - 1)]
+        block.in_segment = pyo.Var(spans, domain=pyo.NonNegativeIntegers, bounds=lambda _, i, t, k: (0, count[i]))
+        block.filled = pyo.Var(spans, bounds=lambda _, i, t, k: (0, count[i]))
         block.each_in_one_segment = pyo.Constraint(
-            at,
-            rule=lambda b, i, t: sum(b.in_segment[i, t, k] for k in range(len(by_id[i].power) - 1)) - b.on[i, t] == 0,
+            list(curved),
+            rule=lambda b, i, t: (
+                sum(b.in_segment[i, t, k] for k in range(len(curved[i, t][0].power) - 1)) - curved[i, t][1] == 0
+            ),
         )
         block.filled_within_segment = pyo.Constraint(
             spans, rule=lambda b, i, t, k: b.filled[i, t, k] - b.in_segment[i, t, k] <= 0
         )
     else:
-        levels = [(i, t, k) for i, t in at for k in range(len(by_id[i].power))]
-        block.level = pyo.Var(levels, bounds=lambda _, i, t, k: (0, by_id[i].count))
+        levels = [(i, t, k) for (i, t), (way, _) in curved.items() for k in range(len(way.power))]
+        block.level = pyo.Var(levels, bounds=lambda _, i, t, k: (0, count[i]))
         block.levels_of_running = pyo.Constraint(
-            at,
-            rule=lambda b, i, t: sum(b.level[i, t, k] for k in range(len(by_id[i].power))) - b.on[i, t] == 0,
+            list(curved),
+            rule=lambda b, i, t: (
+                sum(b.level[i, t, k] for k in range(len(curved[i, t][0].power))) - curved[i, t][1] == 0
+            ),
         )
-    block.speed = {}
-    for e in entries:
-        for t in block.slots[e.id]:
-            power, block.speed[e.id, t] = _mix(block, e, t, exact=exact)
-            if e.pool is None:
+    block.speed = {(e.id, t): Sum() for e in entries for t in block.slots[e.id]}
+    for i in places:
+        for way, t, on in places[i]:
+            power, speed = _mix(block, way, t, on, exact=exact)
+            block.speed[i, t].plus(speed)
+            if way.pool is None:
                 ledger.loads[t].plus(power)
             else:
-                ledger.pool_power[e.pool, t].plus(power)
-                ledger.gpus_used[e.pool, t].add(float(e.gpus), block.on[e.id, t])
+                ledger.pool_power[way.pool, t].plus(power)
+                ledger.gpus_used[way.pool, t].add(float(way.gpus), on)
 
 
-def _mix(block: pyo.Block, e: Entry, t: int, *, exact: bool) -> tuple[Sum, Sum]:
-    """Power and speed of an entry in a slot as sums of its columns."""
+def _mix(block: pyo.Block, e: Entry | Way, t: int, on: Any, *, exact: bool) -> tuple[Sum, Sum]:
+    """Power and speed of an entry, or of one of its ways, in a slot as sums of its columns."""
     power, speed = Sum(), Sum()
     if len(e.power) == 1:
-        power.add(float(e.power[0]), block.on[e.id, t])
-        speed.add(float(e.speed[0]), block.on[e.id, t])
+        power.add(float(e.power[0]), on)
+        speed.add(float(e.speed[0]), on)
     elif exact:
         for k in range(len(e.power) - 1):
-            inside, filled = block.in_segment[e.id, t, k], block.filled[e.id, t, k]
+            inside, filled = block.in_segment[e.key, t, k], block.filled[e.key, t, k]
             power.add(float(e.power[k]), inside).add(float(e.power[k + 1] - e.power[k]), filled)
             speed.add(float(e.speed[k]), inside).add(float(e.speed[k + 1] - e.speed[k]), filled)
     else:
         for k in range(len(e.power)):
-            power.add(float(e.power[k]), block.level[e.id, t, k])
-            speed.add(float(e.speed[k]), block.level[e.id, t, k])
+            power.add(float(e.power[k]), block.level[e.key, t, k])
+            speed.add(float(e.speed[k]), block.level[e.key, t, k])
     return power, speed
 
 
@@ -257,7 +268,7 @@ def _work(block: pyo.Block, problem: Problem, entries: list[Entry], ledger: Ledg
             ledger.give([Give(("job", i), block.unmet[i], 1.0, None, sentence, weight=1.0)])
 
 
-def _order(block: pyo.Block, problem: Problem, entries: list[Entry], pattern: Pattern) -> None:
+def _order(block: pyo.Block, problem: Problem, entries: list[Entry], losses: dict[str, Sum], pattern: Pattern) -> None:
     """A job runs only when those that it waits for have no work left (restart losses of the whole horizon counted)."""
     h = problem.step_h
     by_id = {e.id: e for e in problem.entries}
@@ -271,16 +282,19 @@ def _order(block: pyo.Block, problem: Problem, entries: list[Entry], pattern: Pa
             for s in b.slots[other]:
                 if s < t:
                     row.plus(b.speed[other, s], h)
-            if other in pattern:
-                row.constant -= first.loss_h * starts_of(first, pattern[other])[1]
-            elif other in b.resumed:
-                row.add(-first.loss_h, b.resumed[other])
-                most_lost = first.loss_h * (first.last - first.first)
+            row.plus(losses[other])
+            if other not in pattern:
+                most_lost = _most_lost_h(first)
         return row.add(-(first.work_h + most_lost), b.on[i, t]).expression() >= -most_lost
 
     block.after_others = pyo.Constraint(
         [(e.id, other, t) for e in entries for other in e.after for t in block.slots[e.id]], rule=after_others
     )
+
+
+def _most_lost_h(e: Entry) -> float:
+    """Work that restarts and changes of the gang could lose at most."""
+    return (e.loss_h + (e.resize_loss_h if e.ways else 0.0)) * (e.last - e.first)
 
 
 def _minimum_runs(block: pyo.Block, problem: Problem, entries: list[Entry]) -> None:
@@ -319,7 +333,7 @@ def _ends(block: pyo.Block, problem: Problem, entries: list[Entry], done: dict[s
         if e.first + 1 > min(e.last, problem.slots - 1):
             return pyo.Constraint.Skip
         ended = pyo.quicksum(b.ended[i, t] for t in range(e.first + 1, min(e.last, problem.slots - 1) + 1))
-        most_lost = e.loss_h * (e.last - e.first)
+        most_lost = _most_lost_h(e)
         return done[i].expression() + most_lost * (1 - ended) - e.work_h * ended >= 0
 
     block.ended_with_work_done = pyo.Constraint(list(by_id), rule=work_done)

@@ -13,6 +13,7 @@ from .day import Day
 from .findings import Findings, near_h
 from .runs import Track
 from .sessions import Starts, check_sessions, count_starts
+from .ways import top_speed
 from .windows import deadline_slot
 from .wishes import Wish
 
@@ -40,7 +41,7 @@ def judge_hours(day: Day, track: Track, findings: Findings) -> Hours:
     due = job.count * (job.work_h if job.due_h is None else job.due_h)
     hours = Hours(track, starts, done, late, max(0.0, due - done), due, max(0.0, min(done, work) - due))
     check_sessions(day, track, done, findings)
-    overrun = job.count * max(level.speed for level in job.levels) * day.step_h
+    overrun = job.count * top_speed(job) * day.step_h
     if done > work + overrun + near_h(work + overrun):
         findings.add(
             "job.overrun",

@@ -48,15 +48,15 @@ def _is_flat(series: PlanSeries, name: str) -> bool:
 
 def _it_power(day: Day, tracks: Sequence[Track], findings: Findings) -> Floats:
     """IT power per slot from the runs, with pools' GPUs and feeds' limits checked on the way."""
-    total = np.sum([np.zeros(day.slots), *(t.power_mw for t in tracks if t.job.pool is None)], axis=0)
+    total = np.sum([np.zeros(day.slots), *(t.pool_mw[None] for t in tracks if None in t.pool_mw)], axis=0)
     pool_mw: dict[str, Floats] = {}
     for pool in day.problem.pools:
-        mine = [track for track in tracks if track.job.pool == pool.name]
-        used = np.sum([np.zeros(day.slots), *(t.copies * float(t.job.gpus) for t in mine)], axis=0)
+        mine = [track for track in tracks if pool.name in track.gpus]
+        used = np.sum([np.zeros(day.slots), *(t.gpus[pool.name] for t in mine)], axis=0)
         available = day.per_slot(pool.gpus)
         findings.limits("pool.gpus", f"use of pool {pool.name}", used, available, np.full(day.slots, 0.5), "GPUs")
         idle = pool.idle_w_per_gpu * np.maximum(0, available - used) / 1e6
-        pool_mw[pool.name] = np.sum([idle, *(t.power_mw for t in mine)], axis=0)
+        pool_mw[pool.name] = np.sum([idle, *(t.pool_mw[pool.name] for t in mine)], axis=0)
     for feed in day.problem.feeds:
         load = np.sum([np.zeros(day.slots), *(pool_mw[name] for name in dict.fromkeys(feed.pools))], axis=0)
         limit = day.per_slot(feed.limit_mw)

@@ -12,19 +12,27 @@ from optimizer.document import Job, JobPlan, Level, Run
 
 from .day import Day
 from .findings import POWER, SPEED, SPEED_FLOOR, Findings, Floats
+from .ways import Way, check_moves, way_of, ways_of
 
 _WATT_BELOW = 1.0  # a cap may be rounded down to what the device accepts, by no more than this
 
 
 @dataclass(frozen=True)
 class Track:
-    """One job entry on the slots: copies that are on, MW of all of them, hours of work at speed 1.0."""
+    """One job entry on the slots: copies that are on, MW of all of them, hours of work at speed 1.0.
+
+    ``gpus`` and ``pool_mw`` are what it holds and draws in each pool (None: without one), ``resized_h`` the hours that
+    changes of its gang cost.
+    """
 
     job: Job
     said: JobPlan
     copies: npt.NDArray[np.int64]
     power_mw: Floats
     work_h: Floats
+    gpus: dict[str | None, Floats]
+    pool_mw: dict[str | None, Floats]
+    resized_h: float
 
 
 def upper_envelope(levels: list[Level]) -> tuple[Floats, Floats]:
@@ -46,11 +54,15 @@ def lay(day: Day, job: Job, said: JobPlan, findings: Findings) -> Track:
     """Check every run of ``said`` for itself and spread it over its slots (clipped to the horizon)."""
     copies = np.zeros(day.slots, dtype=np.int64)
     power, work = np.zeros(day.slots), np.zeros(day.slots)
-    curve = upper_envelope(job.levels)
+    gpus, pool_mw = ({way.pool: np.zeros(day.slots) for way in ways_of(job)} for _ in range(2))
+    curves = {(way.pool, way.gpus): upper_envelope(way.levels) for way in ways_of(job)}
+    laid: list[tuple[Run, Way]] = []
     last_end = None
     for number, run in enumerate(said.runs):
+        way = way_of(day, job, number, run, findings)
+        laid.append((run, way))
         _on_grid(day, job, number, run, findings)
-        _on_curve(day, job, run, curve, findings)
+        _on_curve(day, job, run, way, curves[way.pool, way.gpus], findings)
         if job.count == 1 and last_end is not None and run.start < last_end:
             findings.add(
                 "run.order",
@@ -65,6 +77,8 @@ def lay(day: Day, job: Job, said: JobPlan, findings: Findings) -> Track:
         span = slice(max(0, day.horizon.slot(run.start)), max(0, day.first_slot_from(run.end)))
         copies[span] += run.count
         power[span] += run.count * run.power_mw
+        gpus[way.pool][span] += run.count * way.gpus
+        pool_mw[way.pool][span] += run.count * run.power_mw
         work[span] += run.count * run.speed * day.step_h
     for k in np.flatnonzero(copies > job.count):
         findings.add(
@@ -75,7 +89,8 @@ def lay(day: Day, job: Job, said: JobPlan, findings: Findings) -> Track:
             job=job.id,
             slot=int(k),
         )
-    return Track(job, said, copies, power, work)
+    resized = check_moves(day, job, laid, findings) if job.alternatives else 0.0
+    return Track(job, said, copies, power, work, gpus, pool_mw, resized)
 
 
 def _slot(day: Day, run: Run) -> int:
@@ -116,7 +131,7 @@ def _on_grid(day: Day, job: Job, number: int, run: Run, findings: Findings) -> N
         )
 
 
-def _on_curve(day: Day, job: Job, run: Run, curve: tuple[Floats, Floats], findings: Findings) -> None:
+def _on_curve(day: Day, job: Job, run: Run, way: Way, curve: tuple[Floats, Floats], findings: Findings) -> None:
     powers, speeds = curve
     slot = _slot(day, run)
     low, high = float(powers[0]), float(powers[-1])
@@ -141,14 +156,14 @@ def _on_curve(day: Day, job: Job, run: Run, curve: tuple[Floats, Floats], findin
             job=job.id,
             slot=slot,
         )
-    _lever(job, run, slot, findings)
+    _lever(job, way.levels, run, slot, findings)
 
 
-def _lever(job: Job, run: Run, slot: int, findings: Findings) -> None:
+def _lever(job: Job, levels: list[Level], run: Run, slot: int, findings: Findings) -> None:
     """``limit_w`` is null without a lever, else at most 1 W below the line between the levels' limits."""
-    rows = sorted((level.power_mw, level.limit_w) for level in job.levels if level.limit_w is not None)
+    rows = sorted((level.power_mw, level.limit_w) for level in levels if level.limit_w is not None)
     if run.limit_w is None:
-        if len(rows) == len(job.levels):
+        if len(rows) == len(levels):
             findings.add(
                 "run.limit_w",
                 f"job {job.id} runs without a power limit although each of its levels has one",

@@ -20,7 +20,7 @@ from .runs import Track
 
 @dataclass(frozen=True)
 class Starts:
-    """Starts that cost ``start_cost``, and the work lost by those that resume."""
+    """Starts that cost ``start_cost``, and the work lost by those that resume and by changes of the gang."""
 
     paid: int
     loss_h: float
@@ -36,7 +36,7 @@ def count_starts(track: Track) -> Starts:
     before = job.count if job.state == "running" else 0
     rises = int(np.maximum(0, np.diff(track.copies, prepend=before)).sum())
     resumed = max(0, rises - job.count) if job.state == "queued" else rises
-    return Starts(rises, resumed * job.restart_loss_h)
+    return Starts(rises, resumed * job.restart_loss_h + track.resized_h)
 
 
 def check_sessions(day: Day, track: Track, work_done_h: float, findings: Findings) -> None:

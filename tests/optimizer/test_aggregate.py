@@ -12,6 +12,7 @@ import pytest
 
 from optimizer.aggregate import classes_of
 from optimizer.problem import Entry
+from optimizer.ways import Way
 
 GANG = Entry(
     id="a",
@@ -72,6 +73,8 @@ OTHER: dict[str, Any] = {
     "after": ("another",),
     "held": True,
     "share": (3, 3),
+    "ways": (Way("a@hall/8", 0, 8, np.array([0.008]), np.array([1.0]), (None,), 0),),
+    "resize_loss_h": 0.5,
 }
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from small_day import at, battery, day, job, planned, ten
+from small_day import at, battery, day, job, planned, pool, ten
 
 from models.errors import Fault, InvalidInput
 from optimizer.refusals import check_problem
@@ -33,6 +33,8 @@ def the_fault(**more: Any) -> Fault:
     return refused.value.faults[0]
 
 
+OFF_BORDER = "2026-11-09T00:10:00Z"
+BENT = [{"power_mw": p, "speed": s} for p, s in ((0.2, 0.2), (0.5, 0.3), (1.0, 1.0))]
 BAD: list[tuple[dict[str, Any], str, str, str]] = [
     ({"events": [EVENT | {"end": at(0)}]}, "/events/0/end", "not_after_start", "move it"),
     ({"events": [EVENT | {"start": "2026-11-09T00:10:00Z"}]}, "/events/0/start", "off_border", "move it to a border"),
@@ -143,6 +145,40 @@ BAD: list[tuple[dict[str, Any], str, str, str]] = [
     ({"jobs": [job("a", after=["b"], state="paused"), job("b")]}, "/jobs/0/after", "has_begun", "leave it out"),
     ({"jobs": [job("a", after=["b"], count=2), job("b")]}, "/jobs/0/after", "needs_count_1", "single jobs"),
     ({"jobs": [job("a", after=["b"]), job("b", count=2)]}, "/jobs/0/after/0", "needs_count_1", "single jobs"),
+    ({"jobs": [job("a", alternatives=[{"gpus": 2}])]}, "/jobs/0/pool", "no_pool", "name it"),
+    (
+        {"jobs": [job("a", pool="hall", gpus=4, count=2, alternatives=[{"gpus": 2}])], "pools": [pool()]},
+        "/jobs/0/alternatives",
+        "needs_count_1",
+        "single jobs",
+    ),
+    (
+        {"jobs": [job("a", pool="hall", gpus=4, alternatives=[{"pool": "barn"}])], "pools": [pool()]},
+        "/jobs/0/alternatives/0/pool",
+        "unknown_pool",
+        "write one of hall",
+    ),
+    (
+        {"jobs": [job("a", pool="hall", gpus=4, alternatives=[{"gpus": 2}, {"gpus": 4}])], "pools": [pool()]},
+        "/jobs/0/alternatives/1",
+        "duplicate",
+        "keep one",
+    ),
+    (
+        {
+            "jobs": [job("a", pool="hall", alternatives=[{"gpus": 2, "ready": OFF_BORDER}])],
+            "pools": [pool()],
+        },
+        "/jobs/0/alternatives/0/ready",
+        "off_border",
+        "move it to a border",
+    ),
+    (
+        {"jobs": [job("a", pool="hall", alternatives=[{"gpus": 2, "levels": BENT}])], "pools": [pool()]},
+        "/jobs/0/alternatives/0/levels/1/speed",
+        "under_envelope",
+        "leave this level out",
+    ),
     ({"grid": {"renewable_share": 40.0}}, "/grid/renewable_share", "less_than_equal", "1"),
     ({"grid": {"carbon_budget_kg": -1.0}}, "/grid/carbon_budget_kg", "greater_than_equal", "0"),
     ({"events": [EVENT | {"price": 1.0}]}, "/events/0/price", "extra_forbidden", "remove it"),

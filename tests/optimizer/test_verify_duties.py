@@ -10,7 +10,7 @@ from typing import Any
 
 import brute_force
 import pytest
-from small_day import at, battery, day, job
+from small_day import at, battery, day, job, pool
 
 from optimizer.document import digest, parse_plan
 from optimizer.refusals import check_problem
@@ -135,6 +135,24 @@ LOOSENED: dict[str, tuple[dict[str, Any], str, Any, str]] = {
         "jobs/1/after",
         [],
         "job.after",
+    ),
+    "pool of a session": (
+        five(
+            job("a", 2.0, pool="hall", gpus=4, preemptible=True, alternatives=[{"pool": "shed"}]),
+            pools=[pool(gpus=[4, 0, 0, 0, 0]), pool(name="shed", gpus=[0, 4, 4, 4, 4])],
+        ),
+        "pools/0/gpus",
+        [4, 4, 4, 4, 4],
+        "pool.gpus",
+    ),
+    "way that is not ready": (
+        five(
+            job("a", 1.0, pool="hall", gpus=4, alternatives=[{"pool": "shed", "ready": at(2)}]),
+            pools=[pool(gpus=2), pool(name="shed")],
+        ),
+        "jobs/0/alternatives/0/ready",
+        at(0),
+        "job.ready",
     ),
     "allowable warmth": (
         five(job("a", 5.0), cooling=COOLED | {"mass": HALL}),

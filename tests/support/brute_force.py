@@ -17,6 +17,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import brute_duties
+import brute_ways
 import numpy as np
 from scipy.optimize import Bounds, LinearConstraint, milp
 from scipy.sparse import csr_matrix
@@ -32,6 +33,11 @@ class Pattern:
     starts: int
     loss_h: float
     must_end: bool  # allowed only because the job ends in its (too short) last session
+    way: tuple[int, ...] = ()  # of a job with other ways: which one in each slot, -1 where it is off
+
+    def runs(self, t: int, lane: int) -> bool:
+        """Whether it is on in a lane: in that way, or with more copies than that."""
+        return self.way[t] == lane if self.way else self.on[t] > lane
 
 
 @dataclass(frozen=True)
@@ -120,6 +126,8 @@ class _Grid:
 
 def patterns(job: dict[str, Any], grid: _Grid) -> list[Pattern]:
     """Every on/off pattern that the contract allows this job, whatever the others do."""
+    if job.get("alternatives"):
+        return brute_ways.patterns(job, grid, _judge)
     count = job.get("count", 1)
     found = []
     for on in itertools.product(range(count + 1), repeat=grid.slots):
@@ -199,9 +207,11 @@ def _judge_copies(job: dict[str, Any], on: tuple[int, ...], loss: float) -> Patt
 @dataclass
 class _JobColumns:
     choice: list[tuple[int, Pattern]]
-    points: list[list[list[tuple[int, float, float]]]]  # slot, copy -> (column, power, speed)
+    lanes: list[dict[str, Any]]  # copies, or ways of a single job: pool, gpus, levels
+    points: list[list[list[tuple[int, float, float]]]]  # slot, lane -> (column, power, speed)
     on: list[Linear]
-    power: list[Linear]
+    gpus: dict[str | None, list[Linear]]  # by pool
+    power: dict[str | None, list[Linear]]
     work: list[Linear]
 
 
@@ -210,15 +220,17 @@ def _job(program: _Program, job: dict[str, Any], grid: _Grid) -> _JobColumns:
     start_cost = job.get("start_cost", 0.0)
     choice = [(program.column(0, 1, p.starts * start_cost, True), p) for p in patterns(job, grid)]
     program.row({column: 1.0 for column, _ in choice}, 1.0, 1.0)
-    levels = [(level["power_mw"], level["speed"]) for level in job["levels"]]
-    points, on, power, work = [], [], [], []
+    lanes = brute_ways.ways(job) if job.get("alternatives") else brute_ways.ways(job) * count
+    points, on, work = [], [], []
+    gpus, power = ({lane["pool"]: [{} for _ in range(grid.slots)] for lane in lanes} for _ in range(2))
     for t in range(grid.slots):
-        slot_points, slot_power, slot_work = [], {}, {}
+        slot_points, slot_work = [], {}
         on.append({column: float(p.on[t]) for column, p in choice if p.on[t]})
-        for copy in range(count):
-            copy_on = {column: 1.0 for column, p in choice if p.on[t] > copy}
+        for number, lane in enumerate(lanes):
+            levels = [(level["power_mw"], level["speed"]) for level in lane["levels"]]
+            lane_on = {column: 1.0 for column, p in choice if p.runs(t, number)}
             columns = [program.column(0, 1) for _ in levels]
-            program.row(add((1.0, dict.fromkeys(columns, 1.0)), (-1.0, copy_on)), 0.0, 0.0)
+            program.row(add((1.0, dict.fromkeys(columns, 1.0)), (-1.0, lane_on)), 0.0, 0.0)
             if len(levels) > 2:
                 segments = [program.column(0, 1, whole=True) for _ in levels[1:]]
                 program.row(dict.fromkeys(segments, 1.0), 1.0, 1.0)
@@ -226,13 +238,14 @@ def _job(program: _Program, job: dict[str, Any], grid: _Grid) -> _JobColumns:
                     near = [segments[i] for i in (k - 1, k) if 0 <= i < len(segments)]
                     program.row(add((1.0, {column: 1.0}), (-1.0, dict.fromkeys(near, 1.0))), high=0.0)
             slot_points.append([(c, p, s) for c, (p, s) in zip(columns, levels, strict=True)])
-            slot_power = add((1.0, slot_power), *((p, {c: 1.0}) for c, p, _ in slot_points[-1]))
             slot_work = add((1.0, slot_work), *((s * hours, {c: 1.0}) for c, _, s in slot_points[-1]))
+            there = lane["pool"]
+            power[there][t] = add((1.0, power[there][t]), *((p, {c: 1.0}) for c, p, _ in slot_points[-1]))
+            gpus[there][t] = add((1.0, gpus[there][t]), (float(lane["gpus"]), lane_on))
         points.append(slot_points)
-        power.append(slot_power)
         work.append(slot_work)
     _hours(program, job, grid, choice, work)
-    return _JobColumns(choice, points, on, power, work)
+    return _JobColumns(choice, lanes, points, on, gpus, power, work)
 
 
 def _hours(
@@ -242,7 +255,7 @@ def _hours(
     owed = count * (job["work_h"] if job.get("due_h") is None else job["due_h"])
     whole = count * job["work_h"]
     done = add(*((1.0, w) for w in work), (-1.0, {c: p.loss_h for c, p in choice if p.loss_h}))
-    top = max(level["speed"] for level in job["levels"])
+    top = max(level["speed"] for way in brute_ways.ways(job) for level in way["levels"])
     program.row(done, high=whole + count * top * grid.hours)
     most_lost = max((p.loss_h for _, p in choice), default=0.0)
     must_end = {c: whole + most_lost for c, p in choice if p.must_end}
@@ -290,19 +303,16 @@ def _order(program: _Program, problem: dict[str, Any], grid: _Grid, jobs: dict[s
 
 def _it(program: _Program, problem: dict[str, Any], grid: _Grid, jobs: dict[str, _JobColumns]) -> list[Linear]:
     """IT power per slot; pools and feeds are rows on the way."""
-    entries = problem.get("jobs", [])
-    total: list[Linear] = [{} for _ in range(grid.slots)]
+    total = [add(*((1.0, j.power[None][t]) for j in jobs.values() if None in j.power)) for t in range(grid.slots)]
     by_pool: dict[str, list[Linear]] = {}
-    for t in range(grid.slots):
-        total[t] = add(*((1.0, jobs[j["id"]].power[t]) for j in entries if j.get("pool") is None))
     for pool in problem.get("pools", []):
-        mine = [j for j in entries if j.get("pool") == pool["name"]]
+        mine = [j for j in jobs.values() if pool["name"] in j.gpus]
         by_pool[pool["name"]] = []
         for t, gpus in enumerate(grid.row(pool["gpus"])):
-            used = add(*((float(j.get("gpus", 0)), jobs[j["id"]].on[t]) for j in mine))
+            used = add(*((1.0, j.gpus[pool["name"]][t]) for j in mine))
             program.row(used, high=gpus)
             idle = pool.get("idle_w_per_gpu", 0.0) / 1e6
-            load = add((idle, {-1: float(gpus)}), (-idle, used), *((1.0, jobs[j["id"]].power[t]) for j in mine))
+            load = add((idle, {-1: float(gpus)}), (-idle, used), *((1.0, j.power[pool["name"]][t]) for j in mine))
             by_pool[pool["name"]].append(load)
             total[t] = add((1.0, total[t]), (1.0, load))
     for feed in problem.get("feeds", []):
@@ -334,7 +344,10 @@ def _cooling(program: _Program, problem: dict[str, Any], t: int, grid: _Grid, he
 def _energy(program: _Program, problem: dict[str, Any], grid: _Grid, it: list[Linear]) -> dict[str, Any]:
     given, connection, hours = problem.get("series", {}), problem.get("grid", {}), grid.hours
     efficiency = problem.get("distribution_efficiency", 1.0)
-    most_heat = sum(j.get("count", 1) * max(x["power_mw"] for x in j["levels"]) for j in problem.get("jobs", []))
+    most_heat = sum(
+        j.get("count", 1) * max(x["power_mw"] for way in brute_ways.ways(j) for x in way["levels"])
+        for j in problem.get("jobs", [])
+    )
     most_heat += sum(p.get("idle_w_per_gpu", 0.0) * max(grid.row(p["gpus"])) / 1e6 for p in problem.get("pools", []))
     most_heat /= efficiency
     names = ("pv_available_mw", "wind_available_mw", "base_load_mw")
@@ -421,7 +434,8 @@ def _plan(
     objective: float,
 ) -> dict[str, Any]:
     """A plan document, numbers computed anew from the solution's decisions."""
-    entries, unmet, it, used = [], [], [0.0] * grid.slots, {}
+    entries, unmet, it = [], [], [0.0] * grid.slots
+    busy = {pool["name"]: [0] * grid.slots for pool in problem.get("pools", [])}
     terms = dict.fromkeys(("starts", "late", "unmet", "work_value"), 0.0)
     for job in problem.get("jobs", []):
         columns = jobs[job["id"]]
@@ -429,16 +443,21 @@ def _plan(
         runs, done, late = [], -pattern.loss_h, 0.0
         first_late = grid.slots if job.get("deadline") is None else grid.slot(job["deadline"])
         for t in range(grid.slots):
-            used[job["id"], t] = pattern.on[t]
-            for copy in range(pattern.on[t]):
-                power = sum(x[c] * p for c, p, _ in columns.points[t][copy])
-                rows = job["levels"]
+            for number, lane in enumerate(columns.lanes):
+                if not pattern.runs(t, number):
+                    continue
+                power = sum(x[c] * p for c, p, _ in columns.points[t][number])
+                rows = lane["levels"]
                 powers = [level["power_mw"] for level in rows]
                 power = min(max(power, powers[0]), powers[-1])
                 speed = float(np.interp(power, powers, [level["speed"] for level in rows]))
                 run = {"start": grid.text(t), "end": grid.text(t + 1), "power_mw": float(power), "speed": speed}
                 if rows[0].get("limit_w") is not None:
                     run["limit_w"] = float(np.interp(power, powers, [level["limit_w"] for level in rows]))
+                if job.get("alternatives"):
+                    run |= {"pool": lane["pool"], "gpus": lane["gpus"]}
+                if lane["pool"] is not None:
+                    busy[lane["pool"]][t] += lane["gpus"]
                 runs.append(run)
                 it[t] += power
                 done += speed * grid.hours
@@ -462,10 +481,7 @@ def _plan(
         terms["work_value"] -= beyond * job.get("work_value_per_h", 0.0)
     for pool in problem.get("pools", []):
         for t, gpus in enumerate(grid.row(pool["gpus"])):
-            busy = sum(
-                used[j["id"], t] * j.get("gpus", 0) for j in problem.get("jobs", []) if j.get("pool") == pool["name"]
-            )
-            it[t] += (gpus - busy) * pool.get("idle_w_per_gpu", 0.0) / 1e6
+            it[t] += (gpus - busy[pool["name"]][t]) * pool.get("idle_w_per_gpu", 0.0) / 1e6
     new = problem["schema_version"] == "1.1"
     series = _series(problem, grid, it, flows, x)
     terms.update(_energy_terms(problem, grid, series))

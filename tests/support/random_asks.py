@@ -14,7 +14,7 @@ def day(seed: int) -> dict[str, Any]:
     raw = random_days.day(seed)
     dice = random.Random(f"asks {seed}")
     raw["schema_version"] = "1.1"
-    for add in (_grid, _events, _nominations, _reserves, _machines, _water, _mass, _order):
+    for add in (_grid, _events, _nominations, _reserves, _machines, _water, _mass, _order, _ways):
         add(raw, dice)
     return raw
 
@@ -185,3 +185,21 @@ def _order(raw: dict[str, Any], dice: random.Random) -> None:
     single = [job for job in jobs if job.get("count", 1) == 1]
     if len(single) > 1 and single[-1]["state"] == "queued" and dice.random() < 0.4:
         single[-1]["after"] = [job["id"] for job in single[:-1] if dice.random() < 0.8]
+
+
+def _ways(raw: dict[str, Any], dice: random.Random) -> None:
+    """Sometimes the first single job with a pool may also run in a second one, or there as a smaller gang."""
+    if raw["horizon"]["slots"] > 5 or dice.random() < 0.5:
+        return
+    single = [job for job in raw["jobs"] if job.get("count", 1) == 1 and job.get("pool") and job["gpus"] > 1]
+    for job in single[:1]:
+        top = job["levels"][-1]
+        half = [{"power_mw": round(0.6 * top["power_mw"], 3), "speed": 0.6}]
+        raw["pools"].append({"name": "shed", "gpu": "A100", "gpus": dice.randint(1, 4), "idle_w_per_gpu": 0.0})
+        other: dict[str, Any] = {"pool": "shed", "gpus": dice.choice([job["gpus"], 1]), "levels": half}
+        if dice.random() < 0.3:
+            other["ready"] = _at(raw, dice.randint(0, 2))
+        job["alternatives"] = [other]
+        if dice.random() < 0.6:
+            job["alternatives"].append({"gpus": job["gpus"] - 1, "levels": half})
+            job["resize_loss_h"] = dice.choice([0.0, round(0.1 * job["work_h"], 4)])

@@ -36,6 +36,8 @@ EVERYTHING = day(
     job("one", start_cost=1.0),
     job("share", preemptible=True),
     job("last", 1.0, after=["stay"], unmet_cost_per_h=9.0),
+    job("el", 1.0, pool="hall", gpus=4, levels=TWO_LEVELS, resize_loss_h=0.1, preemptible=True)
+    | {"alternatives": [{"gpus": 2}, {"pool": "shed"}]},
     grid={"export_limit_mw": 2.0, "import_ramp_mw_per_slot": 3.0, "demand_charge_per_mw": 5.0}
     | {"export_allowance_mwh": 2.0, "carbon_budget_kg": 900.0, "renewable_share": 0.1},
     series={"export_price_per_mwh": [35.0, 5.0, 5.0, 5.0], "base_load_mw": [1.0, 1.0, 1.0, -1.0]}
@@ -52,7 +54,7 @@ EVERYTHING = day(
     generators=[{"name": "set", "power_mw": 1.0, "min_power_mw": 0.5}],
     inference=[{"name": "chat", "power_mw": [0.5] * 4, "min_power_mw": 0.4, "below_nominal_cost_per_mwh": 9.0}],
     schema_version="1.1",
-    pools=[pool(idle_w_per_gpu=1000.0)],
+    pools=[pool(idle_w_per_gpu=1000.0), pool(name="shed")],
     feeds=[{"name": "ups", "pools": ["hall"], "limit_mw": 4.0}],
 )
 # with a thermal mass the plant's capacity binds what is removed, and no longer the heat

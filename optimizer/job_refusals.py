@@ -1,0 +1,45 @@
+"""Refusals about jobs' fields of version 1.1: other ways to run; see :mod:`optimizer.refusals`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from datetime import timedelta
+
+from models.errors import Fault
+from models.horizon import Horizon
+from models.strict_json import pointer
+from optimizer.document import Problem
+
+
+def _alternatives(problem: Problem) -> Iterator[Fault]:
+    """Other ways of single jobs with a pool: pools that exist, each pool and gang once, ready on a border."""
+    h = problem.horizon
+    horizon = Horizon(h.start, timedelta(minutes=h.step_minutes), h.slots)
+    known = {pool.name for pool in problem.pools}
+    for k, job in enumerate(problem.jobs):
+        if not job.alternatives:
+            continue
+        place = pointer("jobs", k, "alternatives")
+        if job.count > 1:
+            yield Fault(place, "needs_count_1", f"other ways need count 1, here it is {job.count}; write single jobs")
+        if job.pool is None:
+            yield Fault(pointer("jobs", k, "pool"), "no_pool", "a job with other ways needs a pool of its own; name it")
+        first = {(job.pool, job.gpus): pointer("jobs", k)}
+        for i, other in enumerate(job.alternatives):
+            here = pointer("jobs", k, "alternatives", i)
+            if other.pool is not None and other.pool not in known:
+                message = f"there is no pool {other.pool!r}; write one of {', '.join(sorted(known))}"
+                yield Fault(f"{here}/pool", "unknown_pool", message)
+            way = (other.pool or job.pool, job.gpus if other.gpus is None else other.gpus)
+            if way in first:
+                message = f"{way[1]} GPUs of pool {way[0]!r} are a way at {first[way]} already; keep one"
+                yield Fault(here, "duplicate", message)
+            first.setdefault(way, here)
+            if other.ready is not None:
+                try:
+                    horizon.border(other.ready)
+                except ValueError as error:
+                    yield Fault(f"{here}/ready", "off_border", f"{error}; move it to a border")
+
+
+RULES: tuple[Callable[[Problem], Iterator[Fault]], ...] = (_alternatives,)

@@ -1,0 +1,125 @@
+"""Ways to run a job: one at a time, one pool a session, and what a change of the gang costs."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import pyomo.environ as pyo
+
+from optimizer.ledger import Sum
+from optimizer.problem import Entry
+from optimizer.sessions import Pattern, resizes, taken
+from optimizer.ways import Way
+
+
+def add(model: pyo.ConcreteModel, entries: Sequence[Entry], pattern: Pattern, done: dict[str, Sum]) -> None:
+    """Add ``ways`` for entries that have a choice: in which way they are on in each slot.
+
+    ``jobs.on`` of the same slot says whether they are on at all. What changes of the gang cost goes into ``done``.
+    """
+    block = model.ways = pyo.Block()
+    choosing = {e.id: e for e in entries if e.ways}
+    open_ = {way.key: _open_slots(model, e, k, pattern) for e in choosing.values() for k, way in enumerate(e.ways)}
+    block.on_in = pyo.Var([(key, t) for key, slots in open_.items() for t in slots], domain=pyo.Binary)
+    block.open = dict(block.on_in.items())
+    for e in choosing.values():
+        if e.id in pattern:
+            for way in e.ways:
+                for t in open_[way.key]:
+                    block.on_in[way.key, t].domain = pyo.Reals
+                    block.on_in[way.key, t].setlb(1)
+                    block.on_in[way.key, t].setub(1)
+            done[e.id].constant -= e.resize_loss_h * resizes(e, pattern)
+    free = [e for e in choosing.values() if e.id not in pattern]
+    block.one_way_at_a_time = pyo.Constraint(
+        [(e.id, t) for e in free for t in model.jobs.slots[e.id]],
+        rule=lambda b, i, t: _all_in(b, choosing[i], t) - model.jobs.on[i, t] == 0,
+    )
+    _pools(block, free)
+    _resizes(block, model, free, done)
+
+
+def _open_slots(model: pyo.ConcreteModel, e: Entry, number: int, pattern: Pattern) -> list[int]:
+    """Slots in which an entry may run in one of its ways; those in which it does where that is given."""
+    if e.id in pattern:
+        on = taken(e, pattern)[number][1]
+        return [int(t) for t in on.nonzero()[0]]
+    way = e.ways[number]
+    # whoever runs when the day begins goes on where it is
+    moves = e.on_before and way.pool != e.ways[0].pool
+    return [t for t in model.jobs.slots[e.id] if t >= max(way.first, 1 if moves else 0)]
+
+
+def _in(block: pyo.Block, key: str, t: int) -> Any:
+    return block.open.get((key, t), 0)
+
+
+def _all_in(block: pyo.Block, e: Entry, t: int) -> Any:
+    return sum(_in(block, way.key, t) for way in e.ways)
+
+
+def _pools(block: pyo.Block, entries: Sequence[Entry]) -> None:
+    """A session stays in its pool: whoever goes to another one is off in between."""
+    by_id = {e.id: e for e in entries}
+
+    def stays(b: pyo.Block, i: str, k: int, t: int) -> Any:
+        e = by_id[i]
+        pool = _pools_of(e)[k]
+        here = sum(_in(b, way.key, t) for way in e.ways if way.pool == pool)
+        elsewhere = sum(_in(b, way.key, t - 1) for way in e.ways if way.pool != pool)
+        return pyo.Constraint.Feasible if isinstance(here, int) or isinstance(elsewhere, int) else here + elsewhere <= 1
+
+    block.session_stays_in_pool = pyo.Constraint(
+        [
+            (e.id, k, t)
+            for e in entries
+            if len(_pools_of(e)) > 1
+            for k in range(len(_pools_of(e)))
+            for t in range(e.first + 1, e.last)
+        ],
+        rule=stays,
+    )
+
+
+def _pools_of(e: Entry) -> list[int | None]:
+    return list(dict.fromkeys(way.pool for way in e.ways))
+
+
+def _resizes(block: pyo.Block, model: pyo.ConcreteModel, entries: Sequence[Entry], done: dict[str, Sum]) -> None:
+    """A change of the gang is one exactly where the ways of two slots differ, and costs work."""
+    by_id = {e.id: e for e in entries if e.resize_loss_h > 0}
+    at = [(i, t) for i, e in by_id.items() for t in range(e.first + (0 if e.on_before else 1), e.last)]
+    block.resized = pyo.Var(at, bounds=(0.0, 1.0))
+
+    def before(b: pyo.Block, e: Entry, key: str, t: int) -> Any:
+        return _in(b, key, t - 1) if t else int(key == e.ways[0].key)
+
+    def changed(b: pyo.Block, i: str, k: int, t: int) -> Any:
+        e = by_id[i]
+        was = sum(before(b, e, way.key, t) for j, way in enumerate(e.ways) if j != k)
+        row = b.resized[i, t] - _in(b, e.ways[k].key, t) - was
+        return row >= -1
+
+    def same(b: pyo.Block, i: str, k: int, t: int) -> Any:
+        e, key = by_id[i], by_id[i].ways[k].key
+        return b.resized[i, t] + _in(b, key, t) + before(b, e, key, t) <= 2
+
+    every = [(i, k, t) for i, t in at for k in range(len(by_id[i].ways))]
+    block.resized_when_ways_differ = pyo.Constraint(every, rule=changed)
+    block.not_resized_otherwise = pyo.Constraint(every, rule=same)
+    jobs = model.jobs
+    block.resized_while_on = pyo.Constraint(at, rule=lambda b, i, t: b.resized[i, t] - jobs.on[i, t] <= 0)
+    block.resized_while_on_before = pyo.Constraint(
+        [(i, t) for i, t in at if t], rule=lambda b, i, t: b.resized[i, t] - jobs.on[i, t - 1] <= 0
+    )
+    for i, t in at:
+        done[i].add(-by_id[i].resize_loss_h, block.resized[i, t])
+
+
+def places(model: pyo.ConcreteModel, e: Entry) -> list[tuple[Entry | Way, int, Any]]:
+    """Each way of an entry with each slot in which it may run so, and the variable that says whether it does."""
+    if not e.ways:
+        return [(e, t, model.jobs.on[e.id, t]) for t in model.jobs.slots[e.id]]
+    open_ = model.ways.open
+    return [(way, t, open_[way.key, t]) for way in e.ways for t in model.jobs.slots[e.id] if (way.key, t) in open_]

@@ -1,0 +1,81 @@
+"""Ways to run a job: a pool, a gang of some size, and the curve of that gang there."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+
+import numpy as np
+from numpy.typing import NDArray
+
+from models.horizon import Horizon
+from optimizer import document
+
+Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True, eq=False)
+class Way:
+    """One way to run a job. ``power`` and ``speed`` are its curve, powers in the problem's unit.
+
+    ``first`` is the slot from which it may run so. ``key`` names the way among all ways of all jobs.
+    """
+
+    key: str
+    pool: int | None
+    gpus: int
+    power: Floats
+    speed: Floats
+    limit_w: tuple[float | None, ...]
+    first: int
+
+    @property
+    def top_speed(self) -> float:
+        """Speed at the fastest level."""
+        return float(self.speed.max())
+
+
+@dataclass(frozen=True)
+class Told:
+    """A way as a document tells it, what it leaves out filled in from its job."""
+
+    pool: str | None
+    gpus: int
+    levels: list[document.Level]
+    ready: datetime | None
+
+    @property
+    def name(self) -> tuple[str | None, int]:
+        """What tells it from the other ways of its job, in problem and plan."""
+        return self.pool, self.gpus
+
+
+def told_ways(job: document.Job) -> Iterator[Told]:
+    """Every way of a job, its own first."""
+    yield Told(job.pool, job.gpus, job.levels, None)
+    for other in job.alternatives:
+        yield Told(
+            pool=job.pool if other.pool is None else other.pool,
+            gpus=job.gpus if other.gpus is None else other.gpus,
+            levels=job.levels if other.levels is None else other.levels,
+            ready=other.ready,
+        )
+
+
+def ways_of(
+    job: document.Job, horizon: Horizon, pools: Mapping[str, int], unit_mw: float, first: int
+) -> tuple[Way, ...]:
+    """Every way of a job on a horizon, its own first; ``first`` is the slot in which its window begins."""
+    return tuple(
+        Way(
+            key=f"{job.id}@{told.pool}/{told.gpus}",
+            pool=None if told.pool is None else pools[told.pool],
+            gpus=told.gpus,
+            power=np.array([level.power_mw for level in told.levels]) / unit_mw,
+            speed=np.array([level.speed for level in told.levels]),
+            limit_w=tuple(level.limit_w for level in told.levels),
+            first=first if told.ready is None else max(first, horizon.border(told.ready)),
+        )
+        for told in told_ways(job)
+    )

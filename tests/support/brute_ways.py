@@ -1,0 +1,41 @@
+"""The oracle's reading of other ways to run a job: every pattern of ways written out and judged slot by slot."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+
+def ways(job: dict[str, Any]) -> list[dict[str, Any]]:
+    """Every way of a job, its own first: pool, gpus, levels, ready."""
+    own = {"pool": job.get("pool"), "gpus": job.get("gpus", 0), "levels": job["levels"]}
+    others = [{**own, **{k: v for k, v in other.items() if v is not None}} for other in job.get("alternatives", [])]
+    return [own, *others]
+
+
+def patterns(job: dict[str, Any], grid: Any, judge: Callable[..., Any]) -> list[Any]:
+    """Every pattern of ways (-1: off) that the contract allows, with what its changes of the gang lose."""
+    known = ways(job)
+    found = []
+    for way in itertools.product(range(-1, len(known)), repeat=grid.slots):
+        lost = _judge(job, grid, known, way)
+        pattern = None if lost is None else judge(job, grid, tuple(int(k >= 0) for k in way))
+        if pattern is not None:
+            found.append(replace(pattern, way=way, loss_h=pattern.loss_h + lost))
+    return found
+
+
+def _judge(job: dict[str, Any], grid: Any, known: list[dict[str, Any]], way: tuple[int, ...]) -> float | None:
+    """Work lost by changes of the gang; None where a way is not ready or a session changes its pool."""
+    lost, before = 0.0, 0 if job.get("state") == "running" else -1
+    for t, k in enumerate(way):
+        if k >= 0 and known[k].get("ready") is not None and t < grid.slot(known[k]["ready"]):
+            return None
+        if k >= 0 and before >= 0 and k != before:
+            if known[k]["pool"] != known[before]["pool"]:
+                return None
+            lost += job.get("resize_loss_h", 0.0)
+        before = k
+    return lost
