@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +17,7 @@ import numpy as np
 from api.knowledge import Champion, Knowledge, first_line
 from ingest.errors import SourceUnavailable
 from ingest.sources.weather import SourceNote, history_for, weather_for
+from ingest.sources.weather_runs import members_for, run_for
 from models.errors import Fault, InvalidInput
 from models.forecast.fan import Fan
 from models.forecast.ladder import Rung, rung
@@ -94,29 +95,52 @@ def weather_step(
     tables: list[WeatherTable] = []
     failed: list[str] = []
     silent: InvalidInput | SourceUnavailable | None = None
+    whole = whole_run(horizon, now)
     note = SourceNote("measured", False, None, "no weather forecast")
     try:
-        table, note = weather_for(site, whole_run(horizon, now), now, base)
+        table, note = weather_for(site, whole, now, base)
         tables.append(table)
+        if knowledge is not None:
+            knowledge.keep(table)
     except (InvalidInput, SourceUnavailable) as error:
         silent = error
         failed.append(first_line(error))
-    if knowledge is None:
-        if silent is not None:
-            raise silent
-    elif tables:
-        knowledge.keep(tables[0])
-    else:
-        kept, refused = knowledge.last_runs()
-        tables += kept
-        failed += refused
+    try:
+        tables += members_for(site, whole, now, base)
+    except (InvalidInput, SourceUnavailable) as error:
+        failed.append(f"no ensemble: {first_line(error)}")
+    how = "the forecast is silent, its ensemble is not"
+    if not tables:
+        tables, how = _runs_left(site, horizon, now, base, knowledge, failed)
+    if not tables and silent is not None and knowledge is None:
+        raise silent
     found = rung(tables, horizon, now, "; ".join(failed))
     if not found.tables and knowledge is None:
         raise InvalidInput("the weather", [Fault("weather", "not_usable", found.reason)])
     if found.tables and silent is not None:
         used = found.tables[0]
-        note = SourceNote(used.source, used.synthetic, used.available_at, "kept from when its source last answered")
+        note = SourceNote(used.source, used.synthetic, used.available_at, how)
     return found, note
+
+
+def _runs_left(
+    site: Site, horizon: Horizon, now: datetime, base: Path | None, knowledge: Knowledge | None, failed: list[str]
+) -> tuple[list[WeatherTable], str]:
+    """What there is where no source answers: the stored single run, or what was kept where that was known later."""
+    kept, refused = ([], []) if knowledge is None else knowledge.last_runs()
+    failed += refused
+    try:
+        run = run_for(site, horizon, now, base)
+    except InvalidInput as error:
+        failed.append(f"no stored run: {first_line(error)}")
+        run = None
+    if run is None or any(_known(table) > _known(run) for table in kept):
+        return kept, "kept from when its source last answered"
+    return [run], "a stored single run; the forecast is silent"
+
+
+def _known(table: WeatherTable) -> datetime:
+    return table.available_at or datetime.min.replace(tzinfo=UTC)
 
 
 def whole_run(horizon: Horizon, now: datetime) -> Horizon:

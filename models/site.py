@@ -159,12 +159,19 @@ class WeatherSource(Checked):
     url: Text | None = Field(None, description="of an Open-Meteo service, for kind open_meteo")
     path: Text | None = Field(None, description="of a weather file, relative to the site file")
     climate: Name | None = Field(None, description="row of the climate table for kind synthetic; none: the site's name")
+    ensemble: Text | None = Field(None, description="Open-Meteo's ensemble service, or the path of a stored answer")
+    ensemble_model: Text | None = Field(None, description="asked for by name, such as gfs_seamless")
+    runs: Text | None = Field(None, description="folder of stored single runs, named like 20260601T00.json")
+    run_delay_h: Above0 = Field(7.0, description="hours from a run's initialisation until it can be had")
     note: Text = ""
 
     def faults(self) -> Iterable[Fault]:
-        """A source without the address that it needs."""
+        """A source without the address that it needs, or with one that it does not read."""
         if self.kind == "open_meteo" and not self.url:
             yield Fault("url", "missing", "open_meteo needs the address of the service; add url")
+        for key in ("ensemble", "runs"):
+            if self.kind != "open_meteo" and getattr(self, key):
+                yield Fault(key, "unused", f"only kind open_meteo reads it, and this is {self.kind}; remove it")
         if self.kind in ("epw", "tmy3", "csv") and not self.path:
             yield Fault("path", "missing", f"{self.kind} needs a file; add path")
 

@@ -78,6 +78,16 @@ def fetch(
         SourceUnavailable: no answer, or an answer that says it failed.
         InvalidInput: as :func:`parse`.
     """
+    return parse(ask(url, place, hours=hours, model=model, client=client), model=model, fetched_at=fetched_at)
+
+
+def ask(url: str, place: Place, *, hours: int, model: str | None = None, client: httpx.Client | None = None) -> Any:
+    """The document that ``url`` answers for the next ``hours`` at ``place``, in GMT and m/s.
+
+    Raises:
+        SourceUnavailable: no answer, or an answer that says it failed.
+        InvalidInput: it is no JSON.
+    """
     days = min(16, -(-hours // 24) + 2)
     params: dict[str, str | float | int] = {
         "latitude": place.latitude_deg,
@@ -96,7 +106,7 @@ def fetch(
         raise SourceUnavailable(url, f"{type(error).__name__}: {error}") from None
     if answer.status_code != httpx.codes.OK:
         raise SourceUnavailable(url, f"HTTP {answer.status_code}: {answer.text[:200]}")
-    return parse(strict_json.loads(answer.content, f"{_WHAT} of {url}"), model=model, fetched_at=fetched_at)
+    return strict_json.loads(answer.content, f"{_WHAT} of {url}")
 
 
 def models_in(document: Mapping[str, Any], block: str = "hourly") -> list[str]:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import json
+import os
 from dataclasses import replace
 from datetime import timedelta
 
 import numpy as np
 import pytest
+from weather_document import document
 
 from api import expected as module
 from api.expected import expected
@@ -21,6 +24,7 @@ from ingest.stores.memory import MemoryStore
 from models.errors import InvalidInput
 from models.forecast.site import PV, WIND
 from models.horizon import parse_rfc3339
+from models.site import WeatherSource
 
 NOW = parse_rfc3339("2026-06-01T06:20:00Z")
 HOUR = timedelta(hours=1)
@@ -145,3 +149,55 @@ def test_a_kept_run_comes_back_as_it_was_and_a_torn_one_is_said(site, tmp_path):
     tables, refused = kept_run.kept(tmp_path)
     assert tables == []
     assert "cannot be read" in refused[0]
+
+
+@pytest.fixture
+def stored(site, tmp_path):
+    """The site on stored documents: a forecast, an ensemble of a control run and two members, and a run of 00 UTC."""
+    midnight = NOW.replace(hour=0, minute=0)
+    (tmp_path / "runs").mkdir()
+    for name, begun, parts in (
+        ("forecast.json", midnight, ("",)),
+        ("ensemble.json", midnight, ("", "_member01", "_member02")),
+        ("runs/20260531T18.json", midnight - 6 * HOUR, ("",)),
+    ):
+        path = tmp_path / name
+        path.write_text(json.dumps(document(begun, 96, parts)))
+        os.utime(path, (NOW.timestamp() - 600,) * 2)
+    named = {"kind": "open_meteo", "url": "forecast.json", "ensemble": "ensemble.json", "runs": "runs"}
+    return site.model_copy(update={"weather": WeatherSource(**named)})
+
+
+def test_the_ladder_goes_down_from_the_ensemble_to_a_run_that_is_old_and_says_so(stored, tmp_path):
+    def step(now=NOW):
+        found = expected(stored, horizon_at(stored, now), now, tmp_path, Knowledge(tmp_path / "data", stored.name))
+        told = found.told[PV]
+        return told["step"], told["reason"], found.note, float(found.forecast["dry_bulb_c"].values[0])
+
+    by_ensemble = step()
+    assert by_ensemble[0] == "ensemble"
+    assert by_ensemble[3] == pytest.approx((20 + 20 + 21 + 22) / 4)  # forecast, control run, members
+    (tmp_path / "ensemble.json").unlink()
+    by_forecast = step()
+    assert by_forecast[0] == "single run"
+    assert "no ensemble: " in by_forecast[1]
+    assert by_forecast[3] == pytest.approx(20)
+    (tmp_path / "forecast.json").unlink()
+    (tmp_path / "data" / "forecasts" / stored.name / "runs").rename(tmp_path / "away")  # nothing is kept either
+    by_run = step()
+    assert by_run[0] == "single run"  # of 18 UTC, known since 01 UTC
+    assert by_run[2].method == "a stored single run; the forecast is silent"
+    assert by_run[2].issued_at == NOW.replace(hour=1, minute=0)
+    by_old = step(NOW + 9 * HOUR)
+    assert by_old[0] == "last run"
+    assert "older than 12 h" in by_old[1]
+    (tmp_path / "runs" / "20260531T18.json").unlink()
+    with pytest.raises(InvalidInput, match="no meter"):
+        step()
+
+
+def test_a_member_that_was_not_known_yet_is_not_looked_at(stored, tmp_path):
+    os.utime(tmp_path / "ensemble.json", (NOW.timestamp() + 60,) * 2)
+    found = expected(stored, horizon_at(stored, NOW), NOW, tmp_path, None)
+    assert found.told[PV]["step"] == "single run"
+    assert "was not known yet" in found.told[PV]["reason"]

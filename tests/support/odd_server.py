@@ -27,11 +27,13 @@ class Said:
 
 @dataclass
 class OddServer:
-    """``answers`` by path: an answer, or a function of the form's fields that makes one. ``asked`` is what came."""
+    """``answers`` by path: an answer, or a function of the form's fields that makes one. ``asked`` is what came, and
+    ``queries`` what stood behind its paths."""
 
     url: str
     answers: dict[str, Said | Callable[[dict[str, str]], Said]]
     asked: list[tuple[str, dict[str, str], dict[str, str]]] = field(default_factory=list)
+    queries: list[str] = field(default_factory=list)
 
 
 @contextmanager
@@ -51,6 +53,7 @@ def odd_server(**answers: Any) -> Iterator[OddServer]:
 
         def _answer(self, form: dict[str, str]) -> None:
             path = urlsplit(self.path).path
+            shown.queries.append(urlsplit(self.path).query)
             shown.asked.append((path, form, {name.lower(): value for name, value in self.headers.items()}))
             said = shown.answers.get(path, Said("nothing here", 404))
             if callable(said):
