@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from api.events import GridEvent, Standing, impossible, least_wanted, with_events
+from api.evidence import curves_of
 from api.expected import Expected, expected
 from api.following import Memory
 from api.gathering import horizon_at
@@ -230,6 +231,7 @@ def _edition(
     sky: Expected,
 ) -> Edition:
     site = task.site
+    bulbs = sky.forecast["dry_bulb_c"].values.tolist(), sky.forecast["wet_bulb_c"].values.tolist()
     return {
         "site": site.name,
         "created_at": rfc3339(now),
@@ -243,6 +245,7 @@ def _edition(
         "sources": _sources(site, sky.forecast, sky.note),
         "bands": sky.bands,
         "forecasts": sky.told,
+        "curves": curves_of(site, *bulbs),
         "temperatures": _temperatures(site, horizon, problem, found),
         "limits": _limits(site),
         "state": {**task.memory.to_json(), "source": task.state_note},

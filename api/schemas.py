@@ -221,6 +221,19 @@ class ForecastView(BaseModel):
     scores: ForecastScores | None
 
 
+class CurveView(BaseModel):
+    """What a curve of the plan rests on. `error_mw` (cooling): the most by which its power exceeds the straight pieces
+    that the plan reckons with; `error_ratio`: of the power at capacity."""
+
+    kind: Literal["gpu", "cooling"]
+    name: str
+    of: str
+    evidence: Literal["measured", "prior", "assumed"]
+    source: str
+    error_mw: float | None = None
+    error_ratio: float | None = None
+
+
 class PlanEdition(BaseModel):
     """A published plan with what was known when it was made."""
 
@@ -238,6 +251,7 @@ class PlanEdition(BaseModel):
     sources: list[dict[str, Any]]
     bands: dict[str, dict[str, list[float]]]
     forecasts: dict[str, ForecastView] = {}
+    curves: list[CurveView] = []
     temperatures: dict[str, list[float]]
     limits: dict[str, float]
     job_labels: dict[str, dict[str, Any]]

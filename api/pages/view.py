@@ -72,6 +72,7 @@ def plan_view(edition: dict[str, Any]) -> dict[str, Any]:
             "wind": (edition.get("bands") or {}).get("wind_available_mw"),
         },
         "forecasts": edition.get("forecasts") or {},
+        "curves": edition.get("curves") or [],
         "batteries": _batteries(problem, series),
         "temperatures": {k: v for k, v in (edition.get("temperatures") or {}).items() if v},
         "limits": edition.get("limits") or {},

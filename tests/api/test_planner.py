@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import numpy as np
 import pytest
 
 from api import planner
@@ -12,6 +13,7 @@ from api.desk import previous_of
 from api.gathering import first_memory, horizon_at
 from api.planner import Outcome, Task, cycle
 from ingest.site_file import read_site, sample_path
+from models.cooling import plant_power_mw
 from models.errors import InvalidInput
 from models.horizon import rfc3339
 from models.jobs import TrainingJob
@@ -146,3 +148,27 @@ def test_headroom_is_asked_for_where_the_site_prices_it_as_large_as_its_forecast
     assert max(fall) > 0
     received = check_problem(edition["problem"])
     assert verify(received, planner.Plan.model_validate(edition["plan"])) == []
+
+
+def test_an_edition_says_what_its_curves_rest_on_and_how_far_the_pieces_of_the_cooling_err(site: Site) -> None:
+    edition = planned(site, job("a")).edition
+    rows = {(row["kind"], row["of"]): row for row in edition["curves"]}
+    assert {curve.workload for curve in site.gpu("H100-SXM").curves} == {of for kind, of in rows if kind == "gpu"}
+    (side,) = [row for row in edition["curves"] if row["kind"] == "cooling"]
+    assert site.cooling is not None
+    assert site.cooling.air is not None
+    assert (side["name"], side["evidence"], side["source"]) == (
+        "air",
+        site.cooling.air.evidence,
+        site.cooling.air.source,
+    )
+    # the pieces lie under the plant's own power everywhere, and somewhere by just that much
+    temperatures = edition["temperatures"]
+    heat = np.linspace(0.0, min(edition["problem"]["cooling"]["capacity_heat_mw"]), 2001)
+    worst = 0.0
+    for t, pair in enumerate(zip(temperatures["dry_bulb_c"], temperatures["wet_bulb_c"], strict=True)):
+        pieces = edition["problem"]["cooling"]["tangents"]
+        lines = [piece["slope"][t] * heat + piece["intercept_mw"][t] for piece in pieces]
+        worst = max(worst, float((plant_power_mw(heat, *pair, site.cooling) - np.max(lines, axis=0)).max()))
+    assert worst <= side["error_mw"] + 1e-6
+    assert worst >= 0.8 * side["error_mw"]

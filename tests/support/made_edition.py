@@ -152,6 +152,19 @@ def made_edition(
                 "p95": [round(1.6 * v, 4) for v in wind],
             },
         },
+        "curves": [
+            {"kind": "gpu", "name": "H100-SXM", "of": "pretrain", "evidence": "prior", "source": "A100 curve, moved"},
+            {"kind": "gpu", "name": "B200-SXM", "of": "pretrain", "evidence": "measured", "source": "sweep of 3 May"},
+            {
+                "kind": "cooling",
+                "name": "air",
+                "of": "air-cooled-chiller",
+                "evidence": "prior",
+                "source": "catalogue",
+                "error_mw": 0.0123,
+                "error_ratio": 0.021,
+            },
+        ],
         "forecasts": {
             "pv_available_mw": {
                 "kind": "physics",

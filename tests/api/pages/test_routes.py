@@ -203,3 +203,18 @@ def test_what_is_proven_is_not_called_unproven(edition):
     page = client_of(edition | {"forecasts": {"wind_available_mw": proven}}).get("/?lang=en").text
     assert "75 days scored" in page
     assert ">unproven<" not in page
+
+
+@pytest.mark.parametrize(
+    ("lang", "words"),
+    [
+        ("en", ("measured", ">prior<", "sweep of 3 May", "0.012", "2.1%", "Cooling, air side")),
+        ("fr", ("mesurée", ">a priori<", "sweep of 3 May", "0,012", "2,1", "Froid, côté air")),
+    ],
+)
+def test_curves_say_whether_they_were_measured_and_how_far_the_pieces_err(client, lang, words):
+    page = client.get(f"/?lang={lang}").text
+    section = page[page.index('<section class="curves"') :]
+    section = section[: section.index("</section>")]
+    for word in words:
+        assert word in section
