@@ -62,7 +62,7 @@ def _owed(problem: Problem, b: Battery, need: Floats) -> Floats:
     """Charging that ends the day at what is asked, in the cheapest slots with room."""
     wish = np.zeros(problem.slots)
     missing = max(b.soc_end_min, b.soc_min) - b.soc_start
-    room = np.clip(problem.import_limit + problem.pv + problem.wind - need, 0.0, b.power_in)
+    room = np.clip(problem.import_limit + problem.pv + problem.wind - need, 0.0, b.most_in)
     for t in np.argsort(problem.import_price + problem.carbon_cost, kind="stable"):
         if missing <= 0:
             break
@@ -79,6 +79,7 @@ def _forced(problem: Problem, b: Battery, wish: Floats) -> Floats:
     on = wish < 0
     if set_.on_before:
         on[: set_.stays] = True
+    on &= set_.may_run
     return np.where(on, np.minimum(wish, -set_.least), wish)
 
 
@@ -87,7 +88,7 @@ def _within_stock(problem: Problem, b: Battery, wish: Floats) -> tuple[Floats, F
     charge, discharge, soc = np.zeros(problem.slots), np.zeros(problem.slots), np.zeros(problem.slots)
     stock, h = b.soc_start, problem.step_h
     for t in range(problem.slots):
-        charge[t] = min(max(wish[t], 0.0), b.power_in, max(0.0, b.soc_max - stock) / (h * b.charge_efficiency))
+        charge[t] = min(max(wish[t], 0.0), b.most_in[t], max(0.0, b.soc_max - stock) / (h * b.charge_efficiency))
         discharge[t] = min(max(-wish[t], 0.0), b.most_out[t], max(0.0, stock - b.soc_min) * b.discharge_efficiency / h)
         stock += h * (b.charge_efficiency * charge[t] - discharge[t] / b.discharge_efficiency)
         soc[t] = stock

@@ -19,7 +19,7 @@ TRIFLE = 1e-6
 def on_slots(g: Generator, output: Floats, step_h: float) -> Ints:
     """1 where the set is on, one value a slot; simply where it gives something if its rules allow no such run."""
     trifle = TRIFLE * max(g.power, 1e-12)
-    may_be_off, may_be_on = output <= trifle, output >= g.least - trifle
+    may_be_off, may_be_on = output <= trifle, (output >= g.least - trifle) & g.may_run
     first = (int(g.on_before), min(g.state_slots, _enough(g, int(g.on_before))))
     costs: dict[tuple[int, int], float] = {first: 0.0}
     came_from: list[dict[tuple[int, int], tuple[int, int]]] = []

@@ -15,9 +15,11 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from optimizer import document
+from models.horizon import Horizon
+from optimizer import document, upkeep
 
 Floats = NDArray[np.float64]
+Flags = NDArray[np.bool_]
 Row = Callable[..., Floats]
 """A document's number or list as one value a slot, times a factor."""
 
@@ -30,8 +32,9 @@ def _nothing() -> Floats:
 class Battery:
     """A battery, or what gives power like one; powers on the AC side, energies at the end of a slot.
 
-    ``most_out`` bounds what comes out, slot by slot, and ``out_cost`` is the price of it. ``reserve`` is what
-    is to be there above ``soc_min`` at the end of each slot; ``reserve_cost`` None: it must be there.
+    ``most_in`` and ``most_out`` bound what goes in and comes out, slot by slot, and ``out_cost`` is the price of
+    what comes out. ``reserve`` is what is to be there above ``soc_min`` at the end of each slot; ``reserve_cost``
+    None: it must be there.
     """
 
     name: str
@@ -44,21 +47,17 @@ class Battery:
     soc_end_min: float
     wear_cost: float = 0.0
     kind: Literal["battery", "generator", "service", "cold"] = "battery"
+    most_in: Floats = field(default_factory=_nothing)
     most_out: Floats = field(default_factory=_nothing)
     out_cost: Floats = field(default_factory=_nothing)
     reserve: Floats = field(default_factory=_nothing)
     reserve_cost: float | None = None
     end_value: float = 0.0
 
-    @property
-    def power_in(self) -> float:
-        """Largest charging power."""
-        return self.power if self.kind in ("battery", "cold") else 0.0
-
 
 @dataclass(frozen=True, eq=False)
 class Generator:
-    """How a generating set of that name may run: least power, starts, stops, shortest run and pause."""
+    """How a generating set of that name may run: least power, starts, stops, shortest run and pause; when at all."""
 
     name: str
     power: float
@@ -72,6 +71,7 @@ class Generator:
     on_before: bool
     state_slots: int
     carbon_kg: float
+    may_run: Flags
 
     @property
     def stays(self) -> int:
@@ -88,15 +88,16 @@ class Service:
     quality_cost: float
 
 
-def batteries(doc: document.Problem, row: Row, unit: float, step_h: float) -> tuple[Battery, ...]:
+def batteries(doc: document.Problem, horizon: Horizon, row: Row, unit: float) -> tuple[Battery, ...]:
     """All stores of a document: batteries first, then generating sets, then services."""
-    found = [_battery(b, row, unit) for b in doc.batteries]
-    found += [_fuel(g, row, unit, step_h) for g in doc.generators]
-    found += [_slack(s, row, unit, step_h) for s in doc.inference]
+    found = [_battery(b, horizon, row, unit) for b in doc.batteries]
+    found += [_fuel(g, horizon, row, unit) for g in doc.generators]
+    found += [_slack(s, row, unit, horizon.step_h) for s in doc.inference]
     return tuple(found)
 
 
-def _battery(b: document.Battery, row: Row, unit: float) -> Battery:
+def _battery(b: document.Battery, horizon: Horizon, row: Row, unit: float) -> Battery:
+    most = row(b.power_mw, 1 / unit) * upkeep.left(b.maintenance, horizon)
     return Battery(
         name=b.name,
         power=b.power_mw / unit,
@@ -107,7 +108,8 @@ def _battery(b: document.Battery, row: Row, unit: float) -> Battery:
         soc_max=(b.energy_mwh if b.soc_max_mwh is None else b.soc_max_mwh) / unit,
         soc_end_min=b.soc_end_min_mwh / unit,
         wear_cost=b.wear_cost_per_mwh * unit,
-        most_out=row(b.power_mw, 1 / unit),
+        most_in=most,
+        most_out=most,
         out_cost=row(b.wear_cost_per_mwh, unit),
         reserve=row(b.reserve_mwh, 1 / unit),
         reserve_cost=None if b.below_reserve_cost_per_mwh_h is None else b.below_reserve_cost_per_mwh_h * unit,
@@ -115,9 +117,9 @@ def _battery(b: document.Battery, row: Row, unit: float) -> Battery:
     )
 
 
-def _fuel(g: document.Generator, row: Row, unit: float, step_h: float) -> Battery:
-    power, cost = row(g.power_mw, 1 / unit), row(g.fuel_cost_per_mwh, unit)
-    stock = float(power.sum()) * step_h if g.fuel_mwh is None else g.fuel_mwh / unit
+def _fuel(g: document.Generator, horizon: Horizon, row: Row, unit: float) -> Battery:
+    power, cost = row(g.power_mw, 1 / unit) * upkeep.left(g.maintenance, horizon), row(g.fuel_cost_per_mwh, unit)
+    stock = float(power.sum()) * horizon.step_h if g.fuel_mwh is None else g.fuel_mwh / unit
     return _store(g.name, "generator", power, cost, stock)
 
 
@@ -137,13 +139,14 @@ def _store(name: str, kind: Literal["generator", "service"], most: Floats, cost:
         soc_max=stock,
         soc_end_min=0.0,
         kind=kind,
+        most_in=np.zeros_like(most),
         most_out=most,
         out_cost=cost,
         reserve=np.zeros_like(most),
     )
 
 
-def generators(doc: document.Problem, row: Row, unit: float) -> tuple[Generator, ...]:
+def generators(doc: document.Problem, horizon: Horizon, row: Row, unit: float) -> tuple[Generator, ...]:
     """Generating sets of a document."""
     return tuple(
         Generator(
@@ -159,6 +162,7 @@ def generators(doc: document.Problem, row: Row, unit: float) -> tuple[Generator,
             on_before=g.on_before,
             state_slots=g.state_slots,
             carbon_kg=g.carbon_kg_per_mwh * unit,
+            may_run=upkeep.left(g.maintenance, horizon) > 0,
         )
         for g in doc.generators
     )

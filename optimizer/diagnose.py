@@ -15,6 +15,7 @@ from optimizer.ledger import Give
 from optimizer.parts.ways import places
 from optimizer.problem import Entry, Problem
 from optimizer.solve import Options, Outcome, solve
+from optimizer.upkeep import told
 
 TRIFLE = 1e-6
 
@@ -43,6 +44,8 @@ def diagnose(problem: Problem, options: Options) -> list[str]:
         if give.slot is not None:
             more = "" if len(gave) == 1 else f" and {len(gave) - 1} more slot" + ("s" if len(gave) > 2 else "")
             sentence = f"at {rfc3339(problem.horizon.at(give.slot))}{more}: {sentence}"
+        if give.slot is not None and (upkeep := _upkeep(problem, f"{kind} {name}", give.slot)):
+            sentence += f"; it is{upkeep}"
         if kind == "job":
             limits = _limits_in_its_way(problem, by_id[name], outcome, model)
             sentence += f"; in its way: {', '.join(limits)}" if limits else ""
@@ -91,6 +94,10 @@ def _duties_in_its_way(
             yield _DUTIES[family].format(index.rstrip("]").split(",")[0])
 
 
+def _upkeep(problem: Problem, asset: str, t: int) -> str:
+    return told(problem.upkeep, asset, problem.horizon, t)
+
+
 def _limits_in_its_way(problem: Problem, e: Entry, outcome: Outcome, model: pyo.ConcreteModel) -> list[str]:
     """Limits that leave no room for one more copy in some slot of its window, and the jobs that share them."""
     mw, need = problem.unit_mw, float(e.power.min())
@@ -101,18 +108,24 @@ def _limits_in_its_way(problem: Problem, e: Entry, outcome: Outcome, model: pyo.
         mine = outcome.value(model.jobs.on[e.id, t]) * need
         heat = np.full(problem.slots, (it - mine + need) / problem.efficiency)
         if heat[t] + problem.cooling_power(heat)[t] + problem.base[t] > supply[t] + TRIFLE:
-            found.setdefault(f"import limit {problem.import_limit[t] * mw:g} MW")
+            found.setdefault(
+                f"import limit {problem.import_limit[t] * mw:g} MW{_upkeep(problem, 'the grid connection', t)}"
+            )
         if problem.cooling is not None and problem.cooling.capacity is not None:
             capacity = problem.cooling.capacity[t]
+            told_of = {u.name: _upkeep(problem, f"cooling unit {u.name}", t) for u in problem.cooling.units}
+            units = "".join(f", unit {name}{upkeep}" for name, upkeep in told_of.items() if upkeep)
             if heat[t] > capacity + TRIFLE:
-                found.setdefault(f"cooling capacity {capacity * mw:g} MW of heat{problem.cooling.lost}")
+                found.setdefault(f"cooling capacity {capacity * mw:g} MW of heat{problem.cooling.lost}{units}")
         if e.pool is None:
             continue
         for feed in problem.feeds:
             if e.pool in feed.pools:
                 drawn = sum(outcome.value(model.gpus.pool_power[problem.pools[k].name, t]) for k in feed.pools)
                 if drawn - mine + need > feed.limit[t] + TRIFLE:
-                    found.setdefault(f"feed {feed.name} {feed.limit[t] * mw:g} MW")
+                    found.setdefault(
+                        f"feed {feed.name} {feed.limit[t] * mw:g} MW{_upkeep(problem, f'feed {feed.name}', t)}"
+                    )
         pool = problem.pools[e.pool]
         used = sum(
             way.gpus * outcome.value(on)
@@ -122,7 +135,8 @@ def _limits_in_its_way(problem: Problem, e: Entry, outcome: Outcome, model: pyo.
             if s == t and way.pool == e.pool
         )
         if used + e.gpus > pool.gpus[t] + TRIFLE:
-            found.setdefault(f"pool {pool.name} with {int(pool.gpus[t])} GPUs")
+            there = f"pool {pool.name} with {int(pool.gpus[t])} GPUs"
+            found.setdefault(there + _upkeep(problem, f"pool {pool.name}", t))
     for duty in _duties_in_its_way(problem, e, need, outcome, model):
         found.setdefault(duty)
     others = [

@@ -108,6 +108,17 @@ class Outage(_Part):
     end: Moment = Field(description="on a slot border; first instant with a grid again")
 
 
+class Maintenance(_Part):
+    """A window in which an asset is out or derated. Where windows of one asset overlap, the least share is left."""
+
+    start: Moment = Field(description="on a slot border; may lie before the horizon")
+    end: Moment = Field(description="on a slot border; first instant with the whole asset again")
+    left_share: Annotated[float, Strict(), Field(ge=0, le=1, allow_inf_nan=False)] = Field(
+        0.0, description="of its power, capacity, limits or GPUs (whole ones); 0: it is out"
+    )
+    reason: Text = Field("", description="for people: it stands in sentences about what the window forbids")
+
+
 class Grid(_Part):
     import_limit_mw: PerSlot = 0.0
     export_limit_mw: PerSlot = 0.0
@@ -120,6 +131,7 @@ class Grid(_Part):
     )
     carbon_price_per_kg: Positive0 = 0.0
     outages: list[Outage] = _new([], "announced: nothing is imported or exported then, whatever the limits")
+    maintenance: list[Maintenance] = _new([], "announced windows in which it is out or derated")
     billing_interval_slots: Whole = _new(
         1,
         "slots over whose mean import the demand charge is measured; an interval that the horizon's end cuts counts "
@@ -164,6 +176,7 @@ class Battery(_Part):
         None, "per MWh of it missing at the end of a slot, times the slot's hours; null: none may be missing"
     )
     soc_end_value_per_mwh: Positive0 = _new(0.0, "worth of each MWh at the end above soc_start_mwh, loss of each below")
+    maintenance: list[Maintenance] = _new([], "announced windows in which it is out or derated")
 
 
 class Reserve(_Part):
@@ -213,6 +226,7 @@ class Generator(_Part):
     state_slots: Whole = Field(1, ge=0, description="slots it has been in that state before slot 0")
     fuel_mwh: Positive0 | None = Field(None, description="what the fuel on site can still generate; null: enough")
     carbon_kg_per_mwh: Positive0 = 0.0
+    maintenance: list[Maintenance] = _new([], "announced windows in which it is out or derated")
 
 
 class Inference(_Part):
@@ -296,6 +310,7 @@ class CoolingUnit(_Part):
     capacity_heat_mw: PerSlot
     tangents: list[Tangent] = Field([], description="of this unit's power at its own heat; none: it draws nothing")
     free: FreeCooling | None = Field(None, description="the capacity depends on the weather")
+    maintenance: list[Maintenance] = _new([], "announced windows in which it is out or derated")
 
 
 class Cooling(_Part):
@@ -339,6 +354,7 @@ class Pool(_Part):
     gpu: Text
     gpus: CountPerSlot = Field(description="available, per slot if a list (maintenance)")
     idle_w_per_gpu: Positive0 = Field(0.0, description="GPU idle plus its share of the host, nodes staying on")
+    maintenance: list[Maintenance] = _new([], "announced windows in which it is out or derated")
 
 
 class Feed(_Part):
@@ -347,6 +363,7 @@ class Feed(_Part):
     name: Id
     pools: list[Id]
     limit_mw: PerSlot
+    maintenance: list[Maintenance] = _new([], "announced windows in which it is out or derated")
 
 
 class Level(_Part):

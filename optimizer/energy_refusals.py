@@ -11,7 +11,7 @@ from pydantic import BaseModel
 from models.errors import Fault
 from models.horizon import Horizon, rfc3339
 from models.strict_json import pointer
-from optimizer.document import Job, Problem, ThermalMass, is_new
+from optimizer.document import Job, Maintenance, Problem, ThermalMass, is_new
 
 
 def per_slot(problem: Problem) -> Iterator[tuple[tuple[str | int, ...], Any, bool]]:
@@ -94,12 +94,25 @@ def _spans(problem: Problem) -> Iterator[tuple[tuple[str | int, ...], datetime, 
     """Everything with a start and an end: its path and both."""
     for k, outage in enumerate(problem.grid.outages):
         yield ("grid", "outages", k), outage.start, outage.end
+    for path, windows in _maintained(problem):
+        for k, window in enumerate(windows):
+            yield (*path, "maintenance", k), window.start, window.end
     for k, event in enumerate(problem.events):
         yield ("events", k), event.start, event.end
     for k, nomination in enumerate(problem.nominations):
         yield ("nominations", k), nomination.start, nomination.end
     for k, limit in enumerate([] if problem.cooling is None else problem.cooling.water_limits):
         yield ("cooling", "water_limits", k), limit.start, limit.end
+
+
+def _maintained(problem: Problem) -> Iterator[tuple[tuple[str | int, ...], list[Maintenance]]]:
+    """Every asset that may be under maintenance: its path and its windows."""
+    yield ("grid",), problem.grid.maintenance
+    for part in ("batteries", "generators", "pools", "feeds"):
+        for k, asset in enumerate(getattr(problem, part)):
+            yield (part, k), asset.maintenance
+    for k, unit in enumerate([] if problem.cooling is None else problem.cooling.units):
+        yield ("cooling", "units", k), unit.maintenance
 
 
 def _periods(problem: Problem) -> Iterator[Fault]:

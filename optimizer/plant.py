@@ -13,7 +13,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from optimizer import document
+from models.horizon import Horizon
+from optimizer import document, upkeep
 
 Floats = NDArray[np.float64]
 Row = Callable[..., Floats]
@@ -71,7 +72,7 @@ class Cooling:
         return parts
 
 
-def cooling(doc: document.Problem, row: Row, unit: float) -> Cooling | None:
+def cooling(doc: document.Problem, horizon: Horizon, row: Row, unit: float) -> Cooling | None:
     """The cooling plant of a document; None where there is none."""
     given = doc.cooling
     if given is None:
@@ -81,7 +82,7 @@ def cooling(doc: document.Problem, row: Row, unit: float) -> Cooling | None:
     capacity = None if given.capacity_heat_mw is None else row(given.capacity_heat_mw, 1 / unit)
     if not given.units:
         return Cooling(slope, intercept, capacity)
-    units = tuple(_unit(u, doc, row, unit) for u in given.units)
+    units = tuple(_unit(u, doc, horizon, row, unit) for u in given.units)
     left = np.sort([u.capacity for u in units], axis=0)[: len(units) - given.spare_units].sum(axis=0)
     left = left if capacity is None else np.minimum(left, capacity)
     lines = [_sum(slope[:, t], intercept[:, t], units, t) for t in range(len(left))]
@@ -90,8 +91,8 @@ def cooling(doc: document.Problem, row: Row, unit: float) -> Cooling | None:
     return Cooling(padded[:, :, 0].T.copy(), padded[:, :, 1].T.copy(), left, units, given.spare_units)
 
 
-def _unit(u: document.CoolingUnit, doc: document.Problem, row: Row, unit: float) -> Unit:
-    capacity = row(u.capacity_heat_mw, 1 / unit)
+def _unit(u: document.CoolingUnit, doc: document.Problem, horizon: Horizon, row: Row, unit: float) -> Unit:
+    capacity = row(u.capacity_heat_mw, 1 / unit) * upkeep.left(u.maintenance, horizon)
     if u.free is not None:
         outside = row(getattr(doc.series, u.free.bulb))
         span = u.free.none_above_c - u.free.full_below_c

@@ -8,6 +8,7 @@ import numpy as np
 
 from models.horizon import rfc3339
 from optimizer.problem import Entry, Floats, Problem
+from optimizer.upkeep import told
 
 TOLERANCE_H = 1e-6
 
@@ -15,7 +16,7 @@ TOLERANCE_H = 1e-6
 def conflicts(problem: Problem) -> list[str]:
     """Sentences naming job or battery, limit, amount and mend; empty where nothing is found yet."""
     found = [sentence for e in problem.entries for sentence in _entry(problem, e)]
-    return [*found, *_batteries(problem), *_reserves(problem), *_events(problem)]
+    return [*found, *_batteries(problem), *_generators(problem), *_reserves(problem), *_events(problem)]
 
 
 def _entry(problem: Problem, e: Entry) -> Iterator[str]:
@@ -70,21 +71,39 @@ def _gangs(problem: Problem, e: Entry, first: int) -> Iterator[str]:
         widest = int(pool.gpus[max(first, way.first) : e.last].max(initial=0))
         if way.gpus <= widest:
             return
-        needs.append(f"{way.gpus} GPUs at once, pool {pool.name} has at most {widest} in its window")
+        upkeep = _upkeep(problem, f"pool {pool.name}", max(first, way.first), e.last)
+        needs.append(f"{way.gpus} GPUs at once, pool {pool.name} has at most {widest} in its window{upkeep}")
     yield (
         f"job {e.id} needs {', or '.join(needs)}; move it to a larger pool, shrink the gang or give unmet_cost_per_h"
     )
 
 
+def _generators(problem: Problem) -> Iterator[str]:
+    """A set that has to run on into a window in which it is out."""
+    for g in problem.generators:
+        if g.on_before and not g.may_run[: g.stays].all():
+            asset = f"generator {g.name}"
+            yield (
+                f"{asset} has run for {g.state_slots} of its {g.min_up} slots (min_up_slots) and must run on, but is"
+                f"{told(problem.upkeep, asset, problem.horizon, 0, g.stays)}; move the window or lower min_up_slots"
+            )
+
+
+def _upkeep(problem: Problem, asset: str, first: int = 0, last: int | None = None) -> str:
+    said = told(problem.upkeep, asset, problem.horizon, first, problem.slots if last is None else last)
+    return f",{said}" if said else ""
+
+
 def _batteries(problem: Problem) -> Iterator[str]:
     mw = problem.unit_mw
     for b in problem.batteries:
-        reach = b.soc_start + problem.slots * problem.step_h * b.power * b.charge_efficiency
+        reach = b.soc_start + problem.step_h * float(b.most_in.sum()) * b.charge_efficiency
         reach = min(reach, b.soc_max)
         if b.soc_end_min > reach + 1e-9:
             yield (
                 f"battery {b.name} must end at {b.soc_end_min * mw:g} MWh (soc_end_min_mwh) but can reach at most "
-                f"{reach * mw:g} MWh; lower soc_end_min_mwh or give it more power or energy"
+                f"{reach * mw:g} MWh{_upkeep(problem, f'battery {b.name}')}; lower soc_end_min_mwh or give it more "
+                "power or energy"
             )
 
 
@@ -94,16 +113,16 @@ def _reserves(problem: Problem) -> Iterator[str]:
     for b in problem.batteries:
         if b.kind != "battery" or b.reserve_cost is not None:
             continue
-        reach = b.soc_start + h * b.power * b.charge_efficiency * np.arange(1, problem.slots + 1)
+        reach = b.soc_start + h * b.charge_efficiency * np.cumsum(b.most_in)
         asked = np.where(b.reserve > 0, b.soc_min + b.reserve, 0.0)
         short = np.flatnonzero(asked > np.minimum(reach, b.soc_max) + 1e-9)
         if len(short):
             t = int(short[0])
-            when = rfc3339(problem.horizon.at(t + 1))
+            when, upkeep = rfc3339(problem.horizon.at(t + 1)), _upkeep(problem, f"battery {b.name}", 0, t + 1)
             yield (
                 f"battery {b.name} must hold {asked[t] * mw:g} MWh at {when} (soc_min_mwh and reserve_mwh) but can "
-                f"reach at most {reach[t] * mw:g} MWh by then; lower reserve_mwh there or give "
-                "below_reserve_cost_per_mwh_h"
+                f"reach at most {reach[t] * mw:g} MWh by then{upkeep}; lower reserve_mwh there or "
+                "give below_reserve_cost_per_mwh_h"
             )
 
 
@@ -112,7 +131,7 @@ def _least_need(problem: Problem) -> Floats:
     local = problem.pv + problem.wind
     for b in problem.batteries:
         if b.kind != "cold":
-            local = local + (b.most_out if b.kind != "battery" else b.power)
+            local = local + b.most_out
     need: Floats = problem.base - local
     return need
 

@@ -16,12 +16,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models.horizon import Horizon
-from optimizer import devices, document, duties, plant, thermal
+from optimizer import devices, document, duties, plant, thermal, upkeep
 from optimizer.devices import Battery, Generator, Service
 from optimizer.duties import Budgets, Event, Headroom, Interval, Nomination, Water
 from optimizer.plant import Cooling
 from optimizer.refusals import horizon_of
 from optimizer.thermal import Cold
+from optimizer.upkeep import Window
 from optimizer.ways import Way, told_ways, ways_of
 
 Floats = NDArray[np.float64]
@@ -182,6 +183,7 @@ class Problem:
     cold: Cold | None
     generators: tuple[Generator, ...]
     services: tuple[Service, ...]
+    upkeep: tuple[Window, ...]
 
     @property
     def slots(self) -> int:
@@ -232,11 +234,12 @@ def compile_problem(received: document.ReceivedProblem) -> Problem:
 
     s, g = doc.series, doc.grid
     asked = duties.events(doc, horizon, unit)
-    connection = duties.without_grid(row(g.import_limit_mw, 1 / unit), g.outages, horizon)
+    grid_left = upkeep.left(g.maintenance, horizon)
+    connection = duties.without_grid(row(g.import_limit_mw, 1 / unit) * grid_left, g.outages, horizon)
     served = devices.services(doc, row, unit)
-    cooling = plant.cooling(doc, row, unit)
+    cooling = plant.cooling(doc, horizon, row, unit)
     cold = thermal.cold(doc, cooling, row, unit, horizon.step_h)
-    stores = devices.batteries(doc, row, unit, horizon.step_h)
+    stores = devices.batteries(doc, horizon, row, unit)
     pool_index = {pool.name: k for k, pool in enumerate(doc.pools)}
     return Problem(
         name=doc.name,
@@ -253,7 +256,7 @@ def compile_problem(received: document.ReceivedProblem) -> Problem:
         carbon_cost=row(s.carbon_kg_per_mwh, unit) * g.carbon_price_per_kg,
         carbon_price=g.carbon_price_per_kg,
         import_limit=duties.under_events(connection, asked),
-        export_limit=duties.without_grid(row(g.export_limit_mw, 1 / unit), g.outages, horizon),
+        export_limit=duties.without_grid(row(g.export_limit_mw, 1 / unit) * grid_left, g.outages, horizon),
         demand_rate=g.demand_charge_per_mw * unit,
         peak_so_far=g.peak_so_far_mw / unit,
         ramp=None if g.import_ramp_mw_per_slot is None else g.import_ramp_mw_per_slot / unit,
@@ -261,9 +264,17 @@ def compile_problem(received: document.ReceivedProblem) -> Problem:
         cooling=cooling,
         efficiency=doc.distribution_efficiency,
         pools=tuple(
-            Pool(p.name, np.rint(row(p.gpus)).astype(np.int64), p.idle_w_per_gpu / 1e6 / unit) for p in doc.pools
+            Pool(p.name, whole_gpus(row(p.gpus), upkeep.left(p.maintenance, horizon)), p.idle_w_per_gpu / 1e6 / unit)
+            for p in doc.pools
         ),
-        feeds=tuple(Feed(f.name, tuple(pool_index[p] for p in f.pools), row(f.limit_mw, 1 / unit)) for f in doc.feeds),
+        feeds=tuple(
+            Feed(
+                f.name,
+                tuple(pool_index[p] for p in f.pools),
+                row(f.limit_mw, 1 / unit) * upkeep.left(f.maintenance, horizon),
+            )
+            for f in doc.feeds
+        ),
         entries=_waiting([_entry(job, horizon, pool_index, unit) for job in doc.jobs], horizon.step_h),
         version=doc.schema_version,
         connection=connection,
@@ -274,9 +285,15 @@ def compile_problem(received: document.ReceivedProblem) -> Problem:
         headroom=duties.headroom(doc, row, unit),
         water=duties.water(doc, horizon, row, unit),
         cold=cold,
-        generators=devices.generators(doc, row, unit),
+        generators=devices.generators(doc, horizon, row, unit),
         services=served,
+        upkeep=upkeep.windows(doc, horizon),
     )
+
+
+def whole_gpus(gpus: Floats, left: Floats) -> Ints:
+    """Whole GPUs of a share."""
+    return np.floor(np.rint(gpus) * left + 1e-9).astype(np.int64)
 
 
 def _most_heat(doc: document.Problem) -> float:

@@ -231,6 +231,7 @@ def store(c: Cold, step_h: float, most_heat: float) -> Battery:
         soc_max=2 * room,
         soc_end_min=0.0,
         kind="cold",
+        most_in=np.full(len(most), power),
         most_out=np.full(len(most), power),
         out_cost=np.zeros_like(most),
         reserve=np.zeros_like(most),

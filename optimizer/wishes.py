@@ -120,7 +120,7 @@ def _headroom(problem: Problem, energy: Energy) -> Iterator[Gave]:
     room = problem.connection - energy.import_ + energy.export
     for b in problem.batteries:
         if b.kind == "battery":
-            room = room + b.power - energy.discharge[b.name] + energy.charge[b.name]
+            room = room + b.most_out - energy.discharge[b.name] + energy.charge[b.name]
     amount = h * mw * float(np.where(asked.drop > 0, np.maximum(asked.drop - room, 0.0), 0.0).sum())
     sentence = f"{amount:.6g} MWh of a fall of sun and wind could not be made up for at once"
     yield Gave("reserve/drop", "MWh", amount, asked.cost / mw, "/reserve/drop_mw", sentence)

@@ -30,7 +30,7 @@ def add(model: pyo.ConcreteModel, problem: Problem, ledger: Ledger, *, exact: bo
         low = max(b.soc_min, b.soc_end_min) if t == last and not ledger.elastic else b.soc_min
         return low, b.soc_max
 
-    block.charge = pyo.Var(at, bounds=lambda _, name, t: (0.0, by_name[name].power_in))
+    block.charge = pyo.Var(at, bounds=lambda _, name, t: (0.0, float(by_name[name].most_in[t])))
     block.discharge = pyo.Var(at, bounds=lambda _, name, t: (0.0, float(by_name[name].most_out[t])))
     block.soc = pyo.Var(at, bounds=soc_bounds)
 
@@ -42,7 +42,7 @@ def add(model: pyo.ConcreteModel, problem: Problem, ledger: Ledger, *, exact: bo
 
     block.energy_balance = pyo.Constraint(at, rule=energy_balance)
     if exact:
-        two_way = [(name, t) for name, t in at if by_name[name].power_in > 0]
+        two_way = [(name, t) for name, t in at if by_name[name].most_in[t] > 0]
         block.charging = pyo.Var(two_way, domain=pyo.Binary)
         block.charge_only_when_charging = pyo.Constraint(
             two_way, rule=lambda _, name, t: block.charge[name, t] <= by_name[name].power * block.charging[name, t]

@@ -17,7 +17,9 @@ def add(model: pyo.ConcreteModel, problem: Problem, ledger: Ledger) -> None:
 
     def stays(_: pyo.Block, name: str, t: int) -> tuple[int, int]:
         g = sets[name]
-        return (int(g.on_before), int(g.on_before)) if t < g.stays else (0, 1)
+        if t < g.stays:
+            return int(g.on_before), int(g.on_before)
+        return 0, int(g.may_run[t])
 
     block.on = pyo.Var(at, domain=pyo.Binary, bounds=stays)
     block.start = pyo.Var(at, bounds=(0.0, 1.0))

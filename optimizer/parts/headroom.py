@@ -23,7 +23,7 @@ def add(model: pyo.ConcreteModel, problem: Problem, ledger: Ledger) -> None:
         room = Sum(float(problem.connection[t])).plus(ledger.bought[t], -1.0).plus(ledger.sold[t])
         for b in problem.batteries:
             if b.kind == "battery":
-                room.constant += b.power
+                room.constant += float(b.most_out[t])
                 room.plus(ledger.given[b.name, t], -1.0).plus(ledger.taken[b.name, t])
         if soft:
             room.add(1.0, block.missing[t])

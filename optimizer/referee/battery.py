@@ -15,7 +15,7 @@ def check_battery(day: Day, battery: Battery, series: PlanSeries, findings: Find
     """One battery of the plan, whose three series are there in full length."""
     name = battery.name
     charge, discharge = day.per_slot(series.charge_mw[name]), day.per_slot(series.discharge_mw[name])
-    power = day.per_slot(battery.power_mw)
+    power = day.per_slot(battery.power_mw) * day.left(battery.maintenance)
     between("battery.power", f"charge of {name}", charge, power, findings)
     between("battery.power", f"discharge of {name}", discharge, power, findings)
     exclusive("battery.exclusion", f"charge and discharge of {name}", charge, discharge, findings)

@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from models.horizon import Horizon, rfc3339
-from optimizer.document import Problem
+from optimizer.document import Maintenance, Problem
 
 
 @dataclass(frozen=True)
@@ -43,6 +43,14 @@ class Day:
     def first_slot_from(self, moment: datetime) -> int:
         """First slot that begins at or after ``moment``; may lie outside the horizon."""
         return -((self.horizon.start - moment) // self.horizon.step)
+
+    def left(self, windows: Sequence[Maintenance]) -> npt.NDArray[np.float64]:
+        """Share of an asset that its maintenance leaves in each slot."""
+        share = np.ones(self.slots)
+        for k in range(self.slots):
+            instant = self.horizon.at(k)
+            share[k] = min([1.0, *(w.left_share for w in windows if w.start <= instant < w.end)])
+        return share
 
     def per_slot(self, value: float | Sequence[float] | None, absent: float = 0.0) -> npt.NDArray[np.float64]:
         """A scalar, a list or nothing, as one number per slot."""

@@ -34,7 +34,11 @@ def _check_power(day: Day, generator: Generator, series: PlanSeries, findings: F
         text = f"generator {name} is said to be {on[k]} times on"
         findings.add("generator.on", text, amount=float(on[k]), unit="sets", slot=int(k))
     running = np.where(on > 0, 1.0, 0.0)
-    between("generator.power", f"power of {name}", given, generator.power_mw * running, findings)
+    left = day.left(generator.maintenance)
+    between("generator.power", f"power of {name}", given, generator.power_mw * left * running, findings)
+    for k in np.flatnonzero((running > 0) & (left <= 0)):
+        text = f"generator {name} is on while it is out for maintenance"
+        findings.add("generator.maintenance", text, amount=1.0, unit="slots", slot=int(k))
     short = generator.min_power_mw * running - given
     for k in np.flatnonzero(short > near_mw(day.per_slot(generator.power_mw))):
         text = f"generator {name} gives {given[k]:.9g} MW, it runs at {generator.min_power_mw:.9g} MW at least"

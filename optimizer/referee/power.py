@@ -53,13 +53,13 @@ def _it_power(day: Day, tracks: Sequence[Track], findings: Findings) -> Floats:
     for pool in day.problem.pools:
         mine = [track for track in tracks if pool.name in track.gpus]
         used = np.sum([np.zeros(day.slots), *(t.gpus[pool.name] for t in mine)], axis=0)
-        available = day.per_slot(pool.gpus)
+        available = np.floor(day.per_slot(pool.gpus) * day.left(pool.maintenance) + 1e-9)
         findings.limits("pool.gpus", f"use of pool {pool.name}", used, available, np.full(day.slots, 0.5), "GPUs")
         idle = pool.idle_w_per_gpu * np.maximum(0, available - used) / 1e6
         pool_mw[pool.name] = np.sum([idle, *(t.pool_mw[pool.name] for t in mine)], axis=0)
     for feed in day.problem.feeds:
         load = np.sum([np.zeros(day.slots), *(pool_mw[name] for name in dict.fromkeys(feed.pools))], axis=0)
-        limit = day.per_slot(feed.limit_mw)
+        limit = day.per_slot(feed.limit_mw) * day.left(feed.maintenance)
         findings.limits("feed.limit", f"IT power of feed {feed.name}", load, limit, near_mw(limit), "MW")
     return np.asarray(np.sum([total, *pool_mw.values()], axis=0), dtype=np.float64)
 
@@ -99,8 +99,9 @@ def _check_supply(day: Day, said: dict[str, Floats], findings: Findings) -> None
 def _check_grid(day: Day, said: dict[str, Floats], findings: Findings) -> None:
     grid = day.problem.grid
     bought, sold = said["import_mw"], said["export_mw"]
-    between("grid.import_limit", "import", bought, day.per_slot(grid.import_limit_mw), findings)
-    between("grid.export_limit", "export", sold, day.per_slot(grid.export_limit_mw), findings)
+    left = day.left(grid.maintenance)
+    between("grid.import_limit", "import", bought, day.per_slot(grid.import_limit_mw) * left, findings)
+    between("grid.export_limit", "export", sold, day.per_slot(grid.export_limit_mw) * left, findings)
     exclusive("grid.exclusion", "import and export", bought, sold, findings)
     if grid.import_ramp_mw_per_slot is not None:
         net = bought - sold

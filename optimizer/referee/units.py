@@ -25,8 +25,8 @@ def _lines(day: Day, tangents: Sequence[Tangent], heat: Floats) -> Floats:
 
 
 def capacity_of(day: Day, unit: CoolingUnit) -> Floats:
-    """Heat that a unit can remove in each slot, the weather taken into account."""
-    most = day.per_slot(unit.capacity_heat_mw)
+    """Heat that a unit can remove in each slot, weather and maintenance taken into account."""
+    most = day.per_slot(unit.capacity_heat_mw) * day.left(unit.maintenance)
     if unit.free is None:
         return most
     outside = day.per_slot(getattr(day.problem.series, unit.free.bulb))

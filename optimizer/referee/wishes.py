@@ -148,10 +148,16 @@ def _reserves(flows: _Flows) -> Iterator[Wish]:
     asked = day.problem.reserve
     if asked is not None:
         drop = day.per_slot(asked.drop_mw)
-        room = _without_outages(flows, day.per_slot(day.problem.grid.import_limit_mw)) - flows.net
+        grid = day.problem.grid
+        room = _without_outages(flows, day.per_slot(grid.import_limit_mw) * day.left(grid.maintenance)) - flows.net
         for battery in day.problem.batteries:
             out = day.per_slot(flows.series.discharge_mw[battery.name])
-            room = room + battery.power_mw - out + day.per_slot(flows.series.charge_mw[battery.name])
+            room = (
+                room
+                + battery.power_mw * day.left(battery.maintenance)
+                - out
+                + day.per_slot(flows.series.charge_mw[battery.name])
+            )
         missing = np.where(drop > 0, np.maximum(0.0, drop - room), 0.0)
         loose = h * float(near_mw(room, drop, flows.bought).sum())
         amount, worst = h * float(missing.sum()), int(np.argmax(missing))
