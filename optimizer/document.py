@@ -355,6 +355,7 @@ class Pool(_Part):
     gpus: CountPerSlot = Field(description="available, per slot if a list (maintenance)")
     idle_w_per_gpu: Positive0 = Field(0.0, description="GPU idle plus its share of the host, nodes staying on")
     maintenance: list[Maintenance] = _new([], "announced windows in which it is out or derated")
+    jurisdiction: Id | None = _new(None, "whose law holds where its machines stand, e.g. MA; null: not said")
 
 
 class Feed(_Part):
@@ -430,6 +431,9 @@ class Job(_Part):
         [],
         "other ways to run it; each session stays in one pool and may change its gang there, and a running job goes on "
         "in its own pool",
+    )
+    residency: list[Id] = _new(
+        [], "jurisdictions in which alone it may run, in pools that say theirs; empty: it may run anywhere"
     )
     resize_loss_h: Positive0 = _new(0.0, "work lost at each change of the gang within a session")
 

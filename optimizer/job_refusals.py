@@ -42,4 +42,23 @@ def _alternatives(problem: Problem) -> Iterator[Fault]:
                     yield Fault(f"{here}/ready", "off_border", f"{error}; move it to a border")
 
 
-RULES: tuple[Callable[[Problem], Iterator[Fault]], ...] = (_alternatives,)
+def _residency(problem: Problem) -> Iterator[Fault]:
+    """Where a job may be is a question of pools, and one that runs is where it may be."""
+    law = {pool.name: pool.jurisdiction for pool in problem.pools}
+    for k, job in enumerate(problem.jobs):
+        if not job.residency:
+            continue
+        place = pointer("jobs", k, "residency")
+        if job.pool is None:
+            yield Fault(
+                place, "no_pool", "a job without a pool is nowhere in particular; name its pool or leave it out"
+            )
+        elif job.state == "running" and job.pool in law and law[job.pool] not in job.residency:
+            message = (
+                f"the job runs in pool {job.pool!r} of jurisdiction {law[job.pool]!r}, which is none of "
+                f"{', '.join(job.residency)}; stop it there, or mend residency or the pool's jurisdiction"
+            )
+            yield Fault(place, "runs_elsewhere", message)
+
+
+RULES: tuple[Callable[[Problem], Iterator[Fault]], ...] = (_alternatives, _residency)

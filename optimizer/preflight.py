@@ -29,6 +29,13 @@ def _entry(problem: Problem, e: Entry) -> Iterator[str]:
                 "release it, lower due_h or give unmet_cost_per_h"
             )
         return
+    if e.exiled:
+        if must_work or e.must_stay or e.pinned is not None:
+            yield (
+                f"job {e.id} must run and its residency forbids each pool that it names; add an alternative in a pool "
+                "of a jurisdiction that residency names, widen residency, or give unmet_cost_per_h"
+            )
+        return
     if e.must_stay and not e.may_run:
         yield (
             f"job {e.id} is running and may not stop in slot 0, yet its window or its pinned start forbids slot 0; "

@@ -9,6 +9,7 @@ going back and forth is exact.
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
@@ -41,6 +42,7 @@ class Entry:
     ``on_before`` is the number of copies that run when slot 0 begins. ``share``: least and most on-slots of each
     copy, where the copies are jobs of their own (:mod:`optimizer.aggregate`); None where they share their work.
     ``ways`` is empty where there is no choice; else ``pool``, ``gpus`` and the curve are those of the first.
+    ``exiled``: its residency leaves it no pool at all.
     """
 
     id: str
@@ -74,6 +76,7 @@ class Entry:
     share: tuple[int, int] | None = None
     ways: tuple[Way, ...] = ()
     resize_loss_h: float = 0.0
+    exiled: bool = False
 
     @property
     def key(self) -> str:
@@ -88,7 +91,7 @@ class Entry:
     @property
     def opens(self) -> int:
         """First slot in which it may run in the first of its ways."""
-        return self.ways[0].first if self.ways else self.first
+        return max(self.first, self.ways[0].first) if self.ways else self.first
 
     @property
     def may_run(self) -> bool:
@@ -275,7 +278,7 @@ def compile_problem(received: document.ReceivedProblem) -> Problem:
             )
             for f in doc.feeds
         ),
-        entries=_waiting([_entry(job, horizon, pool_index, unit) for job in doc.jobs], horizon.step_h),
+        entries=_waiting([_entry(job, horizon, doc.pools, pool_index, unit) for job in doc.jobs], horizon.step_h),
         version=doc.schema_version,
         connection=connection,
         events=asked,
@@ -314,7 +317,15 @@ def _unit_mw(doc: document.Problem) -> float:
     return 2.0 ** round(math.log2(largest)) if largest > 0 else 1.0
 
 
-def _entry(job: document.Job, horizon: Horizon, pool_index: dict[str, int], unit: float) -> Entry:
+def _entry(
+    job: document.Job, horizon: Horizon, pools: Sequence[document.Pool], pool_index: dict[str, int], unit: float
+) -> Entry:
+    e = _own(job, horizon, pool_index, unit)
+    return _placed(e, ways_of(job, horizon, pools, unit, e.first)) if job.alternatives or job.residency else e
+
+
+def _own(job: document.Job, horizon: Horizon, pool_index: dict[str, int], unit: float) -> Entry:
+    """A job in its own pool."""
     slots = horizon.slots
     deadline = slots if job.deadline is None else horizon.border(job.deadline)
     first = 0 if job.state == "running" else max(0, horizon.border(job.release))
@@ -354,9 +365,19 @@ def _entry(job: document.Job, horizon: Horizon, pool_index: dict[str, int], unit
         held=job.held,
         tenant=job.tenant,
         after=tuple(job.after),
-        ways=ways_of(job, horizon, pool_index, unit, first) if job.alternatives else (),
         resize_loss_h=job.resize_loss_h,
     )
+
+
+def _placed(e: Entry, ways: tuple[Way, ...]) -> Entry:
+    """An entry with the ways that are open to it; as it is in its only one, where there is one."""
+    if not ways:
+        return replace(e, first=0, last=0, exiled=True)
+    home = ways[0]
+    at_home = replace(e, pool=home.pool, gpus=home.gpus, power=home.power, speed=home.speed, limit_w=home.limit_w)
+    if len(ways) == 1:
+        return replace(at_home, first=max(e.first, home.first))
+    return replace(at_home, ways=ways)
 
 
 def _waiting(entries: list[Entry], step_h: float) -> tuple[Entry, ...]:

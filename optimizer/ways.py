@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -63,14 +63,21 @@ def told_ways(job: document.Job) -> Iterator[Told]:
         )
 
 
+def open_to(job: document.Job, jurisdiction: str | None) -> bool:
+    """Whether a job's residency lets it run under a jurisdiction; one that is not said is none of those named."""
+    return not job.residency or jurisdiction in job.residency
+
+
 def ways_of(
-    job: document.Job, horizon: Horizon, pools: Mapping[str, int], unit_mw: float, first: int
+    job: document.Job, horizon: Horizon, pools: Sequence[document.Pool], unit_mw: float, first: int
 ) -> tuple[Way, ...]:
-    """Every way of a job on a horizon, its own first; ``first`` is the slot in which its window begins."""
+    """Every way of a job that its residency leaves open, its own first; its window begins in slot ``first``."""
+    index = {pool.name: k for k, pool in enumerate(pools)}
+    law = {pool.name: pool.jurisdiction for pool in pools}
     return tuple(
         Way(
             key=f"{job.id}@{told.pool}/{told.gpus}",
-            pool=None if told.pool is None else pools[told.pool],
+            pool=None if told.pool is None else index[told.pool],
             gpus=told.gpus,
             power=np.array([level.power_mw for level in told.levels]) / unit_mw,
             speed=np.array([level.speed for level in told.levels]),
@@ -78,4 +85,5 @@ def ways_of(
             first=first if told.ready is None else max(first, horizon.border(told.ready)),
         )
         for told in told_ways(job)
+        if told.pool is None or open_to(job, law[told.pool])
     )

@@ -56,8 +56,10 @@ def way_of(day: Day, job: Job, number: int, run: Run, findings: Findings) -> Way
                     job=job.id,
                     slot=min(max(0, day.horizon.slot(run.start)), day.slots - 1),
                 )
+            _residence(day, job, way, run, findings)
             return way
     own = ways[0]
+    _residence(day, job, own, run, findings)
     silent = len(ways) == 1 and run.pool in (None, own.pool) and run.gpus in (None, own.gpus)
     if not silent:
         names = ", ".join(f"{way.gpus} GPUs of {way.pool}" for way in ways)
@@ -70,6 +72,21 @@ def way_of(day: Day, job: Job, number: int, run: Run, findings: Findings) -> Way
             slot=min(max(0, day.horizon.slot(run.start)), day.slots - 1),
         )
     return own
+
+
+def _residence(day: Day, job: Job, way: Way, run: Run, findings: Findings) -> None:
+    law = {pool.name: pool.jurisdiction for pool in day.problem.pools}
+    if not job.residency or way.pool is None or law[way.pool] in job.residency:
+        return
+    findings.add(
+        "job.residency",
+        f"job {job.id} runs in pool {way.pool} of jurisdiction {law[way.pool]}, it may run in "
+        f"{', '.join(job.residency)} only",
+        amount=(run.end - run.start).total_seconds() / 3600,
+        unit="h",
+        job=job.id,
+        slot=min(max(0, day.horizon.slot(run.start)), day.slots - 1),
+    )
 
 
 def check_moves(day: Day, job: Job, laid: list[tuple[Run, Way]], findings: Findings) -> float:

@@ -75,6 +75,7 @@ OTHER: dict[str, Any] = {
     "share": (3, 3),
     "ways": (Way("a@hall/8", 0, 8, np.array([0.008]), np.array([1.0]), (None,), 0),),
     "resize_loss_h": 0.5,
+    "exiled": True,
 }
 
 

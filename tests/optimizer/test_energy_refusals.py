@@ -163,6 +163,13 @@ BAD: list[tuple[dict[str, Any], str, str, str]] = [
     ({"jobs": [job("a", after=["b"], state="paused"), job("b")]}, "/jobs/0/after", "has_begun", "leave it out"),
     ({"jobs": [job("a", after=["b"], count=2), job("b")]}, "/jobs/0/after", "needs_count_1", "single jobs"),
     ({"jobs": [job("a", after=["b"]), job("b", count=2)]}, "/jobs/0/after/0", "needs_count_1", "single jobs"),
+    ({"jobs": [job("a", residency=["MA"])]}, "/jobs/0/residency", "no_pool", "name its pool"),
+    (
+        {"jobs": [job("a", pool="hall", residency=["MA"], state="running")], "pools": [pool(jurisdiction="ES")]},
+        "/jobs/0/residency",
+        "runs_elsewhere",
+        "stop it there",
+    ),
     ({"jobs": [job("a", alternatives=[{"gpus": 2}])]}, "/jobs/0/pool", "no_pool", "name it"),
     (
         {"jobs": [job("a", pool="hall", gpus=4, count=2, alternatives=[{"gpus": 2}])], "pools": [pool()]},

@@ -145,6 +145,17 @@ LOOSENED: dict[str, tuple[dict[str, Any], str, Any, str]] = {
         [4, 4, 4, 4, 4],
         "pool.gpus",
     ),
+    "residency": (
+        five(
+            job(
+                "a", 1.0, pool="hall", gpus=4, residency=["MA"], unmet_cost_per_h=90.0, alternatives=[{"pool": "shed"}]
+            ),
+            pools=[pool(gpus=2, jurisdiction="MA"), pool(name="shed", jurisdiction="ES")],
+        ),
+        "pools/1/jurisdiction",
+        "MA",
+        "job.residency",
+    ),
     "way that is not ready": (
         five(
             job("a", 1.0, pool="hall", gpus=4, alternatives=[{"pool": "shed", "ready": at(2)}]),

@@ -111,6 +111,7 @@ class _Grid:
         self.minutes = problem["horizon"].get("step_minutes", 15)
         self.slots = problem["horizon"]["slots"]
         self.hours = self.minutes / 60
+        self.law = {pool["name"]: pool.get("jurisdiction") for pool in problem.get("pools", [])}
 
     def slot(self, text: str) -> int:
         return round((_moment(text) - self.start).total_seconds() / 60 / self.minutes)
@@ -126,7 +127,7 @@ class _Grid:
 
 def patterns(job: dict[str, Any], grid: _Grid) -> list[Pattern]:
     """Every on/off pattern that the contract allows this job, whatever the others do."""
-    if job.get("alternatives"):
+    if brute_ways.chooses(job):
         return brute_ways.patterns(job, grid, _judge)
     count = job.get("count", 1)
     found = []
@@ -220,7 +221,7 @@ def _job(program: _Program, job: dict[str, Any], grid: _Grid) -> _JobColumns:
     start_cost = job.get("start_cost", 0.0)
     choice = [(program.column(0, 1, p.starts * start_cost, True), p) for p in patterns(job, grid)]
     program.row({column: 1.0 for column, _ in choice}, 1.0, 1.0)
-    lanes = brute_ways.ways(job) if job.get("alternatives") else brute_ways.ways(job) * count
+    lanes = brute_ways.ways(job) if brute_ways.chooses(job) else brute_ways.ways(job) * count
     points, on, work = [], [], []
     gpus, power = ({lane["pool"]: [{} for _ in range(grid.slots)] for lane in lanes} for _ in range(2))
     for t in range(grid.slots):

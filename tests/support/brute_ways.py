@@ -15,6 +15,11 @@ def ways(job: dict[str, Any]) -> list[dict[str, Any]]:
     return [own, *others]
 
 
+def chooses(job: dict[str, Any]) -> bool:
+    """Whether it matters in which way a job runs."""
+    return job.get("count", 1) == 1 and bool(job.get("alternatives") or job.get("residency"))
+
+
 def patterns(job: dict[str, Any], grid: Any, judge: Callable[..., Any]) -> list[Any]:
     """Every pattern of ways (-1: off) that the contract allows, with what its changes of the gang lose."""
     known = ways(job)
@@ -32,6 +37,8 @@ def _judge(job: dict[str, Any], grid: Any, known: list[dict[str, Any]], way: tup
     lost, before = 0.0, 0 if job.get("state") == "running" else -1
     for t, k in enumerate(way):
         if k >= 0 and known[k].get("ready") is not None and t < grid.slot(known[k]["ready"]):
+            return None
+        if k >= 0 and job.get("residency") and grid.law[known[k]["pool"]] not in job["residency"]:
             return None
         if k >= 0 and before >= 0 and k != before:
             if known[k]["pool"] != known[before]["pool"]:

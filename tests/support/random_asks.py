@@ -203,3 +203,8 @@ def _ways(raw: dict[str, Any], dice: random.Random) -> None:
         if dice.random() < 0.6:
             job["alternatives"].append({"gpus": job["gpus"] - 1, "levels": half})
             job["resize_loss_h"] = dice.choice([0.0, round(0.1 * job["work_h"], 4)])
+        if dice.random() < 0.4:
+            for pool in raw["pools"]:
+                pool["jurisdiction"] = dice.choice(["MA", "ES"])
+            if job["state"] != "running":
+                job["residency"] = ["MA"]

@@ -158,6 +158,39 @@ def test_a_gang_that_fits_in_none_of_its_pools_is_named() -> None:
     assert not conflicts(compiled(ten(job(pool="hall", gpus=9, alternatives=[{"gpus": 4}]), pools=[pool()])))
 
 
+MOROCCO, SPAIN = pool(jurisdiction="MA"), pool(name="shed", jurisdiction="ES")
+
+
+def test_a_job_stays_where_its_residency_lets_it_be() -> None:
+    # the shed would do it with half the power
+    cheap = {"pool": "shed", "levels": [{"power_mw": 0.5, "speed": 1.0}]}
+    free = job(pool="hall", gpus=4, alternatives=[cheap])
+    assert {name for _, name, _ in where(planned(ten(free, pools=[MOROCCO, SPAIN])))} == {"shed"}
+    bound = ten(free | {"residency": ["MA", "FR"]}, pools=[MOROCCO, SPAIN])
+    assert {name for _, name, _ in where(planned(bound))} == {"hall"}
+    # one way is no choice: prices can carry it
+    assert not only_milp(compiled(bound))
+
+
+def test_a_job_leaves_a_pool_of_its_own_that_its_residency_forbids() -> None:
+    late = {"pool": "shed", "ready": at(2)}
+    plan = planned(ten(job(pool="hall", gpus=4, residency=["ES"], alternatives=[late]), pools=[MOROCCO, SPAIN]))
+    assert where(plan) == [(2, "shed", 4), (3, "shed", 4)]
+
+
+def test_a_pool_that_does_not_say_where_it_is_is_closed_to_residency() -> None:
+    wish = job(pool="hall", gpus=4, residency=["MA"], unmet_cost_per_h=9.0)
+    plan = planned(ten(wish, pools=[pool()]))
+    assert where(plan) == []
+    assert plan.objective == pytest.approx(18.0)
+
+
+def test_a_job_that_must_run_and_may_be_nowhere_is_named() -> None:
+    plan = planned(ten(job(pool="hall", gpus=4, residency=["FR"]), pools=[MOROCCO]))
+    assert plan.status == "infeasible"
+    assert "job a must run and its residency forbids each pool" in plan.conflicts[0]
+
+
 def test_ways_need_the_whole_model() -> None:
     chooses = compiled(ten(job(pool="hall", gpus=4, alternatives=[{"gpus": 2}]), pools=[pool()]))
     assert only_milp(chooses)
