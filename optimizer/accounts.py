@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from optimizer.changes import changes
 from optimizer.commitment import money_of, on_slots
 from optimizer.ledger import FIRST_TERMS, TERMS
 from optimizer.problem import Entry, Problem
@@ -55,6 +56,7 @@ def terms_of(problem: Problem, schedule: Schedule, energy: Energy, hours: dict[s
         terms["carbon"] += h * problem.carbon_price * g.carbon_kg * float(output.sum())
     if problem.water is not None:
         terms["water"] = h * problem.water.price * float(problem.water.m3 @ removed(problem, energy))
+    terms["change"] = sum(wish.cost for wish in changes(problem, schedule, energy))
     terms["wishes"] = sum(wish.cost for wish in gave(problem, energy))
     for e in problem.entries:
         starts, _ = starts_of(e, schedule.pattern[e.id])

@@ -22,6 +22,7 @@ from optimizer.parts import (
     mass,
     nominations,
     objective,
+    stability,
     supply,
     water,
 )
@@ -71,6 +72,7 @@ def build(
     nominations.add(model, problem, ledger)
     budgets.add(model, problem, ledger)
     headroom.add(model, problem, ledger)
+    stability.add(model, problem, ledger)
     balance.add(model, problem, ledger)
     objective.add(model, ledger)
     return model, ledger

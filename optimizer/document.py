@@ -177,6 +177,10 @@ class Battery(_Part):
     )
     soc_end_value_per_mwh: Positive0 = _new(0.0, "worth of each MWh at the end above soc_start_mwh, loss of each below")
     maintenance: list[Maintenance] = _new([], "announced windows in which it is out or derated")
+    published_mw: list[Number] | None = _new(
+        None, "discharge less charge as the plan in force has it, one value a slot; from stability.until on unread"
+    )
+    moved_cost_per_mwh: Positive0 = _new(0.0, "per MWh more or less than that")
 
 
 class Reserve(_Part):
@@ -227,6 +231,10 @@ class Generator(_Part):
     fuel_mwh: Positive0 | None = Field(None, description="what the fuel on site can still generate; null: enough")
     carbon_kg_per_mwh: Positive0 = 0.0
     maintenance: list[Maintenance] = _new([], "announced windows in which it is out or derated")
+    published_mw: list[Number] | None = Field(
+        None, description="output as the plan in force has it, one value a slot; from stability.until on unread"
+    )
+    moved_cost_per_mwh: Positive0 = Field(0.0, description="per MWh more or less than that")
 
 
 class Inference(_Part):
@@ -394,6 +402,35 @@ class Alternative(_Part):
     )
 
 
+class PublishedRun(_Part):
+    """A run of the plan in force; touching runs may differ in power."""
+
+    start: Moment = Field(description="on a slot border; may lie before the horizon")
+    end: Moment = Field(description="on a slot border")
+    power_mw: Positive0 = Field(description="of the whole gang")
+
+
+class Published(_Part):
+    """What the plan in force has a single job do until stability.until, and what doing otherwise costs."""
+
+    runs: list[PublishedRun] = Field(description="in order; none: the plan in force has it off")
+    moved_cost_per_h: Positive0 = Field(
+        0.0, description="per hour in which it is on where that is off, or off where on"
+    )
+    frozen_cost_per_h: Positive0 = Field(0.0, description="the same before stability.frozen_until, in its place")
+    frozen_cost_per_mwh: Positive0 = Field(
+        0.0,
+        description="per MWh drawn beside the published power before stability.frozen_until, while it is on in both",
+    )
+
+
+class Stability(_Part):
+    """How far the plan in force reaches, and until when it is best left as it is."""
+
+    until: Moment = Field(description="on a slot border; what is published ends here")
+    frozen_until: Moment | None = Field(None, description="on a slot border, at most until; null: nothing is frozen")
+
+
 class Job(_Part):
     id: Id
     pool: Id | None = Field(None, description="null: an electric load without GPUs")
@@ -436,6 +473,7 @@ class Job(_Part):
         [], "jurisdictions in which alone it may run, in pools that say theirs; empty: it may run anywhere"
     )
     resize_loss_h: Positive0 = _new(0.0, "work lost at each change of the gang within a session")
+    published: Published | None = _new(None, "in the plan in force; null: it does not know the job")
 
 
 class Problem(_Part):
@@ -461,6 +499,7 @@ class Problem(_Part):
     nominations: list[Nomination] = _new([], "frozen promises of import - export")
     generators: list[Generator] = _new([], "generating sets")
     inference: list[Inference] = _new([], "services that are never paused; not part of base_load_mw")
+    stability: Stability | None = _new(None, "the plan in force; null: nothing is published yet")
 
 
 class PlanSeries(_Part):
@@ -532,7 +571,8 @@ class Plan(_Part):
         {},
         description="import, export (negative when paid), demand_charge, carbon, wear, starts, late, unmet, work_value "
         "(negative); they sum to the objective; version 1.1 adds fuel, water, stored (negative when worth more than "
-        "before) and wishes (amount times price of what is listed under unmet in other units than h)",
+        "before), change (what differs from the plan in force, at its price) and wishes (amount times price of what "
+        "else is listed under unmet in other units than h)",
     )
     series: PlanSeries | None = None
     jobs: list[JobPlan] = []

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta
 from typing import Any
@@ -29,10 +30,12 @@ def per_slot(problem: Problem) -> Iterator[tuple[tuple[str | int, ...], Any, boo
             yield ("cooling", "masses", k, "surroundings_c"), mass.surroundings_c, True
     for k, battery in enumerate(problem.batteries):
         yield ("batteries", k, "reserve_mwh"), battery.reserve_mwh, False
+        yield ("batteries", k, "published_mw"), battery.published_mw, True
     if problem.reserve is not None:
         yield ("reserve", "drop_mw"), problem.reserve.drop_mw, False
     for k, generator in enumerate(problem.generators):
         yield ("generators", k, "fuel_cost_per_mwh"), generator.fuel_cost_per_mwh, False
+        yield ("generators", k, "published_mw"), generator.published_mw, False
     for k, service in enumerate(problem.inference):
         yield ("inference", k, "power_mw"), service.power_mw, False
         yield ("inference", k, "min_power_mw"), service.min_power_mw, False
@@ -103,6 +106,9 @@ def _spans(problem: Problem) -> Iterator[tuple[tuple[str | int, ...], datetime, 
         yield ("nominations", k), nomination.start, nomination.end
     for k, limit in enumerate([] if problem.cooling is None else problem.cooling.water_limits):
         yield ("cooling", "water_limits", k), limit.start, limit.end
+    for k, job in enumerate(problem.jobs):
+        for i, run in enumerate([] if job.published is None else job.published.runs):
+            yield ("jobs", k, "published", "runs", i), run.start, run.end
 
 
 def _maintained(problem: Problem) -> Iterator[tuple[tuple[str | int, ...], list[Maintenance]]]:
@@ -254,6 +260,43 @@ def _before(jobs: dict[str, Job], name: str) -> set[str]:
     return found
 
 
+def _in_force(problem: Problem) -> Iterator[Fault]:
+    """What is said of the plan in force: how far it reaches, and runs of single jobs in order."""
+    h, stability = problem.horizon, problem.stability
+    horizon = Horizon(h.start, timedelta(minutes=h.step_minutes), h.slots)
+    if stability is not None:
+        for field in ("until", "frozen_until"):
+            moment: datetime | None = getattr(stability, field)
+            try:
+                horizon.border(horizon.start if moment is None else moment)
+            except ValueError as error:
+                yield Fault(pointer("stability", field), "off_border", f"{error}; move it to a border")
+        if stability.frozen_until is not None and stability.frozen_until > stability.until:
+            message = f"{rfc3339(stability.frozen_until)} is after until {rfc3339(stability.until)}; move it"
+            yield Fault("/stability/frozen_until", "too_late", message)
+    said: list[tuple[tuple[str | int, ...], bool]] = []
+    for part in ("batteries", "generators"):
+        said += [((part, k, "published_mw"), d.published_mw is not None) for k, d in enumerate(getattr(problem, part))]
+    said += [(("jobs", k, "published"), job.published is not None) for k, job in enumerate(problem.jobs)]
+    for path, there in said:
+        if there and stability is None:
+            message = "nothing says how far the plan in force reaches; give stability or leave this out"
+            yield Fault(pointer(*path), "no_plan_in_force", message)
+    for k, job in enumerate(problem.jobs):
+        if job.published is None:
+            continue
+        if job.count > 1:
+            message = f"published needs count 1, here it is {job.count}; write single jobs"
+            yield Fault(pointer("jobs", k, "published"), "needs_count_1", message)
+        if (job.alternatives or job.residency) and job.published.frozen_cost_per_mwh > 0:
+            message = "a job with alternatives or residency has no one curve to hold it on; write 0"
+            yield Fault(pointer("jobs", k, "published", "frozen_cost_per_mwh"), "has_alternatives", message)
+        for i, (one, other) in enumerate(itertools.pairwise(job.published.runs), 1):
+            if other.start < one.end:
+                message = f"{rfc3339(other.start)} is before the end of the run before it; sort them, one at a time"
+                yield Fault(pointer("jobs", k, "published", "runs", i, "start"), "out_of_order", message)
+
+
 RULES: tuple[Callable[[Problem], Iterator[Fault]], ...] = (
     _version,
     _names,
@@ -264,4 +307,5 @@ RULES: tuple[Callable[[Problem], Iterator[Fault]], ...] = (
     _mass,
     _units,
     _orders,
+    _in_force,
 )

@@ -8,13 +8,14 @@ import numpy as np
 
 from models.horizon import rfc3339
 from optimizer.accounts import TRIFLE_H, Hours, hours_of, terms_of
+from optimizer.changes import changes
 from optimizer.commitment import on_slots
 from optimizer.document import JobPlan, Plan, PlanSeries, Run, Unmet
 from optimizer.problem import Entry, Floats, Problem
 from optimizer.schedule import Energy, Schedule
 from optimizer.sessions import taken
 from optimizer.ways import Way
-from optimizer.wishes import cooling_power, gave, removed
+from optimizer.wishes import Gave, cooling_power, gave, removed
 
 Rung = Literal["MILP", "INCUMBENT", "LP", "GREEDY", "LAST", "SAFE"]
 
@@ -62,7 +63,10 @@ def extract(problem: Problem, schedule: Schedule, energy: Energy, rung: Rung, se
             unit_heat_mw=_units(problem, taken),
         ),
         jobs=jobs,
-        unmet=[*_wishes_that_gave(problem, jobs), *_energy_wishes_that_gave(problem, energy)],
+        unmet=[
+            *_wishes_that_gave(problem, jobs),
+            *_told([*gave(problem, energy), *changes(problem, schedule, energy)]),
+        ],
     )
 
 
@@ -199,7 +203,7 @@ def _wishes_that_gave(problem: Problem, jobs: list[JobPlan]) -> list[Unmet]:
     return gave
 
 
-def _energy_wishes_that_gave(problem: Problem, energy: Energy) -> list[Unmet]:
+def _told(wishes: list[Gave]) -> list[Unmet]:
     return [
         Unmet(
             requirement=wish.id,
@@ -209,5 +213,5 @@ def _energy_wishes_that_gave(problem: Problem, energy: Energy) -> list[Unmet]:
             sentence=wish.sentence,
             source=wish.source,
         )
-        for wish in gave(problem, energy)
+        for wish in wishes
     ]

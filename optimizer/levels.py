@@ -99,7 +99,8 @@ class Levels:
         base = h * float(copies.sum() * e.speed[0]) - e.loss_h * resumed
         missing = (e.work_h if must_end else e.count * e.due_h) - base
         beyond = e.value > 0 and e.work_h > e.due_h
-        if missing <= 0 and not beyond:
+        away = None if e.published is None else np.array([e.published.level_money(t, e.power) for t in slots.tolist()])
+        if missing <= 0 and not beyond and (away is None or not away.any()):
             return None
         power, work = np.diff(e.power[: segments + 1]), h * np.diff(e.speed[: segments + 1])
         rows = [first_row + added.row(missing, UNLIMITED)]
@@ -120,6 +121,8 @@ class Levels:
         columns[:, 1:] = rows
         values[:, 1:] = np.tile(work, len(slots))[:, None]
         cost = np.repeat(late, segments) * np.tile(work, len(slots))
+        if away is not None:
+            cost += np.diff(away[:, : segments + 1], axis=1).ravel()
         return added.add(cost, np.repeat(copies, segments), columns, values)
 
     def forecast(self, pv: Floats, wind: Floats) -> None:

@@ -17,11 +17,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models.horizon import Horizon
-from optimizer import devices, document, duties, plant, thermal, upkeep
+from optimizer import devices, document, duties, plant, stability, thermal, upkeep
 from optimizer.devices import Battery, Generator, Service
 from optimizer.duties import Budgets, Event, Headroom, Interval, Nomination, Water
 from optimizer.plant import Cooling
 from optimizer.refusals import horizon_of
+from optimizer.stability import Published, SetPoint
 from optimizer.thermal import Cold
 from optimizer.upkeep import Window
 from optimizer.ways import Way, told_ways, ways_of
@@ -74,6 +75,7 @@ class Entry:
     tenant: str | None
     after: tuple[str, ...] = ()
     share: tuple[int, int] | None = None
+    published: Published | None = None
     ways: tuple[Way, ...] = ()
     resize_loss_h: float = 0.0
     exiled: bool = False
@@ -119,6 +121,13 @@ class Entry:
     def free_starts(self) -> int:
         """Starts that lose nothing: the first of each queued copy."""
         return self.count if self.state == "queued" else 0
+
+    def outlasts(self, step_h: float) -> bool:
+        """Whether the plan in force has it on for longer than its work can last, where a restart loses some."""
+        if self.published is None or self.loss_h <= 0:
+            return False
+        slowest = float(self.speed[self.speed > 0].min(initial=self.top_speed))
+        return sum(self.published.on) * step_h * slowest > self.work_h + step_h * self.top_speed
 
     def most_work_h(self, step_h: float) -> float:
         """Work after which every copy is off: the work left and one slot at top speed each."""
@@ -187,6 +196,7 @@ class Problem:
     generators: tuple[Generator, ...]
     services: tuple[Service, ...]
     upkeep: tuple[Window, ...]
+    set_points: tuple[SetPoint, ...] = ()
 
     @property
     def slots(self) -> int:
@@ -206,8 +216,8 @@ class Problem:
     @property
     def burning_may_pay(self) -> bool:
         """Whether drawing power for nothing could ever help: paid import, must-take generation, a ramp, a least
-        power of a generator, a wish for more import or for a share of what is used. So does an order of jobs, whose
-        rows only the whole model has.
+        power of a generator, a wish for more import or for a share of what is used, a battery's
+        published power. So does an order of jobs, whose rows only the whole model has.
 
         Only then must a model forbid it by binaries; elsewhere a plan that burns energy can be mended
         at no cost, because supply may always be curtailed.
@@ -216,7 +226,17 @@ class Problem:
         must_take = bool(np.any(self.base < 0)) or any(g.least > 0 for g in self.generators)
         more = any(e.least is not None for e in self.events) or any(n.under_cost > 0 for n in self.nominations)
         ordered = any(e.after for e in self.entries)
-        return paid or must_take or more or ordered or self.ramp is not None or self.budgets.renewable_share is not None
+        # a battery that burns can keep a published power, a feigned loss a job on for longer than its work
+        kept = any(p.kind == "battery" for p in self.set_points) or any(e.outlasts(self.step_h) for e in self.entries)
+        return (
+            paid
+            or must_take
+            or more
+            or ordered
+            or kept
+            or self.ramp is not None
+            or self.budgets.renewable_share is not None
+        )
 
     def cooling_power(self, heat: Floats) -> Floats:
         """Electric power of the cooling plant per slot; zeros where there is none."""
@@ -278,7 +298,10 @@ def compile_problem(received: document.ReceivedProblem) -> Problem:
             )
             for f in doc.feeds
         ),
-        entries=_waiting([_entry(job, horizon, doc.pools, pool_index, unit) for job in doc.jobs], horizon.step_h),
+        entries=_in_force(
+            _waiting([_entry(job, horizon, doc.pools, pool_index, unit) for job in doc.jobs], horizon.step_h),
+            *(doc, horizon, unit),
+        ),
         version=doc.schema_version,
         connection=connection,
         events=asked,
@@ -291,6 +314,7 @@ def compile_problem(received: document.ReceivedProblem) -> Problem:
         generators=devices.generators(doc, horizon, row, unit),
         services=served,
         upkeep=upkeep.windows(doc, horizon),
+        set_points=stability.set_points(doc, horizon, row, unit),
     )
 
 
@@ -378,6 +402,18 @@ def _placed(e: Entry, ways: tuple[Way, ...]) -> Entry:
     if len(ways) == 1:
         return replace(at_home, first=max(e.first, home.first))
     return replace(at_home, ways=ways)
+
+
+def _in_force(entries: Sequence[Entry], doc: document.Problem, horizon: Horizon, unit: float) -> tuple[Entry, ...]:
+    """The entries with what the plan in force has them do, and a level at each power that they are frozen at."""
+    if doc.stability is None:
+        return tuple(entries)
+    found = []
+    for e, job in zip(entries, doc.jobs, strict=True):
+        said = stability.published(job, doc.stability, horizon, unit)
+        power, speed, limit_w = stability.with_published_levels(said, e.power, e.speed, e.limit_w)
+        found.append(replace(e, published=said, power=power, speed=speed, limit_w=limit_w))
+    return tuple(found)
 
 
 def _waiting(entries: list[Entry], step_h: float) -> tuple[Entry, ...]:

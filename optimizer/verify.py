@@ -34,6 +34,7 @@ from .referee.money import check_bound, check_terms, terms_of
 from .referee.order import check_order
 from .referee.power import check_power
 from .referee.runs import Track, lay
+from .referee.stability import changes_of
 from .referee.thermal import check_temperature
 from .referee.windows import check_window
 from .referee.wishes import Wish, check_duties, check_outages, wishes_of
@@ -123,6 +124,7 @@ def _check_plan(day: Day, plan: Plan, gap: float | None, findings: Findings) -> 
     all_hours = [judge_hours(day, track, findings) for track in tracks]
     check_order(all_hours, findings)
     wishes: list[Wish] = []
+    changes: list[Wish] = []
     check_bound(plan, problem, gap, findings)
     if plan.series is None:
         findings.add("series.missing", f"the plan is {plan.status} and has no series", amount=1.0, unit="fields")
@@ -135,8 +137,10 @@ def _check_plan(day: Day, plan: Plan, gap: float | None, findings: Findings) -> 
         check_outages(day, plan.series, findings)
         wishes = wishes_of(day, plan.series)
         check_duties(wishes, findings)
-        check_terms(plan, terms_of(day, plan.series, all_hours, wishes), problem.site.currency, findings)
-    check_unmet(plan, all_hours, wishes, findings)
+        changes = changes_of(day, tracks, plan.series)
+        terms = terms_of(day, plan.series, all_hours, wishes, changes)
+        check_terms(plan, terms, problem.site.currency, findings)
+    check_unmet(plan, all_hours, [*wishes, *changes], findings)
 
 
 def _check_jobs(day: Day, plan: Plan, findings: Findings) -> list[Track]:

@@ -24,8 +24,8 @@ A column for each closes in the fewest rounds; of many, a few dozen close in har
 
 NEVER = 1 << 30
 
-Arrays = tuple[Any, Any, Any, Any, Any, Any, Any, Any, Any, Any]
-"""Ten arrays, one line a kind."""
+Arrays = tuple[Any, Any, Any, Any, Any, Any, Any, Any, Any, Any, Any]
+"""Eleven arrays, one line a kind."""
 
 
 class Crowd:
@@ -33,7 +33,7 @@ class Crowd:
 
     def __init__(self, problem: Problem) -> None:
         self.problem = problem
-        entries = [e for e in problem.entries if e.may_run and (e.due_h > 0 or e.value > 0)]
+        entries = [e for e in problem.entries if e.may_run and (e.due_h > 0 or e.value > 0 or e.published)]
         self.members: list[list[Entry]] = [[entries[i] for i in alike] for alike in classes_of(entries)]
         self.kinds: list[Entry] = [alike[0] for alike in self.members]
         self.times = np.array([float(sum(e.count for e in alike)) for alike in self.members])
@@ -53,6 +53,7 @@ class Crowd:
         self.gpus = pick(lambda e: e.gpus)
         self.late = pick(lambda e: e.late_cost or 0.0)
         self.late_from = np.array([max(0, e.deadline) if e.late_cost else NEVER for e in self.kinds], dtype=np.int64)
+        self.moved = np.array([on_money(e, problem.slots) for e in self.kinds]).reshape(lines, problem.slots)
         pools = len(problem.pools)
         self.row = np.array([pools if e.pool is None else e.pool for e in self.kinds], dtype=np.int64)
         self.group = spread_out(self.row, self.window, GROUPS if lines > ALONE else ALONE)
@@ -64,7 +65,7 @@ class Crowd:
     def arrays(self) -> Arrays:
         """Everything about the kinds that the compiled arithmetic reads, in its order."""
         who = self.window, self.power, self.gain, self.levels, self.gpus, self.late, self.late_from
-        return *who, self.job, self.flag, self.row
+        return *who, self.job, self.flag, self.row, self.moved
 
     def chosen(self, lines: Ints, copies: Ints) -> Chosen:
         """Units of these kinds, so many copies each; copies of an entry run alike and share nothing."""
@@ -92,6 +93,11 @@ class Crowd:
         frugal = (self.power[:, 0] / np.maximum(self.gain[:, 0], 1e-9)) * max(price, 1e-6)
         theta: Floats = np.minimum(frugal, np.where(self.job[:, k.UNMET] >= k.BIG, np.inf, self.job[:, k.UNMET]))
         return theta
+
+
+def on_money(e: Entry, slots: int) -> Floats:
+    """What being on in each slot costs a copy by itself: moving against the plan in force."""
+    return np.zeros(slots) if e.published is None else e.published.on_money
 
 
 def _flags(e: Entry) -> list[int]:

@@ -409,13 +409,16 @@ def best_schedule(
     slots = len(on)
     whole = flag[PAUSES] == 0
     lowest = gain[0]
-    cheap = True
+    paid = 0
     for t in range(slots):
         for k in range(top[t] + 1):
-            cheap = cheap and cost[t, k] >= 0.0
+            if cost[t, k] < 0.0:
+                paid += 1
+                break
     most = slots
-    if cheap and lowest > 1e-9:
-        most = min(slots, int((job[WORK] + job[LOSS]) / lowest) + 2)
+    if lowest > 1e-9 and (paid == 0 or not whole):
+        # beyond what the work can fill only slots that pay are worth having on
+        most = min(slots, int((job[WORK] + job[LOSS]) / lowest) + 2 + paid)
     if strict and lowest > 1e-9:
         most = min(most, max(1, int((job[WORK] + gain.max()) / lowest + 1e-9)))
     must = job[UNMET] >= BIG
@@ -618,6 +621,7 @@ def price_all(
     job: Any,
     flag: Any,
     row: Any,
+    being_on: Any,
     times: Any,
     group: Any,
     power_price: Any,
@@ -634,6 +638,7 @@ def price_all(
     """Price every kind of job: proven least cost, own money of its schedule, and the sums of its group.
 
     ``theta`` holds the last prices of work and is renewed; ``row`` is the line of the prices that a kind sees;
+    ``being_on`` is what being on in each slot costs a kind by itself;
     ``strict`` is that of :func:`best_schedule`.
     """
     slots = power_price.shape[1]
@@ -642,7 +647,7 @@ def price_all(
         n, wide = levels[j], last - first
         cost = np.empty((wide, n))
         for t in range(wide):
-            held = gpu_price[row[j], first + t] * gpus[j]
+            held = gpu_price[row[j], first + t] * gpus[j] + being_on[j, first + t]
             for k in range(n):
                 cost[t, k] = power_price[row[j], first + t] * power[j, k] + held
                 if first + t >= late_from[j]:
@@ -698,6 +703,7 @@ def sweep(
     job: Any,
     flag: Any,
     row: Any,
+    being_on: Any,
     order: Any,
     line: Any,
     copies: Any,
@@ -766,7 +772,7 @@ def sweep(
                 was = used[p, t] - gpu_target[p, t]
                 held += 0.5 * gpu_bend[p] * ((was + m * gpus[j]) ** 2 - was**2) / m
             for k in range(n):
-                c = power_price[p, t] * power[j, k] + held
+                c = power_price[p, t] * power[j, k] + held + being_on[j, t]
                 if t >= late_from[j]:
                     c += late[j] * gain[j, k]
                 extra = m * (power[j, k] - rest)
@@ -800,6 +806,7 @@ def sweep(
             money += min(job[j, UNMET], 1e9) * (job[j, DUE] - done)
         money -= job[j, VALUE] * min(max(0.0, done - job[j, DUE]), job[j, WORK] - job[j, DUE])
         for i in range(wide):
+            money += being_on[j, first + i] if on[i] else 0.0
             if on[i] and first + i >= late_from[j]:
                 low, high = ends(level[i], top[i])
                 money += late[j] * (gain[j, low] + share[i] * (gain[j, high] - gain[j, low]))

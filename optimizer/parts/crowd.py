@@ -31,6 +31,8 @@ def add(model: pyo.ConcreteModel, problem: Problem, ledger: Ledger) -> None:
     block.power_of_columns = pyo.Constraint(at, rule=lambda b, k, t: b.power[k, t] == 0)
     block.gpus_of_columns = pyo.Constraint(at, rule=lambda b, k, t: b.gpus[k, t] == 0)
     block.load_of_columns = pyo.Constraint(slots, rule=lambda b, t: b.load[t] == 0)
+    # what jobs pay for never running as published; schedules bring the rest with them
+    ledger.cost["change"].constant += sum(e.published.constant for e in problem.entries if e.published is not None)
     for k, t in at:
         ledger.pool_power[k, t].add(1.0, block.power[k, t])
         ledger.gpus_used[k, t].add(1.0, block.gpus[k, t])

@@ -49,6 +49,7 @@ def add(model: pyo.ConcreteModel, problem: Problem, ledger: Ledger, *, exact: bo
             ledger.cost["starts"].constant += e.start_cost * starts
     losses = {i: Sum().plus(lost) for i, lost in done.items()}
     _levels(model, entries, ledger, exact=exact)
+    _changes(block, problem, entries, ledger, exact=exact)
     _work(block, problem, entries, ledger, done)
     _order(block, problem, entries, losses, pattern)
     _ends(block, problem, entries, done, pattern)
@@ -221,6 +222,31 @@ def _mix(block: pyo.Block, e: Entry | Way, t: int, on: Any, *, exact: bool) -> t
             power.add(float(e.power[k]), block.level[e.key, t, k])
             speed.add(float(e.speed[k]), block.level[e.key, t, k])
     return power, speed
+
+
+def _changes(block: pyo.Block, problem: Problem, entries: list[Entry], ledger: Ledger, *, exact: bool) -> None:
+    """What running otherwise than the plan in force costs: a price on each on-slot, and one on power beside it."""
+    change = ledger.cost["change"]
+    for e in problem.entries:
+        change.constant += 0.0 if e.published is None else e.published.constant
+    for e in entries:
+        if e.published is None:
+            continue
+        money = e.published.on_money
+        for t in block.slots[e.id]:
+            on, away = block.on[e.id, t], e.published.level_money(t, e.power)
+            change.add(float(money[t]), on)
+            if not away.any():
+                continue
+            if len(e.power) == 1:
+                change.add(float(away[0]), on)
+            elif exact:
+                for k in range(len(e.power) - 1):
+                    change.add(float(away[k]), block.in_segment[e.id, t, k])
+                    change.add(float(away[k + 1] - away[k]), block.filled[e.id, t, k])
+            else:
+                for k in range(len(e.power)):
+                    change.add(float(away[k]), block.level[e.id, t, k])
 
 
 def _work(block: pyo.Block, problem: Problem, entries: list[Entry], ledger: Ledger, done: dict[str, Sum]) -> None:

@@ -19,7 +19,7 @@ _LARGEST_GAP_OF_OPTIMAL = 0.5
 
 
 def terms_of(
-    day: Day, series: PlanSeries, all_hours: Iterable[Hours], wishes: Iterable[Wish]
+    day: Day, series: PlanSeries, all_hours: Iterable[Hours], wishes: Iterable[Wish], changes: Iterable[Wish]
 ) -> dict[str, tuple[float, float]]:
     """Each term by name: its value, and the error in it that rounding explains."""
     problem = day.problem
@@ -42,9 +42,10 @@ def terms_of(
     terms["demand_charge"] = (peak, near_money(peak))
     fuel, size = money_of_generators(day, series)
     terms["fuel"] = (fuel, near_money(size))
-    priced = [(wish.amount, wish.slack, wish.price) for wish in wishes if wish.price is not None]
-    paid = sum(amount * price for amount, _, price in priced)
-    terms["wishes"] = (paid, near_money(paid) + sum(slack * price for _, slack, price in priced))
+    for name, given_up in (("wishes", wishes), ("change", changes)):
+        priced = [(wish.amount, wish.slack, wish.price) for wish in given_up if wish.price is not None]
+        paid = sum(amount * price for amount, _, price in priced)
+        terms[name] = (paid, near_money(paid) + sum(slack * price for _, slack, price in priced))
     hourly = {"starts": 0.0, "late": 0.0, "unmet": 0.0, "work_value": 0.0}
     slack = dict.fromkeys(hourly, 0.0)
     for hours in all_hours:

@@ -12,6 +12,7 @@ import pytest
 
 from optimizer.aggregate import classes_of
 from optimizer.problem import Entry
+from optimizer.stability import Published
 from optimizer.ways import Way
 
 GANG = Entry(
@@ -73,6 +74,7 @@ OTHER: dict[str, Any] = {
     "after": ("another",),
     "held": True,
     "share": (3, 3),
+    "published": Published((1, 0), (0.5, 0.0), (2.0, 2.0), (0.0, 0.0), 2, 0, (2.0, 0.0, 0.0)),
     "ways": (Way("a@hall/8", 0, 8, np.array([0.008]), np.array([1.0]), (None,), 0),),
     "resize_loss_h": 0.5,
     "exiled": True,

@@ -17,6 +17,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import brute_duties
+import brute_stability
 import brute_ways
 import numpy as np
 from scipy.optimize import Bounds, LinearConstraint, milp
@@ -216,10 +217,11 @@ class _JobColumns:
     work: list[Linear]
 
 
-def _job(program: _Program, job: dict[str, Any], grid: _Grid) -> _JobColumns:
+def _job(program: _Program, problem: dict[str, Any], job: dict[str, Any], grid: _Grid) -> _JobColumns:
     count, hours = job.get("count", 1), grid.hours
     start_cost = job.get("start_cost", 0.0)
-    choice = [(program.column(0, 1, p.starts * start_cost, True), p) for p in patterns(job, grid)]
+    in_force = brute_stability.InForce(problem, grid, job)
+    choice = [(program.column(0, 1, p.starts * start_cost + in_force.cost(p.on), True), p) for p in patterns(job, grid)]
     program.row({column: 1.0 for column, _ in choice}, 1.0, 1.0)
     lanes = brute_ways.ways(job) if brute_ways.chooses(job) else brute_ways.ways(job) * count
     points, on, work = [], [], []
@@ -246,6 +248,7 @@ def _job(program: _Program, job: dict[str, Any], grid: _Grid) -> _JobColumns:
         points.append(slot_points)
         work.append(slot_work)
     _hours(program, job, grid, choice, work)
+    in_force.levels(program, on, [add(*((1.0, there[t]) for there in power.values())) for t in range(grid.slots)])
     return _JobColumns(choice, lanes, points, on, gpus, power, work)
 
 
@@ -279,7 +282,7 @@ def _hours(
 def solve(problem: dict[str, Any]) -> Answer:
     """Optimum of a tiny problem document."""
     grid, program = _Grid(problem), _Program()
-    jobs = {job["id"]: _job(program, job, grid) for job in problem.get("jobs", [])}
+    jobs = {job["id"]: _job(program, problem, job, grid) for job in problem.get("jobs", [])}
     _order(program, problem, grid, jobs)
     it = _it(program, problem, grid, jobs)
     flows = _energy(program, problem, grid, it)
@@ -423,6 +426,7 @@ def _energy(program: _Program, problem: dict[str, Any], grid: _Grid, it: list[Li
     asked.charge, asked.discharge = flows["charge"], flows["discharge"]
     brute_duties.warm(program, problem, grid, asked)
     brute_duties.ask(program, problem, grid, asked)
+    brute_stability.devices(program, problem, grid, asked)
     return flows
 
 
@@ -437,11 +441,12 @@ def _plan(
     """A plan document, numbers computed anew from the solution's decisions."""
     entries, unmet, it = [], [], [0.0] * grid.slots
     busy = {pool["name"]: [0] * grid.slots for pool in problem.get("pools", [])}
+    changes = brute_stability.told_devices(problem, grid, flows["asked"], x)
     terms = dict.fromkeys(("starts", "late", "unmet", "work_value"), 0.0)
     for job in problem.get("jobs", []):
         columns = jobs[job["id"]]
         pattern = next(p for c, p in columns.choice if x[c] > 0.5)
-        runs, done, late = [], -pattern.loss_h, 0.0
+        runs, done, late, drawn = [], -pattern.loss_h, 0.0, [0.0] * grid.slots
         first_late = grid.slots if job.get("deadline") is None else grid.slot(job["deadline"])
         for t in range(grid.slots):
             for number, lane in enumerate(columns.lanes):
@@ -461,10 +466,12 @@ def _plan(
                     busy[lane["pool"]][t] += lane["gpus"]
                 runs.append(run)
                 it[t] += power
+                drawn[t] += power
                 done += speed * grid.hours
                 late += speed * grid.hours * (t >= first_late)
         owed = job.get("count", 1) * (job["work_h"] if job.get("due_h") is None else job["due_h"])
         short = max(0.0, owed - done)
+        changes += brute_stability.InForce(problem, grid, job).told(pattern.on, drawn)
         entry = {"id": job["id"], "runs": runs, "work_done_h": done, "late_h": late, "unmet_h": short}
         entries.append(entry)
         wishes = (("due", short, job.get("unmet_cost_per_h")), ("deadline", late, job.get("late_cost_per_h")))
@@ -490,6 +497,8 @@ def _plan(
         more = brute_duties.told_terms(problem, grid, flows["asked"], x, series)
         terms |= more | {"carbon": terms["carbon"] + more["carbon"]}
         unmet += brute_duties.told_wishes(flows["asked"], x)
+        unmet += [gave for gave in changes if gave["amount"] > 1e-4 and gave["price"] > 0]
+        terms["change"] = sum(gave["amount"] * gave["price"] for gave in changes)
     total = sum(terms.values())
     document = json.dumps(problem, sort_keys=True, separators=(",", ":"))
     return {

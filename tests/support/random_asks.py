@@ -14,7 +14,7 @@ def day(seed: int) -> dict[str, Any]:
     raw = random_days.day(seed)
     dice = random.Random(f"asks {seed}")
     raw["schema_version"] = "1.1"
-    for add in (_grid, _events, _nominations, _reserves, _machines, _water, _mass, _order, _ways):
+    for add in (_grid, _events, _nominations, _reserves, _machines, _water, _mass, _order, _ways, _in_force):
         add(raw, dice)
     return raw
 
@@ -208,3 +208,34 @@ def _ways(raw: dict[str, Any], dice: random.Random) -> None:
                 pool["jurisdiction"] = dice.choice(["MA", "ES"])
             if job["state"] != "running":
                 job["residency"] = ["MA"]
+
+
+def _in_force(raw: dict[str, Any], dice: random.Random) -> None:
+    """Sometimes a plan in force, of which a part is frozen, that has some jobs and devices do something else."""
+    if dice.random() < 0.5:
+        return
+    slots = raw["horizon"]["slots"]
+    until = dice.randint(1, slots + 1)
+    raw["stability"] = {"until": _at(raw, until)}
+    if dice.random() < 0.6:
+        raw["stability"]["frozen_until"] = _at(raw, dice.randint(0, until))
+    for job in raw["jobs"]:
+        if job.get("count", 1) == 1 and dice.random() < 0.8:
+            first = dice.randint(-1, slots - 1)
+            middle = dice.randint(first + 1, slots)
+            low, high = job["levels"][0]["power_mw"], job["levels"][-1]["power_mw"]
+            spans = [(first, middle), *([(middle + 1, slots + 1)] if dice.random() < 0.3 and middle < slots else [])]
+            runs = [
+                {"start": _at(raw, a), "end": _at(raw, b), "power_mw": round(dice.uniform(low, high), 3)}
+                for a, b in spans
+            ]
+            job["published"] = {"runs": runs if dice.random() < 0.8 else []}
+            job["published"] |= {"moved_cost_per_h": round(dice.uniform(0.0, 15.0), 1)}
+            job["published"] |= {"frozen_cost_per_h": dice.choice([0.0, 200.0])}
+            if not job.get("alternatives") and not job.get("residency"):
+                job["published"] |= {"frozen_cost_per_mwh": dice.choice([0.0, round(dice.uniform(0.0, 60.0), 1)])}
+    for device in (*raw.get("batteries", []), *raw.get("generators", [])):
+        if dice.random() < 0.5:
+            low = -device["power_mw"] if "energy_mwh" in device else 0.0
+            device["published_mw"] = [round(dice.uniform(low, device["power_mw"]), 2) for _ in range(slots)]
+            device["moved_cost_per_mwh"] = round(dice.uniform(0.0, 40.0), 1)

@@ -42,7 +42,7 @@ EVERYTHING = day(
     | {"export_allowance_mwh": 2.0, "carbon_budget_kg": 900.0, "renewable_share": 0.1},
     series={"export_price_per_mwh": [35.0, 5.0, 5.0, 5.0], "base_load_mw": [1.0, 1.0, 1.0, -1.0]}
     | {"pv_available_mw": [0.0, 1.0, 1.0, 0.0], "wind_available_mw": [1.0] * 4},
-    batteries=[battery(soc_end_min_mwh=1.0, reserve_mwh=0.1)],
+    batteries=[battery(soc_end_min_mwh=1.0, reserve_mwh=0.1, published_mw=[0.5] * 4, moved_cost_per_mwh=1.0)],
     cooling={"tangents": [{"slope": 0.2, "intercept_mw": 0.0}], "capacity_heat_mw": 5.0, "water_m3_per_mwh": 1.0}
     | {"water_limits": [{"id": "day", "start": at(0), "end": at(4), "limit_m3": 90.0}]},
     reserve={"drop_mw": 1.0},
@@ -53,6 +53,7 @@ EVERYTHING = day(
     ],
     generators=[{"name": "set", "power_mw": 1.0, "min_power_mw": 0.5}],
     inference=[{"name": "chat", "power_mw": [0.5] * 4, "min_power_mw": 0.4, "below_nominal_cost_per_mwh": 9.0}],
+    stability={"until": at(3), "frozen_until": at(1)},
     schema_version="1.1",
     pools=[pool(idle_w_per_gpu=1000.0), pool(name="shed")],
     feeds=[{"name": "ups", "pools": ["hall"], "limit_mw": 4.0}],

@@ -11,7 +11,8 @@ from optimizer.ledger import FIRST_TERMS, TERMS
 
 ALL = day(
     job("a", start_cost=3.0, due_h=1.0, unmet_cost_per_h=60.0, work_value_per_h=4.0),
-    job("b", 1.0, deadline=at(1), late_cost_per_h=7.0),
+    job("b", 1.0, deadline=at(1), late_cost_per_h=7.0, published={"runs": [], "moved_cost_per_h": 2.5}),
+    stability={"until": at(4)},
     grid={"export_limit_mw": 1.0, "demand_charge_per_mw": 5.0, "carbon_price_per_kg": 0.01},
     series={"export_price_per_mwh": [5.0] * 4, "carbon_kg_per_mwh": [100.0] * 4},
     batteries=[battery(wear_cost_per_mwh=2.0, soc_end_value_per_mwh=6.0)],
@@ -34,6 +35,7 @@ TERMS_OF_SLOT_2 = {
     "fuel": {"battery.discharge[set,2]": 90.0, "generators.on[set,2]": 4.0},
     "water": {"gpus.it[2]": 3.0},
     "stored": {},
+    "change": {"jobs.on[b,2]": 2.5},
     "wishes": {"battery.discharge[chat,2]": 80.0},
 }
 
