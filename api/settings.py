@@ -68,8 +68,8 @@ class Settings:
 
     @property
     def began(self) -> datetime:
-        """Instant that the service's clock showed when a simulation began."""
-        return datetime.fromtimestamp(self.origin_s + self.shift_s, UTC)
+        """Instant that the service's clock showed when a simulation or a replay began, to the millisecond."""
+        return datetime.fromtimestamp(round(self.origin_s + self.shift_s, 3), UTC)
 
     def to_json(self) -> str:
         """For a child process' command line; there are no secrets in it."""

@@ -114,8 +114,10 @@ def simulated_sources(settings: Settings, site: Site, plans: PlanStore, clock: C
     return [plant]
 
 
-def replayed_sources(settings: Settings, clock: Clock) -> list[Source]:
-    """What the collector asks in a replay: the record, from where the clock stands.
+def replayed_sources(settings: Settings) -> list[Source]:
+    """What the collector asks in a replay: the record, from where the service's clock began.
+
+    A collector that is started again reads it from there once more; what is there already changes nothing.
 
     Raises:
         ValueError: the settings name no record.
@@ -127,4 +129,4 @@ def replayed_sources(settings: Settings, clock: Clock) -> list[Source]:
     if settings.replay is None:
         raise ValueError("the settings name no record")
     record = EmbeddedStore(Path(settings.replay) / settings.telemetry_path.name)
-    return [ReplaySource(record, clock.now(), period_s=_REAL_PERIOD_S)]
+    return [ReplaySource(record, settings.began, period_s=_REAL_PERIOD_S)]

@@ -110,7 +110,7 @@ def collector_for(settings: Settings) -> Collector:
     clock = clock_of(settings)
     site = read_site(settings.site_path)
     if settings.replay:
-        sources = replayed_sources(settings, clock)
+        sources = replayed_sources(settings)
     elif settings.scenario:
         sources = simulated_sources(settings, site, PlanStore(engine_of(settings), site.name, clock), clock)
     else:

@@ -100,11 +100,12 @@ def run(
 
     use_packaged_time_zones()
     logs.configure("supervisor")
+    clock = datetime.now(UTC)
     try:
         settings = _settings(
             site, data_dir, host=host, port=port, lease_s=lease_s, allowed_hosts=tuple(allow_host or ())
-        ).shown_at(moment_option(now), datetime.now(UTC))
-        settings = _apart(settings, simulate, replay, speed, scenario)
+        ).shown_at(moment_option(now), clock)
+        settings = _apart(settings, simulate, replay, speed, scenario, clock)
         found = read_site(settings.site_path)
         lock_data_dir(settings)
         listener = listen(host, port)
@@ -125,8 +126,10 @@ def run(
     raise typer.Exit(Supervisor(settings, listener, jobs=queues).run(ready))
 
 
-def _apart(settings: Settings, simulate: bool, replay: Path | None, speed: float, scenario: ScenarioName) -> Settings:
-    """Settings of a simulation or a replay, where one is asked for.
+def _apart(
+    settings: Settings, simulate: bool, replay: Path | None, speed: float, scenario: ScenarioName, clock: datetime
+) -> Settings:
+    """Settings of a simulation or a replay, where one is asked for; it begins at the machine's instant ``clock``.
 
     Raises:
         ValueError: both, a speed or a scenario without one, or a record that is none or has no begin.
@@ -136,7 +139,7 @@ def _apart(settings: Settings, simulate: bool, replay: Path | None, speed: float
     if scenario is not ScenarioName.calm and not simulate:
         raise ValueError("--scenario is for a simulated site; add --simulate, or leave it out")
     if simulate:
-        return settings.simulating(scenario.value, speed, datetime.now(UTC))
+        return settings.simulating(scenario.value, speed, clock)
     if replay is None:
         if speed != 1.0:
             raise ValueError("--speed is for a simulation or a replay; add --simulate or --replay, or leave it out")
@@ -145,7 +148,7 @@ def _apart(settings: Settings, simulate: bool, replay: Path | None, speed: float
         raise ValueError(f"there is no telemetry in {replay}; name the data folder of an earlier run")
     if not settings.shift_s:
         raise ValueError("a replay needs to know where to begin; add --now with an instant of the record")
-    return settings.replaying(replay.resolve(), speed, datetime.now(UTC))
+    return settings.replaying(replay.resolve(), speed, clock)
 
 
 def _grant_all(settings: Settings) -> None:

@@ -112,7 +112,7 @@ def test_the_command_knows_every_scenario_and_refuses_half_a_wish(tmp_path):
     assert "add --now" in result.output
 
 
-def test_a_replay_reads_the_record_from_where_the_clock_stands(make_house, tmp_path):
+def test_a_replay_reads_the_record_from_where_the_clock_began(make_house, tmp_path):
     record = tmp_path / "record"
     store = EmbeddedStore(record / "telemetry.db")
     house = make_house(replay=str(record), speed=60.0, origin_s=time.time())
@@ -121,6 +121,6 @@ def test_a_replay_reads_the_record_from_where_the_clock_stands(make_house, tmp_p
         at = to_ns(now + timedelta(minutes=minutes))
         store.write([point("site", {"site": "local"}, {"import_mw": 0.1 * minutes + 1}, at)])
     store.close()
-    [replay] = replayed_sources(house.doors.settings, house.doors.clock)
+    [replay] = replayed_sources(house.doors.settings)
     assert [dict(p.fields) for p in replay.poll(now + timedelta(minutes=9))] == [{"import_mw": 1.5}]
     replay.close()
