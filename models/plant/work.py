@@ -17,6 +17,8 @@ from models.plant.orders import JobOrder
 from models.site import Site
 
 _SPLIT = 0.5
+_CYCLE_S, _DIP_S, _DIP = 2700, 45, 0.55
+_BETWEEN = (_CYCLE_S - _DIP_S * _DIP) / (_CYCLE_S - _DIP_S)
 _KEPT = 4096
 
 
@@ -125,9 +127,9 @@ def activity(job_id: str, at: datetime) -> float:
     """Share of its usual power that a job draws at an instant: it breathes with its steps and dips at checkpoints.
 
     From the job's name alone, so that a simulation is repeatable: 3 % over some 100 s, and 45 s at 55 % every 45
-    minutes. Assumed.
+    minutes. Assumed. Its mean is 1, as a catalogue's drawn watts are the mean of a run, checkpoints included.
     """
-    turned = at.timestamp() + zlib.crc32(job_id.encode()) % 2700
-    if turned % 2700 < 45:
-        return 0.55
-    return 0.985 + 0.015 * math.sin(2 * math.pi * turned / 97)
+    turned = at.timestamp() + zlib.crc32(job_id.encode()) % _CYCLE_S
+    if turned % _CYCLE_S < _DIP_S:
+        return _DIP
+    return _BETWEEN + 0.015 * math.sin(2 * math.pi * turned / 97)

@@ -54,6 +54,14 @@ def test_a_job_draws_what_its_cap_lets_flow_and_gets_on_at_its_speed():
     assert 0.5 < state.work_h["a"] < 1.0  # an hour at a cap of 500 of 700 W
 
 
+@pytest.mark.parametrize("job", ["a", "b", "slurm-4711"])
+def test_a_job_breathes_around_what_its_curve_says(job):
+    seconds = [activity(job, NOON + timedelta(seconds=s)) for s in range(0, 5400, 3)]
+    assert sum(seconds) / len(seconds) == pytest.approx(1.0, abs=0.001), "drawn watts of a curve are a run's mean"
+    assert max(seconds) < 1.03
+    assert min(seconds) == 0.55
+
+
 def test_stored_energy_counts_the_losses():
     state, flows = run(Orders(battery_mw={"bess-1": 2.0}), 60)
     assert flows[-1].battery_mw["bess-1"] == 2.0
