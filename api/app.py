@@ -16,6 +16,7 @@ from api.caps import target_names
 from api.doors import Doors
 from api.metrics import SiteCollector
 from api.pages import router as pages
+from api.pages.event_routes import router as event_pages
 from api.pages.source import StoreSource
 from api.routes import (
     agents,
@@ -83,6 +84,7 @@ def bare_app() -> FastAPI:
     app.include_router(quarantine.router, responses=guarded)
     app.include_router(health.router)
     app.include_router(pages, dependencies=[Depends(page_reader)])
+    app.include_router(event_pages, dependencies=[Depends(page_reader)])
     errors.install(app)
     app.openapi = lambda: openapi(app)  # type: ignore[method-assign]
     return app

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+from collections.abc import Mapping
 from typing import Annotated
 
 from fastapi import Depends, Request
@@ -42,6 +43,15 @@ def _require(request: Request, doors: Doors, scope: Scope, challenge: str) -> Ke
     headers = {"WWW-Authenticate": challenge}
     if text is None:
         raise Refused(401, "KeyMissing", "this needs a key: Authorization: Bearer chergui_...", headers)
+    return key_of(text, doors, scope, headers)
+
+
+def key_of(text: str, doors: Doors, scope: Scope, headers: Mapping[str, str] | None = None) -> Key:
+    """The key that a text is, where it reaches ``scope``.
+
+    Raises:
+        Refused: 401 where it is none of ours, 403 where it does not reach so far.
+    """
     key = doors.keys.find(text)
     if key is None:
         told = "this key is not known here or was revoked" if well_formed(text) else "this is no key of ours"

@@ -89,10 +89,11 @@ def _lines(row: dict[str, Values]) -> dict[str, str]:
     """Both as SVG paths over :data:`WIDTH` x :data:`HEIGHT`: the plan in steps, the meters from middle to middle."""
     top = max([1e-9, *(value for values in row.values() for value in values if value is not None)]) * 1.05
     wide = WIDTH / len(row["planned"])
-    return {"planned": _steps(row["planned"], wide, top), "measured": _straight(row["measured"], wide, top)}
+    return {"planned": steps(row["planned"], wide, top), "measured": straight(row["measured"], wide, top)}
 
 
-def _steps(values: Values, wide: float, top: float) -> str:
+def steps(values: Values, wide: float, top: float) -> str:
+    """Path of values that hold for a slot each, ``wide`` apart; ``top`` is drawn at the upper edge."""
     parts = []
     for k, value in enumerate(values):
         if value is not None:
@@ -101,7 +102,8 @@ def _steps(values: Values, wide: float, top: float) -> str:
     return "".join(parts)
 
 
-def _straight(values: Values, wide: float, top: float) -> str:
+def straight(values: Values, wide: float, top: float) -> str:
+    """Path from the middle of each slot to that of the next; what stands alone is a dot."""
     parts = []
     for k, value in enumerate(values):
         if value is not None:

@@ -24,7 +24,8 @@ _MOST_NAMED = 8
 
 
 @cache
-def _templates() -> Environment:
+def templates() -> Environment:
+    """Every template, with nothing undefined let through."""
     return Environment(
         loader=FileSystemLoader(Path(__file__).parent / "templates"),
         autoescape=True,
@@ -36,16 +37,16 @@ def _templates() -> Environment:
 
 def waiting_page(modes: dict[str, str], tongue: Words, asset: Asset) -> str:
     """The page before the first plan; it renews itself."""
-    return _templates().get_template("waiting.html").render(**_common(tongue, asset), mode=mode_of_all(modes))
+    return templates().get_template("waiting.html").render(**common(tongue, asset), mode=mode_of_all(modes))
 
 
 def why_page(edition: dict[str, Any], job: str, explanation: dict[str, Any], tongue: Words, asset: Asset) -> str:
     """What an explanation of a job says, section by section."""
     return (
-        _templates()
+        templates()
         .get_template("why.html")
         .render(
-            **_common(tongue, asset),
+            **common(tongue, asset),
             site=edition.get("site") or edition["problem"]["site"]["name"],
             job=job,
             back=f"/plans/{edition['plan_id']}#gantt",
@@ -85,10 +86,10 @@ def day_page(
         return tongue.t("chart.alt", chart=tongue.t(f"chart.{name}"), note=note)
 
     return (
-        _templates()
+        templates()
         .get_template("day.html")
         .render(
-            **_common(tongue, asset),
+            **common(tongue, asset),
             view=view,
             live=view["live"],
             svgs=svgs,
@@ -113,7 +114,8 @@ def day_page(
     )
 
 
-def _common(tongue: Words, asset: Asset) -> dict[str, Any]:
+def common(tongue: Words, asset: Asset) -> dict[str, Any]:
+    """What every template is given."""
     return {
         "t": tongue.t,
         "words": tongue,

@@ -40,10 +40,10 @@ HEADERS = {
 @router.get("/")
 def day(request: Request, lang: str | None = None) -> Response:
     """The day in force, or word that the first plan is being made."""
-    source, tongue = _source(request), _words(request, lang)
+    source, tongue = _source(request), words_of(request, lang)
     edition = source.current()
     if edition is None:
-        return _html(waiting_page(source.modes(), tongue, asset), tongue, lang, status=200)
+        return answer_html(waiting_page(source.modes(), tongue, asset), tongue, lang, status=200)
     page = day_page(
         edition,
         source.modes(),
@@ -54,26 +54,26 @@ def day(request: Request, lang: str | None = None) -> Response:
         actual=source.actual(),
         simulated=source.simulated(),
     )
-    return _html(page, tongue, lang)
+    return answer_html(page, tongue, lang)
 
 
 @router.get("/plans/{plan_id}")
 def published(request: Request, plan_id: str, lang: str | None = None) -> Response:
     """A published plan as it stands in the history."""
-    source, tongue = _source(request), _words(request, lang)
+    source, tongue = _source(request), words_of(request, lang)
     edition = source.edition(plan_id)
     page = day_page(edition, source.modes(), source.now(), tongue, asset, script(request), archived=True)
-    return _html(page, tongue, lang)
+    return answer_html(page, tongue, lang)
 
 
 @router.get("/plans/{plan_id}/why/{job}")
 async def why(request: Request, plan_id: str, job: str, lang: str | None = None) -> Response:
     """Why a job starts and draws as it does in a plan; the first asking takes seconds."""
-    source, tongue = _source(request), _words(request, lang)
+    source, tongue = _source(request), words_of(request, lang)
     edition = await to_thread.run_sync(source.edition, plan_id)
     question = {"problem": edition["problem"], "plan": edition["plan"], "job": job}
     explanation = await request.app.state.explain(question, WHY_S, request.is_disconnected)
-    return _html(why_page(edition, job, explanation, tongue, asset), tongue, lang)
+    return answer_html(why_page(edition, job, explanation, tongue, asset), tongue, lang)
 
 
 @router.get("/day.json")
@@ -87,7 +87,7 @@ def day_json(request: Request) -> Response:
 @router.get("/status.json")
 def status_json(request: Request, lang: str | None = None) -> Response:
     """Which plan holds and how old it is; what an open page asks every few seconds."""
-    source, tongue = _source(request), _words(request, lang)
+    source, tongue = _source(request), words_of(request, lang)
     edition = _in_force(source)
     age = day_view(edition, source.modes(), source.now())["live"]["plan_age_s"]
     facts = {"plan_id": edition["plan_id"], "age": tongue.t("status.age", age=tongue.age(age))}
@@ -97,7 +97,7 @@ def status_json(request: Request, lang: str | None = None) -> Response:
 @router.get("/charts.json")
 def charts_json(request: Request, lang: str | None = None, plan: str | None = None) -> Response:
     """Specifications of all charts in one language, as kept with the plan."""
-    source, tongue = _source(request), _words(request, lang)
+    source, tongue = _source(request), words_of(request, lang)
     edition = source.edition(plan) if plan else _in_force(source)
     kept = {name: chart["spec"][tongue.language] for name, chart in (edition.get("charts") or {}).items()}
     drawn = kept or specs(plan_view(edition), tongue.language)
@@ -109,7 +109,7 @@ def table_csv(request: Request, chart: str, lang: str | None = None, plan: str |
     """A chart's table twin as CSV."""
     if chart not in CHARTS:
         raise HTTPException(404, f"there is no table {chart!r}; there are {', '.join(CHARTS)}")
-    source, tongue = _source(request), _words(request, lang)
+    source, tongue = _source(request), words_of(request, lang)
     edition = source.edition(plan) if plan else _in_force(source)
     text = csv_text(tables(plan_view(edition), tongue)[chart])
     name = f"{edition['plan_id']}-{chart}.csv"
@@ -158,11 +158,13 @@ def _in_force(source: DaySource) -> dict[str, Any]:
     return edition
 
 
-def _words(request: Request, lang: str | None) -> Words:
+def words_of(request: Request, lang: str | None) -> Words:
+    """The language that a request wants."""
     return words(choose_language(lang, request.cookies.get("lang"), request.headers.get("accept-language")))
 
 
-def _html(text: str, tongue: Words, asked: str | None, status: int = 200) -> Response:
+def answer_html(text: str, tongue: Words, asked: str | None, status: int = 200) -> Response:
+    """A page as an answer; a language that was asked for is remembered."""
     answer = HTMLResponse(text, status_code=status, headers=HEADERS | {"Content-Language": tongue.language})
     if asked == tongue.language:
         answer.set_cookie("lang", tongue.language, max_age=_YEAR_S, httponly=True, samesite="lax")

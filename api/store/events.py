@@ -93,6 +93,12 @@ class EventStore:
         with reading(self._engine) as connection:
             return [_known(row) for row in connection.execute(wanted).mappings()]
 
+    def latest(self, limit: int) -> list[KnownEvent]:
+        """Up to ``limit`` events, the latest start first, those taken back among them."""
+        wanted = select(events).order_by(events.c.starts_at.desc(), events.c.id.desc()).limit(limit)
+        with reading(self._engine) as connection:
+            return [_known(row) for row in connection.execute(wanted).mappings()]
+
     def in_force(self, now: datetime) -> list[GridEvent]:
         """Accepted events that are not over."""
         return [known.event for known in self.between(now, datetime.max.replace(tzinfo=now.tzinfo))]

@@ -1,14 +1,11 @@
 """The operator's page in a real Chromium: drawn, interactive, readable without script, quiet towards the world."""
 
 import re
-import socket
-import threading
 from datetime import timedelta
-from pathlib import Path
 
 import pytest
-import uvicorn
 from fastapi import FastAPI
+from in_browser import CONTRAST, NEEDS_CHROMIUM, served
 from made_edition import START, made_edition
 
 from api.pages import bundle, router
@@ -17,21 +14,7 @@ from api.pages.drawings import TIMED
 from api.pages.render import charts
 from models.horizon import use_packaged_time_zones
 
-CHROMIUM = next((path for path in ("/usr/bin/chromium", "/usr/bin/chromium-browser") if Path(path).exists()), None)
-ARGUMENTS = [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-    "--disable-dev-shm-usage",
-]
-pytestmark = [
-    pytest.mark.peer,
-    pytest.mark.skipif(CHROMIUM is None, reason="no Chromium at /usr/bin; tests/peers/install.sh installs it"),
-]
+pytestmark = [pytest.mark.peer, NEEDS_CHROMIUM]
 
 
 class Day:
@@ -75,51 +58,8 @@ def address(day, tmp_path_factory):
     app.include_router(router)
     app.state.day_source = day
     app.state.chart_folder = bundle.build(tmp_path_factory.mktemp("bundle")).parent
-    listener = socket.create_server(("127.0.0.1", 0))
-    server = uvicorn.Server(uvicorn.Config(app, log_level="warning"))
-    thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
-    thread.start()
-    yield f"http://127.0.0.1:{listener.getsockname()[1]}"
-    server.should_exit = True
-    thread.join(10)
-
-
-@pytest.fixture(scope="module")
-def browser():
-    from playwright.sync_api import sync_playwright
-
-    with sync_playwright() as playwright:
-        started = playwright.chromium.launch(executable_path=CHROMIUM, headless=True, args=ARGUMENTS)
-        yield started
-        started.close()
-
-
-class Watch:
-    """What a page asked for and complained about."""
-
-    def __init__(self, page):
-        self.requests, self.complaints = [], []
-        page.on("request", lambda request: self.requests.append(request.url))
-        page.on(
-            "console", lambda said: self.complaints.append(said.text) if said.type in ("error", "warning") else None
-        )
-        page.on("pageerror", lambda error: self.complaints.append(str(error)))
-
-
-@pytest.fixture
-def opened(browser, address):
-    pages = []
-
-    def open_page(path="/?lang=en", **context):
-        page = browser.new_context(viewport={"width": 1400, "height": 900}, **context).new_page()
-        pages.append(page)
-        watch = Watch(page)
-        page.goto(address + path)
-        return page, watch
-
-    yield open_page
-    for page in pages:
-        page.context.close()
+    with served(app) as url:
+        yield url
 
 
 def test_the_page_becomes_interactive_and_asks_nobody_but_its_host(opened, address):
@@ -234,30 +174,3 @@ def test_a_newer_plan_replaces_the_page_that_waited(opened, day, edition):
     finally:
         day.held = edition
     page.locator("#supply").wait_for(timeout=15_000)
-
-
-# The lowest WCAG contrast of all HTML texts and axis labels against the nearest opaque ground behind them.
-CONTRAST = """() => {
-  const channels = (colour) => (colour.match(/[0-9.]+/g) || []).map(Number);
-  const shine = ([r, g, b]) => [r, g, b].map((v) => v / 255)
-    .map((v) => (v <= 0.04045 ? v / 12.92 : ((v + 0.055) / 1.055) ** 2.4))
-    .reduce((sum, v, k) => sum + v * [0.2126, 0.7152, 0.0722][k], 0);
-  const ground = (node) => {
-    for (let at = node; at; at = at.parentElement) {
-      const colour = channels(getComputedStyle(at).backgroundColor);
-      if (colour.length === 3 || colour[3] > 0.99) return colour;
-    }
-    return [255, 255, 255];
-  };
-  let weakest = { ratio: 99, text: "" };
-  const own = "p, h1, h2, dt, dd, li, th, td, a, summary, .label, .value, .range-text, .tag, .role-axis-label text";
-  for (const node of document.querySelectorAll(own)) {
-    if (!node.textContent.trim() || !node.getClientRects().length || node.closest(".skip")) continue;
-    const style = getComputedStyle(node);
-    const ink = node.namespaceURI.endsWith("svg") ? style.fill : style.color;
-    const [a, b] = [shine(channels(ink)), shine(ground(node))];
-    const ratio = (Math.max(a, b) + 0.05) / (Math.min(a, b) + 0.05);
-    if (ratio < weakest.ratio) weakest = { ratio, text: node.textContent.trim().slice(0, 60), ink };
-  }
-  return weakest;
-}"""
