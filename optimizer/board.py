@@ -15,9 +15,10 @@ class Board:
         self.problem = problem
         pools = problem.pools
         self.idle = np.array([pool.idle for pool in pools])
-        self.gpu_limit = np.array([pool.gpus for pool in pools], dtype=float).reshape(len(pools), problem.slots)
+        self.gpu_limit = np.array([pool.within_reach for pool in pools], dtype=float).reshape(-1, problem.slots)
         self.gpus = np.zeros_like(self.gpu_limit)
-        idle = self.idle[:, None] * self.gpu_limit
+        # nodes that could be off count as on: what is listed can be carried all the more
+        idle = self.idle[:, None] * np.array([pool.gpus for pool in pools], dtype=float).reshape(-1, problem.slots)
         self.it_limit, self.it = it_limit, idle.sum(axis=0)
         self.feed_limit = np.array([feed.limit for feed in problem.feeds]).reshape(-1, problem.slots)
         self.feeds = np.array([idle[list(f.pools)].sum(axis=0) for f in problem.feeds]).reshape(-1, problem.slots)

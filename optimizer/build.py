@@ -20,6 +20,7 @@ from optimizer.parts import (
     headroom,
     jobs,
     mass,
+    nodes,
     nominations,
     objective,
     stability,
@@ -56,9 +57,11 @@ def build(
         fixed_load.add(model, problem, ledger, it_power)
     elif priced:
         crowd.add(model, problem, ledger)
+        nodes.add(model, problem, ledger)
         gpus.add(model, problem, ledger)
     else:
         jobs.add(model, problem, ledger, exact=exact if exact_jobs is None else exact_jobs, pattern=pattern or {})
+        nodes.add(model, problem, ledger)
         gpus.add(model, problem, ledger)
     heat = most_heat(problem)
     cooling.add(model, problem, ledger, exact=exact, most_heat=heat)

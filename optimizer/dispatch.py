@@ -17,7 +17,7 @@ from optimizer.accounts import TRIFLE_H, hours_of, terms_of
 from optimizer.build import build
 from optimizer.calm import DEARER, prefer_calm
 from optimizer.energy_model import EnergyModel
-from optimizer.problem import Entry, Floats, Problem
+from optimizer.problem import Entry, Floats, Ints, Problem
 from optimizer.schedule import Energy, Group, Schedule, curve_speed, fits_pools, it_power, least_power
 from optimizer.sessions import Pattern, lawful, lost_h, taken
 from optimizer.solve import Options, Outcome, solve
@@ -62,7 +62,7 @@ def redispatch(
     if any(_owes_too_much(problem, e, pattern) for e in problem.entries):
         return None
     if hold is None and not problem.burning_may_pay and not problem.chooses:
-        levels = levels_of(energy_model or EnergyModel(problem), pattern, options.threads, rows)
+        levels = levels_of(energy_model or EnergyModel(problem), pattern, options.threads, rows, options.gap)
         schedule = levels.solve(options.time_limit_s)
         return None if schedule is None else settled(problem, schedule, options)
     best: Redispatched | None = None
@@ -74,7 +74,7 @@ def redispatch(
         if outcome.values is None or outcome.objective is None:
             continue
         groups = {e.id: _groups(model, outcome, e, pattern, problem, exact) for e in problem.entries}
-        schedule = Schedule(pattern, groups)
+        schedule = Schedule(pattern, groups, _nodes(model, outcome, problem))
         found = settled(problem, schedule, options)
         if found is None:
             continue
@@ -83,6 +83,15 @@ def redispatch(
         if found.cost <= outcome.objective + MENDED * max(1.0, abs(found.cost)):
             break
     return best
+
+
+def _nodes(model: pyo.ConcreteModel, outcome: Outcome, problem: Problem) -> dict[str, Ints]:
+    """Nodes on in a solution, by pool whose nodes may be off."""
+    switched, slots = [pool.name for pool in problem.pools if pool.nodes is not None], range(problem.slots)
+    return {
+        name: np.array([round(outcome.value(model.nodes.on[name, t])) for t in slots], dtype=np.int64)
+        for name in switched
+    }
 
 
 def settled(problem: Problem, schedule: Schedule, options: Options) -> Redispatched | None:

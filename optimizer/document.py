@@ -354,6 +354,22 @@ class Cooling(_Part):
         return bool(self.mass is not None or self.masses or self.tank is not None)
 
 
+class Nodes(_Part):
+    """Nodes of a pool that may be switched off. A node that is on and carries no job draws idle_w_per_gpu for each of
+    its GPUs, also while it boots; jobs run only on nodes that are up. GPUs beyond whole nodes are not used."""
+
+    gpus_per_node: Whole = Field(ge=1)
+    boot_slots: Whole = Field(0, ge=0, description="from its start until jobs can run on it")
+    min_up_slots: Whole = Field(1, ge=1, description="from its start, its boot included, until it may be off again")
+    off_w: Positive0 = Field(0.0, description="drawn by a node that is off")
+    on_before: Annotated[int, Strict(), Field(ge=0), BeforeValidator(_whole)] | None = Field(
+        None, description="nodes that are on when slot 0 begins, booting ones included; null: all"
+    )
+    started_before: list[Annotated[int, Strict(), Field(ge=0), BeforeValidator(_whole)]] = Field(
+        [], description="how many of these were started 1, 2, ... slots before slot 0"
+    )
+
+
 class Pool(_Part):
     """GPUs that are alike. IT power of a pool = sum of its running jobs + idle_w_per_gpu for each available GPU not in
     use."""
@@ -362,6 +378,7 @@ class Pool(_Part):
     gpu: Text
     gpus: CountPerSlot = Field(description="available, per slot if a list (maintenance)")
     idle_w_per_gpu: Positive0 = Field(0.0, description="GPU idle plus its share of the host, nodes staying on")
+    nodes: Nodes | None = _new(None, "null: all nodes stay on")
     maintenance: list[Maintenance] = _new([], "announced windows in which it is out or derated")
     jurisdiction: Id | None = _new(None, "whose law holds where its machines stand, e.g. MA; null: not said")
 
@@ -521,6 +538,7 @@ class PlanSeries(_Part):
     temperature_c: list[Number] | None = _new(None, "of the one thermal mass, at the END of each slot")
     mass_removed_mw: dict[str, list[Number]] = _new({}, "from each of several masses")
     mass_c: dict[str, list[Number]] = _new({}, "temperature of each of several masses, at the END of each slot")
+    nodes_on: dict[str, list[Whole]] = _new({}, "nodes on, booting ones included, of each pool whose nodes may be off")
     unit_heat_mw: dict[str, list[Number]] = _new({}, "removed by each cooling unit")
     tank_mwh: list[Number] | None = _new(None, "cold in the tank, at the END of each slot")
 

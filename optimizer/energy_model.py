@@ -74,6 +74,13 @@ class EnergyModel:
         pools = [columns[self.columns_of([drawn[pool.name, t] for t in range(p.slots)])] for pool in p.pools]
         return np.array([sum(pools[k] for k in f.pools) for f in p.feeds]).reshape(len(p.feeds), p.slots)
 
+    def nodes_of(self, columns: Floats) -> dict[str, Ints]:
+        """Nodes on in a solution whose integers are whole, by pool whose nodes may be off."""
+        p, on = self.problem, self.model.nodes.on
+        switched = [pool.name for pool in p.pools if pool.nodes is not None]
+        at = {name: self.columns_of([on[name, t] for t in range(p.slots)]) for name in switched}
+        return {name: np.rint(columns[where]).astype(np.int64) for name, where in at.items()}
+
     def gpus_of(self, columns: Floats) -> Floats:
         """GPUs in use in every pool of a solution, ``[pool, slot]``."""
         p, used = self.problem, self.model.crowd.gpus

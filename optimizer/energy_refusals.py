@@ -171,6 +171,38 @@ def _machines(problem: Problem) -> Iterator[Fault]:
                 break
 
 
+def _nodes(problem: Problem) -> Iterator[Fault]:
+    """Nodes that fit their pool, their state before slot 0, and the jobs that run on them."""
+    for k, pool in enumerate(problem.pools):
+        nodes = pool.nodes
+        if nodes is None:
+            continue
+        place = ("pools", k, "nodes")
+        most = max([0, *pool.gpus] if isinstance(pool.gpus, list) else [0, pool.gpus])
+        whole = most // nodes.gpus_per_node
+        if not whole and most:
+            message = f"a node of {nodes.gpus_per_node} GPUs is larger than the pool of {most}; lower it"
+            yield Fault(pointer(*place, "gpus_per_node"), "too_high", message)
+            continue
+        on = whole if nodes.on_before is None else nodes.on_before
+        if on > whole:
+            message = f"{on} nodes are on, the pool has {whole}; mend the state or the pool"
+            yield Fault(pointer(*place, "on_before"), "too_high", message)
+        started = sum(nodes.started_before)
+        if started > on:
+            message = f"{started} nodes were started, {on} are on; mend the state"
+            yield Fault(pointer(*place, "started_before"), "too_high", message)
+        idle_w = pool.idle_w_per_gpu * nodes.gpus_per_node
+        if nodes.off_w > idle_w:
+            message = f"a node that is off draws {nodes.off_w:g} W, one that is idle {idle_w:g} W; lower it"
+            yield Fault(pointer(*place, "off_w"), "too_high", message)
+        up = (on - sum(nodes.started_before[: max(0, nodes.boot_slots - 1)])) * nodes.gpus_per_node
+        running = sum(j.gpus * j.count for j in problem.jobs if j.state == "running" and j.pool == pool.name)
+        if running > up:
+            message = f"running jobs hold {running} GPUs, nodes that are up have {up}; mend the states"
+            yield Fault(pointer(*place, "on_before"), "more_running_than_gpus", message)
+
+
 def _mass(problem: Problem) -> Iterator[Fault]:
     cooling = problem.cooling
     if cooling is None or not cooling.holds_heat:
@@ -304,6 +336,7 @@ RULES: tuple[Callable[[Problem], Iterator[Fault]], ...] = (
     _periods,
     _targets,
     _machines,
+    _nodes,
     _mass,
     _units,
     _orders,

@@ -12,7 +12,7 @@ from optimizer.changes import changes
 from optimizer.commitment import on_slots
 from optimizer.document import JobPlan, Plan, PlanSeries, Run, Unmet
 from optimizer.problem import Entry, Floats, Problem
-from optimizer.schedule import Energy, Schedule
+from optimizer.schedule import Energy, Schedule, in_pools, nodes_on
 from optimizer.sessions import taken
 from optimizer.ways import Way
 from optimizer.wishes import Gave, cooling_power, gave, removed
@@ -59,6 +59,7 @@ def extract(problem: Problem, schedule: Schedule, energy: Energy, rung: Rung, se
             },
             inference_mw={name: _list(power * mw) for name, power in services.items()},
             heat_removed_mw=None if problem.cold is None else _list(taken * mw),
+            nodes_on=_nodes(problem, schedule),
             **_held_heat(problem, energy),
             unit_heat_mw=_units(problem, taken),
         ),
@@ -110,6 +111,12 @@ def _held_heat(problem: Problem, energy: Energy) -> dict[str, Any]:
     if cold.tank is not None:
         told["tank_mwh"] = _list(cold.tank.stored(removal.into_tank, problem.step_h) * problem.unit_mw)
     return told
+
+
+def _nodes(problem: Problem, schedule: Schedule) -> dict[str, list[int]]:
+    """Nodes on in each pool whose nodes may be off."""
+    used, _, _ = in_pools(problem, schedule)
+    return {p.name: nodes_on(p, schedule, used[k]).tolist() for k, p in enumerate(problem.pools) if p.nodes is not None}
 
 
 def _units(problem: Problem, removed: Floats) -> dict[str, list[float]]:

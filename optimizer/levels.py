@@ -54,7 +54,7 @@ class _Rows:
 class Levels:
     """The program of one pattern of on-slots; :meth:`solve` gives its schedule, again and again."""
 
-    def __init__(self, energy: EnergyModel, pattern: Pattern, threads: int = 1) -> None:
+    def __init__(self, energy: EnergyModel, pattern: Pattern, threads: int = 1, gap: float = 1e-4) -> None:
         self.energy, self.pattern = energy, pattern
         problem = energy.problem
         added = _Rows()
@@ -74,7 +74,7 @@ class Levels:
             first = self._segments(e, slots, copies, segments, line, first_row, added) if segments else None
             if first is not None:
                 self._free.append((e, slots, first, segments))
-        self._lp = HeldLp(energy.compiled, threads)
+        self._lp = HeldLp(energy.compiled, threads, gap=gap)
         self._lp.move_rows(energy.power_rows.ravel(), drawn.ravel())
         self._lp.move_rows(energy.gpu_rows.ravel(), held.ravel())
         self._lp.add_rows(np.array(added.low), np.array(added.high))
@@ -149,4 +149,4 @@ class Levels:
                 # a mix of segments that are not filled in order lies under the curve: on it the speed costs less
                 power = least_power(e, speed)
                 groups[e.id][t] = [(int(n), power, curve_speed(e, power))]
-        return Schedule(self.pattern, groups)
+        return Schedule(self.pattern, groups, self.energy.nodes_of(solved))

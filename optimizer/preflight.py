@@ -54,7 +54,8 @@ def _entry(problem: Problem, e: Entry) -> Iterator[str]:
             yield f"job {e.id} is running and may not stop, yet it is pinned to start at {when}; unpin it"
             return
     if must_work:
-        first = max(e.first, e.pinned or 0)
+        # whoever waits for a job that cannot be done has no first slot at all
+        first = min(max(e.first, e.pinned or 0), problem.slots)
         slots = max(0, e.last - first)
         loss = e.loss_h if e.state == "paused" else 0.0
         most = e.count * max(0.0, slots * problem.step_h * e.top_speed - loss)
@@ -75,7 +76,7 @@ def _gangs(problem: Problem, e: Entry, first: int) -> Iterator[str]:
         if way.pool is None:
             return
         pool = problem.pools[way.pool]
-        widest = int(pool.gpus[max(first, way.first) : e.last].max(initial=0))
+        widest = int(pool.within_reach[max(first, way.first) : e.last].max(initial=0))
         if way.gpus <= widest:
             return
         upkeep = _upkeep(problem, f"pool {pool.name}", max(first, way.first), e.last)

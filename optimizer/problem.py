@@ -9,7 +9,7 @@ going back and forth is exact.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
@@ -20,6 +20,7 @@ from models.horizon import Horizon
 from optimizer import devices, document, duties, plant, stability, thermal, upkeep
 from optimizer.devices import Battery, Generator, Service
 from optimizer.duties import Budgets, Event, Headroom, Interval, Nomination, Water
+from optimizer.nodes import Nodes, nodes
 from optimizer.plant import Cooling
 from optimizer.refusals import horizon_of
 from optimizer.stability import Published, SetPoint
@@ -136,11 +137,23 @@ class Entry:
 
 @dataclass(frozen=True, eq=False)
 class Pool:
-    """GPUs that are alike: available per slot, idle power of one that no job uses."""
+    """GPUs that are alike: available per slot, idle power of one that no job uses; nodes where they may be off."""
 
     name: str
     gpus: Ints
     idle: float
+    nodes: Nodes | None = None
+
+    @property
+    def within_reach(self) -> Ints:
+        """GPUs that a job could use in each slot."""
+        return self.gpus if self.nodes is None else self.nodes.within_reach
+
+    def idle_power(self, used: Floats, on: Ints | None) -> Floats:
+        """Power drawn beside the jobs, with so many GPUs in use and nodes on (None: by rule)."""
+        if self.nodes is None:
+            return np.asarray(self.idle * (self.gpus - used), dtype=np.float64)
+        return self.nodes.idle(self.nodes.by_rule(used) if on is None else on, used, self.idle)
 
 
 @dataclass(frozen=True, eq=False)
@@ -286,10 +299,7 @@ def compile_problem(received: document.ReceivedProblem) -> Problem:
         batteries=stores if cold is None else (*stores, thermal.store(cold, horizon.step_h, _most_heat(doc) / unit)),
         cooling=cooling,
         efficiency=doc.distribution_efficiency,
-        pools=tuple(
-            Pool(p.name, whole_gpus(row(p.gpus), upkeep.left(p.maintenance, horizon)), p.idle_w_per_gpu / 1e6 / unit)
-            for p in doc.pools
-        ),
+        pools=tuple(_pool(p, row, upkeep.left(p.maintenance, horizon), unit) for p in doc.pools),
         feeds=tuple(
             Feed(
                 f.name,
@@ -318,9 +328,9 @@ def compile_problem(received: document.ReceivedProblem) -> Problem:
     )
 
 
-def whole_gpus(gpus: Floats, left: Floats) -> Ints:
-    """Whole GPUs of a share."""
-    return np.floor(np.rint(gpus) * left + 1e-9).astype(np.int64)
+def _pool(p: document.Pool, row: Callable[..., Floats], left: Floats, unit: float) -> Pool:
+    gpus = np.floor(np.rint(row(p.gpus)) * left + 1e-9).astype(np.int64)
+    return Pool(p.name, gpus, p.idle_w_per_gpu / 1e6 / unit, nodes(p, gpus, unit))
 
 
 def _most_heat(doc: document.Problem) -> float:

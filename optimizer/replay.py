@@ -6,7 +6,7 @@ plan does not reach stays off; whether the rest still holds is for the referee t
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 import numpy as np
@@ -52,7 +52,11 @@ def schedule_of(problem: Problem, plan: Plan) -> Schedule:
     """Runs of a plan on the slots of its own problem."""
     said = {job.id: job for job in plan.jobs}
     found = {e.id: _slots(problem, e, said.get(e.id)) or _off(problem) for e in problem.entries}
-    return _schedule(problem, {i: slots for i, (slots, _) in found.items()}, {i: way for i, (_, way) in found.items()})
+    schedule = _schedule(
+        problem, {i: slots for i, (slots, _) in found.items()}, {i: way for i, (_, way) in found.items()}
+    )
+    on = {} if plan.series is None else plan.series.nodes_on
+    return replace(schedule, nodes={name: np.array(told, dtype=np.int64) for name, told in on.items()})
 
 
 def battery_wishes(problem: Problem, previous: Previous) -> dict[str, Floats]:

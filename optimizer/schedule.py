@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from optimizer.problem import Entry, Floats, Problem
+from optimizer.problem import Entry, Floats, Ints, Pool, Problem
 from optimizer.sessions import Pattern, keeps_its_ways, lost_h, taken
 from optimizer.thermal import Removal
 from optimizer.ways import Way
@@ -17,10 +17,14 @@ Group = tuple[int, float, float]
 
 @dataclass(frozen=True)
 class Schedule:
-    """What every entry does in every slot: groups of copies, each on the entry's curve."""
+    """What every entry does in every slot: groups of copies, each on the entry's curve.
+
+    ``nodes`` are those on, by pool whose nodes may be off; by rule where a pool is not among them.
+    """
 
     pattern: Pattern
     groups: dict[str, list[list[Group]]]
+    nodes: dict[str, Ints] = field(default_factory=dict)
     _known: dict[str, tuple[Floats, Floats]] = field(default_factory=dict, compare=False)
 
     def power(self, entry_id: str) -> Floats:
@@ -78,7 +82,7 @@ def least_power(e: Entry | Way, speed: float) -> float:
 def in_pools(problem: Problem, schedule: Schedule) -> tuple[Floats, Floats, Floats]:
     """GPUs in use and power drawn, idle GPUs included, ``[pool, slot]``; power of loads without a pool, per slot."""
     used, loads = np.zeros((len(problem.pools), problem.slots)), np.zeros(problem.slots)
-    drawn = np.array([pool.idle * pool.gpus for pool in problem.pools], dtype=float).reshape(used.shape)
+    drawn = np.zeros_like(used)
     for e in problem.entries:
         power = schedule.power(e.id)
         for way, on in taken(e, schedule.pattern):
@@ -87,8 +91,17 @@ def in_pools(problem: Problem, schedule: Schedule) -> tuple[Floats, Floats, Floa
                 loads += mine
             else:
                 used[way.pool] += way.gpus * on
-                drawn[way.pool] += mine - problem.pools[way.pool].idle * way.gpus * on
+                drawn[way.pool] += mine
+    for k, pool in enumerate(problem.pools):
+        drawn[k] += pool.idle_power(used[k], schedule.nodes.get(pool.name))
     return used, drawn, loads
+
+
+def nodes_on(pool: Pool, schedule: Schedule, used: Floats) -> Ints:
+    """Nodes on in a pool whose nodes may be off."""
+    if pool.name in schedule.nodes or pool.nodes is None:
+        return schedule.nodes[pool.name]
+    return pool.nodes.by_rule(used)
 
 
 def fits_pools(problem: Problem, schedule: Schedule) -> bool:
@@ -100,6 +113,9 @@ def fits_pools(problem: Problem, schedule: Schedule) -> bool:
     used, drawn, _ = in_pools(problem, schedule)
     if any((used[k] > pool.gpus).any() for k, pool in enumerate(problem.pools)):
         return False
+    for k, pool in enumerate(problem.pools):
+        if pool.nodes is not None and not pool.nodes.holds(nodes_on(pool, schedule, used[k]), used[k]):
+            return False
     return all((drawn[list(f.pools)].sum(axis=0) <= f.limit * (1 + 1e-6) + 1e-9).all() for f in problem.feeds)
 
 

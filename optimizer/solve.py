@@ -107,12 +107,18 @@ MOST_ITERATIONS = 3_000
 class HeldLp:
     """A compiled model that stays in HiGHS: rows and columns are added, bounds moved, and it goes on from its basis."""
 
-    def __init__(self, compiled: Compiled, threads: int = 1, *, relaxed: bool = False, primal: bool = False) -> None:
-        """Hand the model over; ``relaxed`` leaves its integers out, ``primal``: columns come between the solves."""
+    def __init__(
+        self, compiled: Compiled, threads: int = 1, *, relaxed: bool = False, primal: bool = False, gap: float = 1e-4
+    ) -> None:
+        """Hand the model over; ``relaxed`` leaves its integers out, ``primal``: columns come between the solves.
+
+        ``gap`` is the relative one wanted where integers stay.
+        """
         self.own_columns, self.own_rows = compiled.lp.num_col_, compiled.lp.num_row_
         self._primal, self._warm = primal, False
         self._highs = quiet_highs()
         self._highs.setOptionValue("threads", threads)
+        self._highs.setOptionValue("mip_rel_gap", gap)
         self._highs.passModel(compiled.lp)
         if relaxed and compiled.whole.any():
             where = np.flatnonzero(compiled.whole).astype(np.int32)

@@ -46,10 +46,12 @@ class _Mixed:
         return schedule
 
 
-def levels_of(energy: EnergyModel, pattern: Pattern, threads: int = 1, rows: Floats | None = None) -> Warm:
+def levels_of(
+    energy: EnergyModel, pattern: Pattern, threads: int = 1, rows: Floats | None = None, gap: float = 1e-4
+) -> Warm:
     """The program of a pattern's levels; ``rows`` are prices of the energy model's rows that are near the answer."""
     if sum(np.count_nonzero(pattern[e.id]) * (len(e.power) - 1) for e in energy.problem.entries) <= MANY:
-        return Levels(energy, pattern, threads)
+        return Levels(energy, pattern, threads, min(gap, 1e-4))
     # its compiled arithmetic takes a second to load, which small problems need not wait for
     from optimizer.large.dispatch import MixedLevels
 

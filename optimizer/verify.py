@@ -21,6 +21,7 @@ from optimizer.document import (
     NamedMass,
     Plan,
     PlanSeries,
+    Pool,
     Problem,
     ReceivedProblem,
 )
@@ -198,10 +199,11 @@ def _check_held(series: str, there: bool, problem: Problem, findings: Findings) 
 
 
 def _check_names(series: str, said: set[str], problem: Problem, findings: Findings) -> None:
-    devices: dict[str, tuple[str, Sequence[Battery | Generator | Inference | NamedMass | CoolingUnit]]] = {
+    devices: dict[str, tuple[str, Sequence[Battery | Generator | Inference | NamedMass | CoolingUnit | Pool]]] = {
         "generator_mw": ("generator", problem.generators),
         "generator_on": ("generator", problem.generators),
         "inference_mw": ("service", problem.inference),
+        "nodes_on": ("pool", [pool for pool in problem.pools if pool.nodes is not None]),
         "unit_heat_mw": ("unit", [] if problem.cooling is None else problem.cooling.units),
         "mass_removed_mw": ("mass", [] if problem.cooling is None else problem.cooling.masses),
         "mass_c": ("mass", [] if problem.cooling is None else problem.cooling.masses),

@@ -31,7 +31,7 @@ def in_the_way(seen: Seen, e: Entry, on: Ints) -> list[Statement]:
     if e.pool is not None:
         used[e.pool] += on * e.gpus
     for k, pool in enumerate(p.pools):
-        power[k] += pool.idle * np.maximum(0, pool.gpus - used[k])
+        power[k] += np.maximum(0.0, pool.idle_power(used[k], None))
     for feed in p.feeds:
         if e.pool in feed.pools:
             drawn: Floats = power[list(feed.pools)].sum(axis=0)
@@ -47,7 +47,7 @@ def _gpus(seen: Seen, e: Entry, on: Ints, here: list[int], held: Floats) -> list
     if e.pool is None:
         return []
     pool = seen.problem.pools[e.pool]
-    over = [t for t in here if held[e.pool, t] + on[t] * e.gpus > pool.gpus[t]]
+    over = [t for t in here if held[e.pool, t] + on[t] * e.gpus > pool.within_reach[t]]
     if not over:
         return []
     t = over[0]
@@ -62,7 +62,7 @@ def _gpus(seen: Seen, e: Entry, on: Ints, here: list[int], held: Floats) -> list
         "slot_at": seen.at(t),
         "held_gpus": int(held[e.pool, t]),
         "needed_gpus": int(on[t] * e.gpus),
-        "there_gpus": int(pool.gpus[t]),
+        "there_gpus": int(pool.within_reach[t]),
         "holders_names": others[:MOST_NAMED],
         "slots_n": len(over),
     }

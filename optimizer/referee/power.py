@@ -10,6 +10,7 @@ from optimizer.document import PlanSeries
 
 from .day import Day
 from .findings import COOLING, POWER_FLOOR_MW, Findings, Floats, near_mw
+from .nodes import check_nodes
 from .runs import Track
 from .units import check_units, curve
 
@@ -17,7 +18,7 @@ from .units import check_units, curve
 def check_power(day: Day, series: PlanSeries, tracks: Sequence[Track], findings: Findings) -> None:
     """Everything about power but batteries; series have been found to be of the right length."""
     said = {name: day.per_slot(getattr(series, name)) for name in PlanSeries.model_fields if _is_flat(series, name)}
-    _check_load(day, said, series.unit_heat_mw, _it_power(day, tracks, findings), findings)
+    _check_load(day, said, series.unit_heat_mw, _it_power(day, tracks, series.nodes_on, findings), findings)
     _check_supply(day, said, findings)
     _check_grid(day, said, findings)
     charge, discharge = (
@@ -46,7 +47,7 @@ def _is_flat(series: PlanSeries, name: str) -> bool:
     return isinstance(getattr(series, name), list)
 
 
-def _it_power(day: Day, tracks: Sequence[Track], findings: Findings) -> Floats:
+def _it_power(day: Day, tracks: Sequence[Track], nodes_on: dict[str, list[int]], findings: Findings) -> Floats:
     """IT power per slot from the runs, with pools' GPUs and feeds' limits checked on the way."""
     total = np.sum([np.zeros(day.slots), *(t.pool_mw[None] for t in tracks if None in t.pool_mw)], axis=0)
     pool_mw: dict[str, Floats] = {}
@@ -56,6 +57,8 @@ def _it_power(day: Day, tracks: Sequence[Track], findings: Findings) -> Floats:
         available = np.floor(day.per_slot(pool.gpus) * day.left(pool.maintenance) + 1e-9)
         findings.limits("pool.gpus", f"use of pool {pool.name}", used, available, np.full(day.slots, 0.5), "GPUs")
         idle = pool.idle_w_per_gpu * np.maximum(0, available - used) / 1e6
+        if pool.nodes is not None:
+            idle = check_nodes(day, pool, nodes_on[pool.name], available, used, findings)
         pool_mw[pool.name] = np.sum([idle, *(t.pool_mw[pool.name] for t in mine)], axis=0)
     for feed in day.problem.feeds:
         load = np.sum([np.zeros(day.slots), *(pool_mw[name] for name in dict.fromkeys(feed.pools))], axis=0)

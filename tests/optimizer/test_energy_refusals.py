@@ -158,6 +158,32 @@ BAD: list[tuple[dict[str, Any], str, str, str]] = [
         "less_than_equal",
         "1",
     ),
+    (
+        {"pools": [pool(nodes={"gpus_per_node": 9})]},
+        "/pools/0/nodes/gpus_per_node",
+        "too_high",
+        "lower it",
+    ),
+    (
+        {"pools": [pool(nodes={"gpus_per_node": 4, "on_before": 3})]},
+        "/pools/0/nodes/on_before",
+        "too_high",
+        "mend the state",
+    ),
+    (
+        {"pools": [pool(nodes={"gpus_per_node": 4, "on_before": 1, "started_before": [1, 1]})]},
+        "/pools/0/nodes/started_before",
+        "too_high",
+        "mend the state",
+    ),
+    ({"pools": [pool(nodes={"gpus_per_node": 4, "off_w": 1.0})]}, "/pools/0/nodes/off_w", "too_high", "lower it"),
+    (
+        {"pools": [pool(nodes={"gpus_per_node": 4, "on_before": 1, "boot_slots": 2, "started_before": [1]})]}
+        | {"jobs": [job("a", pool="hall", gpus=4, state="running")]},
+        "/pools/0/nodes/on_before",
+        "more_running_than_gpus",
+        "mend the states",
+    ),
     ({"jobs": [job("a", after=["z"])]}, "/jobs/0/after/0", "unknown_job", "mend the id"),
     ({"jobs": [job("a", after=["a"])]}, "/jobs/0/after/0", "circle", "break the circle"),
     ({"jobs": [job("a", after=["b"], state="paused"), job("b")]}, "/jobs/0/after", "has_begun", "leave it out"),

@@ -27,6 +27,9 @@ HALL = {"mwh_per_k": 0.25, "start_c": 24.0, "lowest_c": 20.0, "allowable_c": 28.
 LOOP = HALL | {"name": "loop", "heat_share": 0.6}
 AIR = HALL | {"name": "air", "heat_share": 0.3, "allowable_c": 26.0}
 TANK = {"energy_mwh": 1.0, "fill_mw": 0.5, "draw_mw": 0.5, "start_mwh": 0.5}
+NODES = {"name": "hall", "gpu": "H100", "gpus": [4, 8, 8, 8, 8], "idle_w_per_gpu": 50_000.0}
+NODES |= {"nodes": {"gpus_per_node": 4, "boot_slots": 1, "on_before": 0}}
+GANG = job("a", 1.0, pool="hall", gpus=4)
 CHAT = {"name": "chat", "power_mw": [1.0] * 5, "min_power_mw": 0.5, "below_nominal_cost_per_mwh": 25.0}
 PLANT = {"tangents": [{"slope": 0.1, "intercept_mw": 0.0}], "water_m3_per_mwh": 1.0}
 
@@ -224,6 +227,24 @@ LOOSENED: dict[str, tuple[dict[str, Any], str, Any, str]] = {
         "cooling/tank/end_min_mwh",
         0.0,
         "tank.end",
+    ),
+    "boot of nodes": (
+        five(GANG, pools=[NODES]),
+        "pools/0/nodes/boot_slots",
+        0,
+        "nodes.up",
+    ),
+    "least run of nodes": (
+        five(GANG, pools=[NODES | {"nodes": NODES["nodes"] | {"min_up_slots": 4}}]),
+        "pools/0/nodes/min_up_slots",
+        1,
+        "nodes.min_up",
+    ),
+    "number of nodes": (
+        five(GANG | {"gpus": 8}, pools=[NODES]),
+        "pools/0/gpus",
+        8,
+        "nodes.there",
     ),
     "least service": (five(inference=[CHAT]), "inference/0/min_power_mw", 0.25, "inference.min_power"),
     "whole service": (five(inference=[CHAT]), "inference/0/power_mw", [1.5] * 5, "inference.power"),

@@ -17,6 +17,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import brute_duties
+import brute_nodes
 import brute_stability
 import brute_ways
 import numpy as np
@@ -284,8 +285,9 @@ def solve(problem: dict[str, Any]) -> Answer:
     grid, program = _Grid(problem), _Program()
     jobs = {job["id"]: _job(program, problem, job, grid) for job in problem.get("jobs", [])}
     _order(program, problem, grid, jobs)
-    it = _it(program, problem, grid, jobs)
-    flows = _energy(program, problem, grid, it)
+    choices: dict[str, list[brute_nodes.Choice]] = {}
+    it = _it(program, problem, grid, jobs, choices)
+    flows = _energy(program, problem, grid, it) | {"nodes": choices}
     found = program.solve()
     if found is None:
         return Answer(None, None)
@@ -305,18 +307,30 @@ def _order(program: _Program, problem: dict[str, Any], grid: _Grid, jobs: dict[s
                 program.row(add((1.0, before), (-(work + most), jobs[job["id"]].on[t])), low=-most)
 
 
-def _it(program: _Program, problem: dict[str, Any], grid: _Grid, jobs: dict[str, _JobColumns]) -> list[Linear]:
+def _it(
+    program: _Program,
+    problem: dict[str, Any],
+    grid: _Grid,
+    jobs: dict[str, _JobColumns],
+    choices: dict[str, list[brute_nodes.Choice]],
+) -> list[Linear]:
     """IT power per slot; pools and feeds are rows on the way."""
     total = [add(*((1.0, j.power[None][t]) for j in jobs.values() if None in j.power)) for t in range(grid.slots)]
     by_pool: dict[str, list[Linear]] = {}
     for pool in problem.get("pools", []):
         mine = [j for j in jobs.values() if pool["name"] in j.gpus]
         by_pool[pool["name"]] = []
+        if pool.get("nodes") is not None:
+            in_use = [add(*((1.0, j.gpus[pool["name"]][t]) for j in mine)) for t in range(grid.slots)]
+            nodes, choices[pool["name"]] = brute_nodes.choose(program, pool, grid.slots, grid.row(pool["gpus"]), in_use)
         for t, gpus in enumerate(grid.row(pool["gpus"])):
             used = add(*((1.0, j.gpus[pool["name"]][t]) for j in mine))
             program.row(used, high=gpus)
             idle = pool.get("idle_w_per_gpu", 0.0) / 1e6
-            load = add((idle, {-1: float(gpus)}), (-idle, used), *((1.0, j.power[pool["name"]][t]) for j in mine))
+            beside = add((idle, {-1: float(gpus)}), (-idle, used))
+            if pool.get("nodes") is not None:
+                beside = nodes[t]
+            load = add((1.0, beside), *((1.0, j.power[pool["name"]][t]) for j in mine))
             by_pool[pool["name"]].append(load)
             total[t] = add((1.0, total[t]), (1.0, load))
     for feed in problem.get("feeds", []):
@@ -487,11 +501,17 @@ def _plan(
         terms["unmet"] += short * (job.get("unmet_cost_per_h") or 0.0)
         beyond = max(0.0, min(done, job.get("count", 1) * job["work_h"]) - owed)
         terms["work_value"] -= beyond * job.get("work_value_per_h", 0.0)
+    nodes_on = {name: brute_nodes.told(choice, x, grid.slots) for name, choice in flows["nodes"].items()}
     for pool in problem.get("pools", []):
         for t, gpus in enumerate(grid.row(pool["gpus"])):
-            it[t] += (gpus - busy[pool["name"]][t]) * pool.get("idle_w_per_gpu", 0.0) / 1e6
+            used, idle = busy[pool["name"]][t], pool.get("idle_w_per_gpu", 0.0)
+            beside = (gpus - used) * idle
+            if pool.get("nodes") is not None:
+                size, on = pool["nodes"]["gpus_per_node"], nodes_on[pool["name"]][t]
+                beside = (size * on - used) * idle + pool["nodes"].get("off_w", 0.0) * (gpus // size - on)
+            it[t] += beside / 1e6
     new = problem["schema_version"] == "1.1"
-    series = _series(problem, grid, it, flows, x)
+    series = _series(problem, grid, it, flows, x) | ({"nodes_on": nodes_on} if new else {})
     terms.update(_energy_terms(problem, grid, series))
     if new:
         more = brute_duties.told_terms(problem, grid, flows["asked"], x, series)

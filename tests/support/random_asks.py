@@ -14,7 +14,7 @@ def day(seed: int) -> dict[str, Any]:
     raw = random_days.day(seed)
     dice = random.Random(f"asks {seed}")
     raw["schema_version"] = "1.1"
-    for add in (_grid, _events, _nominations, _reserves, _machines, _water, _mass, _order, _ways, _in_force):
+    for add in (_grid, _events, _nominations, _reserves, _machines, _water, _mass, _order, _ways, _in_force, _nodes):
         add(raw, dice)
     return raw
 
@@ -177,6 +177,24 @@ def _several(cooling: dict[str, Any], dice: random.Random, hours: float) -> None
     if dice.random() < 0.6:
         cooling["tank"] = {"energy_mwh": 2.0 * hours, "fill_mw": 1.0, "draw_mw": 1.5, "start_mwh": 1.0 * hours}
         cooling["tank"] |= {"kept_share": dice.choice([1.0, 0.95]), "end_min_mwh": dice.choice([0.0, 0.8 * hours])}
+
+
+def _nodes(raw: dict[str, Any], dice: random.Random) -> None:
+    """Sometimes the nodes of the first pool may be switched off."""
+    pool = raw["pools"][0]
+    if dice.random() < 0.7:
+        return
+    there = pool["gpus"][0] if isinstance(pool["gpus"], list) else pool["gpus"]
+    size = dice.choice([n for n in (2, 3, 4) if there // n <= 4] or [there])
+    running = sum(j["gpus"] * j.get("count", 1) for j in raw["jobs"] if j["state"] == "running" and j.get("pool"))
+    least, most = -(-running // size), there // size
+    if least > most:
+        return
+    nodes = {"gpus_per_node": size, "boot_slots": dice.randint(0, 2), "min_up_slots": dice.randint(1, 3)}
+    nodes |= {"on_before": dice.randint(least, most), "off_w": dice.choice([0.0, 0.2 * size * pool["idle_w_per_gpu"]])}
+    if nodes["on_before"] > least and dice.random() < 0.5:
+        nodes["started_before"] = [1]
+    pool["nodes"] = nodes
 
 
 def _order(raw: dict[str, Any], dice: random.Random) -> None:

@@ -42,6 +42,7 @@ def in_kilowatts(day: Document, factor: float = 1000.0) -> Document:
             _scale(tangent, factor, "intercept_mw")
     for pool in told.get("pools", []):
         _scale(pool, factor, "idle_w_per_gpu")
+        _scale(pool.get("nodes") or {}, factor, "off_w")
     for feed in told.get("feeds", []):
         _scale(feed, factor, "limit_mw")
     for job in told["jobs"]:

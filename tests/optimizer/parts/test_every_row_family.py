@@ -55,7 +55,7 @@ EVERYTHING = day(
     inference=[{"name": "chat", "power_mw": [0.5] * 4, "min_power_mw": 0.4, "below_nominal_cost_per_mwh": 9.0}],
     stability={"until": at(3), "frozen_until": at(1)},
     schema_version="1.1",
-    pools=[pool(idle_w_per_gpu=1000.0), pool(name="shed")],
+    pools=[pool(idle_w_per_gpu=1000.0, nodes={"gpus_per_node": 2}), pool(name="shed")],
     feeds=[{"name": "ups", "pools": ["hall"], "limit_mw": 4.0}],
 )
 # with a thermal mass the plant's capacity binds what is removed, and no longer the heat
