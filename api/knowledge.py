@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,6 +16,7 @@ from models.errors import CherguiError, InvalidInput, NotFound
 
 if TYPE_CHECKING:
     from models.forecast.learned import Learned, Report
+    from models.forecast.load_serving import LoadVerdict
     from models.series import Series
     from models.weather import WeatherTable
 
@@ -42,6 +44,7 @@ class Knowledge:
         self._site = site
         self._telemetry = telemetry
         self._opened: dict[str, tuple[str, Learned, Report]] = {}
+        self._verdicts: dict[str, tuple[date, LoadVerdict | None]] = {}
 
     def champion(self, quantity: str) -> Champion | str:
         """The model that serves, or why none does."""
@@ -78,12 +81,29 @@ class Knowledge:
 
     def measured(self, quantity: str, now: datetime) -> Series | None:
         """Hourly MW that plants gave over the last 45 days, held back or not; None where nothing was metered."""
+        return self._metered(_METERS[quantity], now, timedelta(days=SEASON_DAYS))
+
+    def metered_base_load(self, now: datetime, past: timedelta) -> Series | None:
+        """Hourly MW of all that no plan decides, over so long a past; None where nothing was metered."""
+        return self._metered("site.base_load_mw", now, past)
+
+    def judged(self, name: str, now: datetime, judge: Callable[[], LoadVerdict | None]) -> LoadVerdict | None:
+        """What ``judge`` says, asked once a day (UTC).
+
+        Raises:
+            InvalidInput: as ``judge``.
+        """
+        known = self._verdicts.get(name)
+        if known is None or known[0] != now.date():
+            known = self._verdicts[name] = (now.date(), judge())
+        return known[1]
+
+    def _metered(self, metric: str, now: datetime, past: timedelta) -> Series | None:
         if self._telemetry is None:
             return None
         end = now.replace(minute=0, second=0, microsecond=0)
-        tags = {"site": self._site}
         try:
-            return self._telemetry.query(_METERS[quantity], tags, end - timedelta(days=SEASON_DAYS), end, HOUR)
+            return self._telemetry.query(metric, {"site": self._site}, end - past, end, HOUR)
         except (NotFound, InvalidInput, StoreUnavailable):
             return None
 

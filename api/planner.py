@@ -16,6 +16,7 @@ from typing import Any
 from api.events import GridEvent, Standing, impossible, least_wanted, with_events
 from api.evidence import curves_of
 from api.expected import Expected, expected
+from api.expected_load import BASE, expected_load
 from api.following import Memory
 from api.gathering import horizon_at
 from api.knowledge import Knowledge
@@ -82,17 +83,19 @@ def cycle(task: Task, now: datetime, on_progress: Tell | None = None) -> Outcome
     site = task.site
     horizon = horizon_at(site, now)
     sky = expected(site, horizon, now, task.base, task.knowledge)
+    base = expected_load(site, horizon, now, task.knowledge)
     forecast = sky.forecast
     market = market_for(site, horizon, now, task.base, task.last_prices)
     availability = Availability(
         pv_mw=forecast["pv_available_mw"].p50.tolist(),
         wind_mw=forecast["wind_available_mw"].p50.tolist(),
+        base_load_mw=base.mw,
         dry_bulb_c=forecast["dry_bulb_c"].values.tolist(),
         wet_bulb_c=forecast["wet_bulb_c"].values.tolist(),
         import_price_per_mwh=market.import_per_mwh,
         export_price_per_mwh=market.export_per_mwh,
         carbon_kg_per_mwh=market.carbon_kg_per_mwh,
-        fall_mw=fall_mw([forecast["pv_available_mw"], forecast["wind_available_mw"]]).tolist(),
+        fall_mw=fall_mw([forecast["pv_available_mw"], forecast["wind_available_mw"]], base.rise_mw).tolist(),
     )
     name = f"{site.name}-{horizon.start:%Y%m%dT%H%MZ}"
 
@@ -120,6 +123,10 @@ def cycle(task: Task, now: datetime, on_progress: Tell | None = None) -> Outcome
     yardstick = baselines.first_come_first_served(problem) if found.objective is not None else None
     found = _cheaper(problem, found, yardstick)
     edition = _edition(task, horizon, now, problem, found, yardstick, sky)
+    if base.told is not None:
+        edition["forecasts"] = {**edition["forecasts"], BASE: base.told}
+    if base.bands is not None:
+        edition["bands"] = {**edition["bands"], BASE: base.bands}
     edition["sources"] = _with_market(edition["sources"], market)
     edition["prices"] = prices[-1].to_json() if prices else None
     edition["job_labels"] = {

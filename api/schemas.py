@@ -210,11 +210,11 @@ class ForecastScores(BaseModel):
 
 
 class ForecastView(BaseModel):
-    """How sun or wind was forecast: `learned`, by the `physics` or as `usual`; from which step of the weather and why
-    not a higher one (`reason`); why no model serves (`not_learned`)."""
+    """How sun, wind or base load was forecast: `learned`, by the `physics` or as `usual`; from which step of the
+    weather (null: from none) and why not a higher one (`reason`); why no model serves (`not_learned`)."""
 
     kind: Literal["learned", "physics", "usual"]
-    step: Literal["ensemble", "single run", "last run", "climatology"]
+    step: Literal["ensemble", "single run", "last run", "climatology"] | None
     reason: str
     not_learned: str | None
     known_since: str

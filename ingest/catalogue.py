@@ -94,6 +94,7 @@ _ALL = (
     Metric("site.export_mw", "MW", _SITE, 0, _MAX_MW, "given to the grid"),
     Metric("site.it_mw", "MW", _SITE, 0, _MAX_MW, "of all computing"),
     Metric("site.cooling_mw", "MW", _SITE, 0, _MAX_MW, "of the cooling plant"),
+    Metric("site.base_load_mw", "MW", _SITE, 0, _MAX_MW, "of all that no plan decides: inference, offices, network"),
     Metric("site.pv_mw", "MW", _SITE, 0, _MAX_MW, "produced by photovoltaics"),
     Metric("site.wind_mw", "MW", _SITE, 0, _MAX_MW, "produced by wind"),
     Metric("site.dry_bulb_c", "degC", _SITE, -60, 60, "outdoor air"),
@@ -152,6 +153,7 @@ _ALL = (
     _asset("plan.generator_mw", "MW", 0, _MAX_MW, "planned, of a generator"),
     _forecast("pv_available_mw", "MW", 0, _MAX_MW),
     _forecast("wind_available_mw", "MW", 0, _MAX_MW),
+    _forecast("base_load_mw", "MW", 0, _MAX_MW),
     _forecast("dry_bulb_c", "degC", -60, 60),
     _forecast("wet_bulb_c", "degC", -60, 60),
 )

@@ -1,0 +1,85 @@
+"""What a round expects of the base load: learned from its meter where that beats the site file's shape, else that."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+import numpy as np
+
+from api.knowledge import Knowledge, first_line
+from models.errors import InvalidInput
+from models.forecast.learned import LEVELS, PROVEN_DAYS
+from models.forecast.load_serving import NEEDED, LoadVerdict, judged_load, lead_h, load_on
+from models.horizon import Horizon, rfc3339
+from models.series import Series, Values
+from models.site import Site
+
+HOUR = timedelta(hours=1)
+BASE = "base_load_mw"
+_NAMES = {0.05: "p05", 0.1: "p10", 0.3: "p30", 0.5: "p50", 0.7: "p70", 0.9: "p90", 0.95: "p95"}
+
+
+@dataclass(frozen=True, slots=True)
+class ExpectedLoad:
+    """``mw`` to plan with, one a slot (None: the site's own shape); ``rise_mw``: P90 - P50, how far it may exceed that.
+
+    ``bands`` MW by level, ``told`` how it was made and how good that has been; None where nothing is metered.
+    """
+
+    mw: list[float] | None
+    rise_mw: Values
+    bands: dict[str, list[float]] | None
+    told: dict[str, Any] | None
+
+
+def expected_load(site: Site, horizon: Horizon, now: datetime, knowledge: Knowledge | None) -> ExpectedLoad:
+    """Base load of a site for ``horizon`` as known at ``now``."""
+    nothing = np.zeros(horizon.slots)
+    lead = lead_h(horizon, now)
+    load = None if knowledge is None else knowledge.metered_base_load(now, NEEDED + lead * HOUR)
+    if load is None or knowledge is None:
+        return ExpectedLoad(None, nothing, None, None)
+    told: dict[str, Any] = {
+        "kind": "usual",
+        "step": None,
+        "reason": "",
+        "not_learned": None,
+        "known_since": rfc3339(load.start + len(load) * HOUR),
+        "scores": None,
+    }
+    try:
+        verdict = knowledge.judged(BASE, now, lambda: _judged(site, load, lead))
+        if verdict is None or not verdict.serves:
+            return ExpectedLoad(None, nothing, None, told | {"not_learned": _why(verdict)})
+        values = load_on(load, horizon, lead, site.zone, now)
+    except InvalidInput as error:
+        return ExpectedLoad(None, nothing, None, told | {"not_learned": first_line(error)})
+    at = {name: values[int(np.argmin(np.abs(LEVELS - level)))] for level, name in _NAMES.items()}
+    bands = {name: [round(float(value), 6) for value in row] for name, row in at.items()}
+    return ExpectedLoad(
+        bands["p50"], at["p90"] - at["p50"], bands, told | {"kind": "learned", "scores": _scores(verdict)}
+    )
+
+
+def _judged(site: Site, load: Series, lead: int) -> LoadVerdict | None:
+    usual = np.array(site.base_load_mw(Horizon(load.start, HOUR, len(load))))
+    return judged_load(load, usual, lead, site.zone)
+
+
+def _why(verdict: LoadVerdict | None) -> str:
+    if verdict is None:
+        return "too many hours of its meter are missing to judge a forecast"
+    return f"over {verdict.days} days {verdict.beside} did better"
+
+
+def _scores(verdict: LoadVerdict) -> dict[str, Any]:
+    return {
+        "days": verdict.days,
+        "proven": verdict.days >= PROVEN_DAYS,
+        "beside": verdict.beside,
+        "skill": verdict.skill,
+        "cover_p05_p95": verdict.cover,
+        "by_lead": [],
+    }
