@@ -57,7 +57,7 @@ def terms_of(problem: Problem, schedule: Schedule, energy: Energy, hours: dict[s
     if problem.water is not None:
         terms["water"] = h * problem.water.price * float(problem.water.m3 @ removed(problem, energy))
     terms["change"] = sum(wish.cost for wish in changes(problem, schedule, energy))
-    terms["wishes"] = sum(wish.cost for wish in gave(problem, energy))
+    terms["wishes"] = sum(wish.cost for wish in gave(problem, energy, schedule.pattern))
     for e in problem.entries:
         starts, _ = starts_of(e, schedule.pattern[e.id])
         mine = hours[e.id]

@@ -24,6 +24,7 @@ from optimizer.parts import (
     nominations,
     objective,
     stability,
+    storage,
     supply,
     water,
 )
@@ -61,6 +62,7 @@ def build(
         gpus.add(model, problem, ledger)
     else:
         jobs.add(model, problem, ledger, exact=exact if exact_jobs is None else exact_jobs, pattern=pattern or {})
+        storage.add(model, problem, ledger, pattern or {})
         nodes.add(model, problem, ledger)
         gpus.add(model, problem, ledger)
     heat = most_heat(problem)

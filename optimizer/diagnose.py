@@ -15,6 +15,7 @@ from optimizer.ledger import Give
 from optimizer.parts.ways import places
 from optimizer.problem import Entry, Problem
 from optimizer.solve import Options, Outcome, solve
+from optimizer.storage import traffic_gb
 from optimizer.upkeep import told
 
 TRIFLE = 1e-6
@@ -94,6 +95,18 @@ def _duties_in_its_way(
             yield _DUTIES[family].format(index.rstrip("]").split(",")[0])
 
 
+def _storage_in_its_way(problem: Problem, e: Entry, outcome: Outcome, model: pyo.ConcreteModel) -> Iterator[str]:
+    """A slot of its window, or the one after it, in which the storage takes no checkpoint of it beside the others'."""
+    if problem.storage is None or problem.storage.cost is not None or e.checkpoint_gb <= 0:
+        return
+    on = {o.id: np.zeros(problem.slots, dtype=np.int64) for o in problem.entries}
+    for (i, t), variable in model.jobs.on.items():
+        on[i][t] = round(outcome.value(variable)) if i != e.id else 0
+    room = (problem.storage.most_gb - traffic_gb(problem, on))[e.first : e.last + 1]
+    if (room < e.checkpoint_gb).any():
+        yield f"a storage that takes {problem.storage.most_gb[e.first]:g} GB in a slot (storage/gb_per_s)"
+
+
 def _upkeep(problem: Problem, asset: str, t: int) -> str:
     return told(problem.upkeep, asset, problem.horizon, t)
 
@@ -137,6 +150,8 @@ def _limits_in_its_way(problem: Problem, e: Entry, outcome: Outcome, model: pyo.
         if used + e.gpus > pool.gpus[t] + TRIFLE:
             there = f"pool {pool.name} with {int(pool.gpus[t])} GPUs"
             found.setdefault(there + _upkeep(problem, f"pool {pool.name}", t))
+    for storage in _storage_in_its_way(problem, e, outcome, model):
+        found.setdefault(storage)
     for duty in _duties_in_its_way(problem, e, need, outcome, model):
         found.setdefault(duty)
     others = [

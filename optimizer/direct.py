@@ -16,6 +16,7 @@ from optimizer.extract import Rung, infeasible_plan
 from optimizer.finds import Best, Clock, Find, Request
 from optimizer.problem import Floats, Ints, Problem
 from optimizer.solve import Compiled, Options, Outcome, solve
+from optimizer.storage import with_checkpoints
 
 MOST_COLUMNS = 60_000
 MOST_LEVEL_COLUMNS = 5_000
@@ -36,8 +37,9 @@ def suits_milp(problem: Problem) -> bool:
 
 
 def only_milp(problem: Problem) -> bool:
-    """Whether a job waits for others or has several ways to run, which slot prices do not know."""
-    return problem.chooses or any(e.after for e in problem.entries)
+    """Whether a job waits for others, has several ways to run or writes checkpoints to a storage that takes no more
+    than so many at once: slot prices know none of it."""
+    return problem.chooses or any(e.after for e in problem.entries) or any(with_checkpoints(problem))
 
 
 def needs_no_prices(problem: Problem) -> bool:

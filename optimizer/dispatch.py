@@ -22,6 +22,7 @@ from optimizer.schedule import Energy, Group, Schedule, curve_speed, fits_pools,
 from optimizer.sessions import Pattern, lawful, lost_h, taken
 from optimizer.solve import Options, Outcome, solve
 from optimizer.starts_given import levels_of
+from optimizer.storage import takes
 from optimizer.thermal import Cold, Removal, as_flows
 from optimizer.ways import Way
 
@@ -59,7 +60,7 @@ def redispatch(
     first: mended, its plan is nearly always as cheap as the relaxation itself, and only where the mending cost
     something is the exact model, with binaries, solved too.
     """
-    if any(_owes_too_much(problem, e, pattern) for e in problem.entries):
+    if any(_owes_too_much(problem, e, pattern) for e in problem.entries) or not takes(problem, pattern):
         return None
     if hold is None and not problem.burning_may_pay and not problem.chooses:
         levels = levels_of(energy_model or EnergyModel(problem), pattern, options.threads, rows, options.gap)

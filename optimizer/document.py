@@ -478,6 +478,11 @@ class Job(_Part):
     ran_slots: Whole = Field(0, ge=0, description="slots of the current run before slot 0, if running")
     pinned_start: Moment | None = Field(None, description="an operator's order: first start exactly here")
     held: StrictBool = Field(False, description="an operator's order: may not run in this horizon")
+    checkpoint_gb: Positive0 = _new(
+        0.0,
+        "written in the slot in which it is off first, paused or done, and read in the slot of each start but the "
+        "first of a queued job",
+    )
     after: list[Id] = _new(
         [], "jobs that have to be done first: it runs in no slot before which one of them has work left"
     )
@@ -491,6 +496,13 @@ class Job(_Part):
     )
     resize_loss_h: Positive0 = _new(0.0, "work lost at each change of the gang within a session")
     published: Published | None = _new(None, "in the plan in force; null: it does not know the job")
+
+
+class Storage(_Part):
+    """What the storage takes of checkpoints, written and read together: GB of a slot <= gb_per_s times its seconds."""
+
+    gb_per_s: PerSlot
+    over_cost_per_gb: Positive0 | None = Field(None, description="per GB beyond it in a slot; null: it must be kept")
 
 
 class Problem(_Part):
@@ -515,6 +527,7 @@ class Problem(_Part):
     events: list[Event] = _new([], "targets for import - export")
     nominations: list[Nomination] = _new([], "frozen promises of import - export")
     generators: list[Generator] = _new([], "generating sets")
+    storage: Storage | None = _new(None, "bandwidth of the storage for jobs' checkpoints; null: enough")
     inference: list[Inference] = _new([], "services that are never paused; not part of base_load_mw")
     stability: Stability | None = _new(None, "the plan in force; null: nothing is published yet")
 

@@ -31,6 +31,8 @@ def per_slot(problem: Problem) -> Iterator[tuple[tuple[str | int, ...], Any, boo
     for k, battery in enumerate(problem.batteries):
         yield ("batteries", k, "reserve_mwh"), battery.reserve_mwh, False
         yield ("batteries", k, "published_mw"), battery.published_mw, True
+    if problem.storage is not None:
+        yield ("storage", "gb_per_s"), problem.storage.gb_per_s, False
     if problem.reserve is not None:
         yield ("reserve", "drop_mw"), problem.reserve.drop_mw, False
     for k, generator in enumerate(problem.generators):

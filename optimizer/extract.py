@@ -66,7 +66,7 @@ def extract(problem: Problem, schedule: Schedule, energy: Energy, rung: Rung, se
         jobs=jobs,
         unmet=[
             *_wishes_that_gave(problem, jobs),
-            *_told([*gave(problem, energy), *changes(problem, schedule, energy)]),
+            *_told([*gave(problem, energy, schedule.pattern), *changes(problem, schedule, energy)]),
         ],
     )
 

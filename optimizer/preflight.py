@@ -22,6 +22,13 @@ def conflicts(problem: Problem) -> list[str]:
 def _entry(problem: Problem, e: Entry) -> Iterator[str]:
     at = problem.horizon.at
     must_work = e.due_h > 0 and e.unmet_cost is None
+    if e.held and e.on_before and problem.storage is not None and problem.storage.cost is None:
+        most = float(problem.storage.most_gb[0])
+        if e.checkpoint_gb > most * (1 + 1e-9):
+            yield (
+                f"job {e.id} is running and held, so that it writes {e.checkpoint_gb:g} GB in the first slot, in which "
+                f"the storage takes {most:g} GB; release it, raise storage/gb_per_s or give storage/over_cost_per_gb"
+            )
     if e.held:
         if must_work:
             yield (
@@ -54,8 +61,7 @@ def _entry(problem: Problem, e: Entry) -> Iterator[str]:
             yield f"job {e.id} is running and may not stop, yet it is pinned to start at {when}; unpin it"
             return
     if must_work:
-        # whoever waits for a job that cannot be done has no first slot at all
-        first = min(max(e.first, e.pinned or 0), problem.slots)
+        first = max(e.first, e.pinned or 0)
         slots = max(0, e.last - first)
         loss = e.loss_h if e.state == "paused" else 0.0
         most = e.count * max(0.0, slots * problem.step_h * e.top_speed - loss)

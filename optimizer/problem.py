@@ -17,13 +17,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models.horizon import Horizon
-from optimizer import devices, document, duties, plant, stability, thermal, upkeep
+from optimizer import devices, document, duties, plant, stability, storage, thermal, upkeep
 from optimizer.devices import Battery, Generator, Service
 from optimizer.duties import Budgets, Event, Headroom, Interval, Nomination, Water
 from optimizer.nodes import Nodes, nodes
 from optimizer.plant import Cooling
 from optimizer.refusals import horizon_of
 from optimizer.stability import Published, SetPoint
+from optimizer.storage import Storage
 from optimizer.thermal import Cold
 from optimizer.upkeep import Window
 from optimizer.ways import Way, told_ways, ways_of
@@ -79,6 +80,7 @@ class Entry:
     published: Published | None = None
     ways: tuple[Way, ...] = ()
     resize_loss_h: float = 0.0
+    checkpoint_gb: float = 0.0
     exiled: bool = False
 
     @property
@@ -209,6 +211,7 @@ class Problem:
     generators: tuple[Generator, ...]
     services: tuple[Service, ...]
     upkeep: tuple[Window, ...]
+    storage: Storage | None
     set_points: tuple[SetPoint, ...] = ()
 
     @property
@@ -324,6 +327,7 @@ def compile_problem(received: document.ReceivedProblem) -> Problem:
         generators=devices.generators(doc, horizon, row, unit),
         services=served,
         upkeep=upkeep.windows(doc, horizon),
+        storage=storage.storage(doc, row, horizon.step_h),
         set_points=stability.set_points(doc, horizon, row, unit),
     )
 
@@ -400,6 +404,7 @@ def _own(job: document.Job, horizon: Horizon, pool_index: dict[str, int], unit: 
         tenant=job.tenant,
         after=tuple(job.after),
         resize_loss_h=job.resize_loss_h,
+        checkpoint_gb=job.checkpoint_gb,
     )
 
 
@@ -434,7 +439,7 @@ def _waiting(entries: list[Entry], step_h: float) -> tuple[Entry, ...]:
     def settle(e: Entry) -> Entry:
         if e.id not in settled:
             ends = [_earliest_end(settle(by_id[i]), step_h) for i in e.after]
-            settled[e.id] = replace(e, first=max([e.first, *ends])) if ends else e
+            settled[e.id] = replace(e, first=min(max([e.first, *ends]), max(e.first, e.last))) if ends else e
         return settled[e.id]
 
     return tuple(settle(e) for e in entries)

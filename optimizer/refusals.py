@@ -200,6 +200,7 @@ def _counts(problem: Problem) -> Iterator[Fault]:
         "min_pause_slots": lambda job: job.min_pause_slots != 1,
         "max_pauses": lambda job: job.max_pauses is not None,
         "pinned_start": lambda job: job.pinned_start is not None,
+        "checkpoint_gb": lambda job: job.checkpoint_gb > 0,
     }
     for k, job in enumerate(problem.jobs):
         if job.pool is None and job.gpus > 0:

@@ -128,8 +128,10 @@ def plan(
     """
     gap = problem.document.gap if gap is None else gap
     limit = problem.document.time_limit_s if time_limit_s is None else time_limit_s
-    if method == "large" and any(job.after or job.alternatives for job in problem.document.jobs):
-        log.warning("an order or other ways of jobs need the whole model: method direct is taken instead of large")
+    if method == "large" and any(job.after or job.alternatives or job.checkpoint_gb for job in problem.document.jobs):
+        log.warning(
+            "an order, other ways or checkpoints of jobs need the whole model: method direct is taken instead of large"
+        )
     begun = time.monotonic()
     best = _Best(problem, gap)
     request = {"problem": problem.raw, "gap": gap, "time_limit_s": limit, "threads": threads, "method": method}

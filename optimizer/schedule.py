@@ -8,6 +8,7 @@ import numpy as np
 
 from optimizer.problem import Entry, Floats, Ints, Pool, Problem
 from optimizer.sessions import Pattern, keeps_its_ways, lost_h, taken
+from optimizer.storage import takes
 from optimizer.thermal import Removal
 from optimizer.ways import Way
 
@@ -109,6 +110,8 @@ def fits_pools(problem: Problem, schedule: Schedule) -> bool:
     if not _in_order(problem, schedule):
         return False
     if not all(keeps_its_ways(e, schedule.pattern) for e in problem.entries):
+        return False
+    if not takes(problem, schedule.pattern):
         return False
     used, drawn, _ = in_pools(problem, schedule)
     if any((used[k] > pool.gpus).any() for k, pool in enumerate(problem.pools)):

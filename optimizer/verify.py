@@ -36,6 +36,7 @@ from .referee.order import check_order
 from .referee.power import check_power
 from .referee.runs import Track, lay
 from .referee.stability import changes_of
+from .referee.storage import storage_wish
 from .referee.thermal import check_temperature
 from .referee.windows import check_window
 from .referee.wishes import Wish, check_duties, check_outages, wishes_of
@@ -136,7 +137,7 @@ def _check_plan(day: Day, plan: Plan, gap: float | None, findings: Findings) -> 
         check_machines(day, plan.series, findings)
         check_temperature(day, plan.series, findings)
         check_outages(day, plan.series, findings)
-        wishes = wishes_of(day, plan.series)
+        wishes = [*wishes_of(day, plan.series), *storage_wish(day, tracks)]
         check_duties(wishes, findings)
         changes = changes_of(day, tracks, plan.series)
         terms = terms_of(day, plan.series, all_hours, wishes, changes)

@@ -15,6 +15,8 @@ import numpy as np
 from models.horizon import rfc3339
 from optimizer.problem import Floats, Problem
 from optimizer.schedule import Energy
+from optimizer.sessions import Pattern
+from optimizer.storage import beyond_gb
 from optimizer.thermal import NAME
 
 TRIFLE = 1e-7
@@ -38,11 +40,11 @@ class Gave:
         return self.amount * self.price
 
 
-def gave(problem: Problem, energy: Energy) -> list[Gave]:
-    """Every priced wish of the energy side that gave something."""
+def gave(problem: Problem, energy: Energy, pattern: Pattern) -> list[Gave]:
+    """Every priced wish of the energy side and of the storage that gave something."""
     found = (*_events(problem, energy), *_nominations(problem, energy), *_budgets(problem, energy))
     more = (*_reserves(problem, energy), *_headroom(problem, energy), *_water(problem, energy))
-    more += tuple(_warmth(problem, energy))
+    more += (*_warmth(problem, energy), *_storage(problem, pattern))
     return [wish for wish in (*found, *more, *_services(problem, energy)) if wish.amount > TRIFLE]
 
 
@@ -160,6 +162,14 @@ def _warmth(problem: Problem, energy: Energy) -> Iterator[Gave]:
         amount = problem.step_h * float(above.sum())
         sentence = f"{m.label} is warmer than {m.recommended_c:g} degC, {amount:.6g} K times hours in all"
         yield Gave(m.wish, "K h", amount, m.cost, f"{m.place}/recommended_c", sentence)
+
+
+def _storage(problem: Problem, pattern: Pattern) -> Iterator[Gave]:
+    storage = problem.storage
+    if storage is not None and storage.cost is not None:
+        amount = beyond_gb(problem, pattern)
+        sentence = f"jobs write and read {amount:.6g} GB of checkpoints more than the storage takes in their slots"
+        yield Gave("storage/bandwidth", "GB", amount, storage.cost, "/storage/gb_per_s", sentence)
 
 
 def _services(problem: Problem, energy: Energy) -> Iterator[Gave]:

@@ -63,7 +63,9 @@ def _open_slots(e: Entry, pattern: Pattern) -> list[int]:
 
 def _counts_starts(e: Entry) -> bool:
     limited = not e.preemptible or e.max_pauses is not None
-    return e.may_run and (limited or e.loss_h > 0 or e.start_cost > 0 or e.min_run > 1 or e.min_pause > 1)
+    return e.may_run and (
+        limited or e.loss_h > 0 or e.start_cost > 0 or e.min_run > 1 or e.min_pause > 1 or e.checkpoint_gb > 0
+    )
 
 
 def _on_before(block: pyo.Block, e: Entry, t: int) -> Any:

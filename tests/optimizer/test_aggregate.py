@@ -77,6 +77,7 @@ OTHER: dict[str, Any] = {
     "published": Published((1, 0), (0.5, 0.0), (2.0, 2.0), (0.0, 0.0), 2, 0, (2.0, 0.0, 0.0)),
     "ways": (Way("a@hall/8", 0, 8, np.array([0.008]), np.array([1.0]), (None,), 0),),
     "resize_loss_h": 0.5,
+    "checkpoint_gb": 9.0,
     "exiled": True,
 }
 

@@ -228,6 +228,12 @@ LOOSENED: dict[str, tuple[dict[str, Any], str, Any, str]] = {
         0.0,
         "tank.end",
     ),
+    "checkpoints at once": (
+        five(job("a", 1.0, checkpoint_gb=60.0), job("b", 1.0, checkpoint_gb=60.0), storage={"gb_per_s": 0.03}),
+        "storage/gb_per_s",
+        0.04,
+        "storage.bandwidth",
+    ),
     "boot of nodes": (
         five(GANG, pools=[NODES]),
         "pools/0/nodes/boot_slots",

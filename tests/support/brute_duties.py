@@ -248,6 +248,27 @@ def _water(program: Any, problem: dict[str, Any], grid: Any, flows: Flows) -> No
             _Duty(program, flows, name, "m3", limit.get("over_cost_per_m3")).at_most(used, left)
 
 
+def store(program: Any, problem: dict[str, Any], grid: Any, flows: Flows, choices: dict[str, Any]) -> None:
+    """Checkpoints of all jobs in a slot are no more than the storage takes in it."""
+    storage = problem.get("storage")
+    if storage is None:
+        return
+    duty = _Duty(program, flows, "storage/bandwidth", "GB", storage.get("over_cost_per_gb"))
+    rate, moved = grid.row(storage["gb_per_s"]), [[] for _ in range(grid.slots)]
+    for job in problem["jobs"]:
+        size = job.get("checkpoint_gb", 0.0)
+        for column, pattern in choices[job["id"]]:
+            on, fresh = job.get("state") == "running", job.get("state", "queued") == "queued"
+            for t, now in enumerate(pattern.on):
+                if now and not on and not fresh:
+                    moved[t].append((size, {column: 1.0}))
+                if on and not now:
+                    moved[t].append((size, {column: 1.0}))
+                fresh, on = fresh and not now, bool(now)
+    for t, parts in enumerate(moved):
+        duty.at_most(total(*parts), rate[t] * 3600 * grid.hours)
+
+
 def removes(program: Any, problem: dict[str, Any], grid: Any, t: int, heat: Linear) -> Linear:
     """What the plant removes in a slot: the heat itself, or where heat is held anything up to its capacity."""
     cooling = problem.get("cooling")

@@ -288,6 +288,7 @@ def solve(problem: dict[str, Any]) -> Answer:
     choices: dict[str, list[brute_nodes.Choice]] = {}
     it = _it(program, problem, grid, jobs, choices)
     flows = _energy(program, problem, grid, it) | {"nodes": choices}
+    brute_duties.store(program, problem, grid, flows["asked"], {i: job.choice for i, job in jobs.items()})
     found = program.solve()
     if found is None:
         return Answer(None, None)

@@ -14,7 +14,20 @@ def day(seed: int) -> dict[str, Any]:
     raw = random_days.day(seed)
     dice = random.Random(f"asks {seed}")
     raw["schema_version"] = "1.1"
-    for add in (_grid, _events, _nominations, _reserves, _machines, _water, _mass, _order, _ways, _in_force, _nodes):
+    for add in (
+        _grid,
+        _events,
+        _nominations,
+        _reserves,
+        _machines,
+        _water,
+        _mass,
+        _order,
+        _ways,
+        _in_force,
+        _nodes,
+        _storage,
+    ):
         add(raw, dice)
     return raw
 
@@ -177,6 +190,18 @@ def _several(cooling: dict[str, Any], dice: random.Random, hours: float) -> None
     if dice.random() < 0.6:
         cooling["tank"] = {"energy_mwh": 2.0 * hours, "fill_mw": 1.0, "draw_mw": 1.5, "start_mwh": 1.0 * hours}
         cooling["tank"] |= {"kept_share": dice.choice([1.0, 0.95]), "end_min_mwh": dice.choice([0.0, 0.8 * hours])}
+
+
+def _storage(raw: dict[str, Any], dice: random.Random) -> None:
+    """Sometimes the storage takes no two checkpoints at once."""
+    if dice.random() < 0.6:
+        return
+    raw["storage"] = {"gb_per_s": round(100.0 / (60 * raw["horizon"]["step_minutes"]), 6)}
+    if dice.random() < 0.6:
+        raw["storage"]["over_cost_per_gb"] = dice.choice([0.05, 1.0])
+    for job in raw["jobs"]:
+        if job.get("count", 1) == 1 and dice.random() < 0.9:
+            job["checkpoint_gb"] = dice.choice([60.0, 80.0])
 
 
 def _nodes(raw: dict[str, Any], dice: random.Random) -> None:

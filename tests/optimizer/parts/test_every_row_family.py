@@ -36,7 +36,7 @@ EVERYTHING = day(
     job("one", start_cost=1.0),
     job("share", preemptible=True),
     job("last", 1.0, after=["stay"], unmet_cost_per_h=9.0),
-    job("el", 1.0, pool="hall", gpus=4, levels=TWO_LEVELS, resize_loss_h=0.1, preemptible=True)
+    job("el", 1.0, pool="hall", gpus=4, levels=TWO_LEVELS, resize_loss_h=0.1, preemptible=True, checkpoint_gb=9.0)
     | {"alternatives": [{"gpus": 2}, {"pool": "shed"}]},
     grid={"export_limit_mw": 2.0, "import_ramp_mw_per_slot": 3.0, "demand_charge_per_mw": 5.0}
     | {"export_allowance_mwh": 2.0, "carbon_budget_kg": 900.0, "renewable_share": 0.1},
@@ -46,6 +46,7 @@ EVERYTHING = day(
     cooling={"tangents": [{"slope": 0.2, "intercept_mw": 0.0}], "capacity_heat_mw": 5.0, "water_m3_per_mwh": 1.0}
     | {"water_limits": [{"id": "day", "start": at(0), "end": at(4), "limit_m3": 90.0}]},
     reserve={"drop_mw": 1.0},
+    storage={"gb_per_s": 1.0},
     events=[{"id": "dr", "start": at(0), "end": at(2), "most_import_mw": 6.0, "least_import_mw": 0.0}],
     nominations=[
         {"id": "n", "start": at(0), "end": at(2), "import_mw": 2.0}

@@ -1,0 +1,140 @@
+"""Checkpoints: rows written by hand, and jobs that queue up for the storage when they stop and resume."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from golden_rows import Golden, check
+from small_day import bounds, compiled, cost, day, gave, job, on_slots, planned, ten
+
+from optimizer.direct import only_milp
+from optimizer.document import dump_plan, parse_plan
+from optimizer.ladder import descend
+from optimizer.preflight import conflicts
+from optimizer.refusals import check_problem
+from optimizer.verify import verify
+
+# a hundredth of 3 GB a second is 108 GB an hour
+STORAGE = {"gb_per_s": 0.03}
+PAUSING = job("a", 1.0, preemptible=True, checkpoint_gb=60.0)
+GOES_ON = job("b", 1.0, preemptible=True, checkpoint_gb=80.0, state="running")
+SINGLE = job("c", 1.0, checkpoint_gb=50.0)
+THREE = day(PAUSING, GOES_ON, SINGLE, storage=STORAGE, schema_version="1.1")
+GOLDEN = [
+    Golden("storage.begun_once_on[a,1]", THREE, "begun[a,1] - jobs.on[a,1] >= 0"),
+    Golden("storage.begun_for_good[a,1]", THREE, "begun[a,1] - begun[a,0] >= 0"),
+    Golden("storage.begun_by_a_start[a,1]", THREE, "begun[a,1] - jobs.start[a,0] - jobs.start[a,1] <= 0"),
+    # a start is read and, less the rise, a stop; the first start of a is not; c has one start, which reads nothing
+    Golden(
+        "storage.within_bandwidth[1]",
+        THREE,
+        "120 jobs.start[a,1] - 60 jobs.on[a,1] + 60 jobs.on[a,0] - 60 begun[a,1] + 60 begun[a,0]"
+        " + 160 jobs.start[b,1] - 80 jobs.on[b,1] + 80 jobs.on[b,0]"
+        " + 50 jobs.start[c,1] - 50 jobs.on[c,1] + 50 jobs.on[c,0] <= 108",
+    ),
+    # b runs when the day begins, so that it writes where it is off
+    Golden(
+        "storage.within_bandwidth[0]",
+        THREE,
+        "120 jobs.start[a,0] - 60 jobs.on[a,0] - 60 begun[a,0] + 160 jobs.start[b,0] - 80 jobs.on[b,0]"
+        " + 50 jobs.start[c,0] - 50 jobs.on[c,0] - beyond[0] <= 28",
+        {"elastic": True},
+    ),
+]
+
+
+@pytest.mark.parametrize("golden", GOLDEN, ids=str)
+def test_row(golden: Golden) -> None:
+    check(golden)
+
+
+def test_without_a_word_of_storage_there_are_no_variables() -> None:
+    assert not [name for name in bounds(day(PAUSING, schema_version="1.1")) if name.startswith("storage.")]
+
+
+def test_what_is_beyond_has_its_price_and_its_bound() -> None:
+    soft = day(PAUSING, GOES_ON, storage=STORAGE | {"over_cost_per_gb": 2.0}, schema_version="1.1")
+    assert bounds(soft)["storage.beyond[1]"] == (0.0, 280.0)
+    assert cost(soft)[0]["storage.beyond[1]"] == 2.0
+
+
+def test_only_the_whole_model_knows_of_checkpoints() -> None:
+    assert only_milp(compiled(THREE))
+    assert not only_milp(compiled(day(PAUSING, GOES_ON, SINGLE, schema_version="1.1")))
+
+
+DEAR = [10.0, 10.0, 90.0, 90.0, 90.0, *[10.0] * 5]
+
+
+def pair(work_h: float, **more: Any) -> list[dict[str, Any]]:
+    return [job(name, work_h, preemptible=True, checkpoint_gb=60.0, **more) for name in "ab"]
+
+
+def test_two_jobs_do_not_pause_at_once() -> None:
+    free = planned(ten(*pair(7.0), prices=DEAR))
+    assert on_slots(free, "a") == on_slots(free, "b")
+    plan = planned(ten(*pair(7.0), prices=DEAR, storage=STORAGE))
+    # 60 GB fit into an hour and 120 do not: where both would pause over the dear hours, one of them has to run in one
+    stops = [{t for t in range(1, 10) if t - 1 in on and t not in on} for on in (on_slots(plan, n) for n in "ab")]
+    assert not stops[0] & stops[1]
+    assert plan.objective > free.objective  # type: ignore[operator]
+
+
+def test_a_job_that_ends_writes_too() -> None:
+    # both have an hour of work: they may begin together, but not end together
+    plan = planned(ten(*pair(1.0), storage=STORAGE))
+    assert sorted(on_slots(plan, "a") + on_slots(plan, "b")) == [0, 1]
+    # at the end of the day nobody has to
+    last = planned(ten(*pair(1.0, release="2026-11-09T09:00:00Z"), storage=STORAGE))
+    assert on_slots(last, "a") == on_slots(last, "b") == [9]
+
+
+def test_the_first_start_reads_nothing_and_a_resumed_job_does() -> None:
+    # a queued pair begins at once, a paused one in turn
+    queued = planned(ten(*pair(10.0), storage=STORAGE))
+    assert on_slots(queued, "a") == on_slots(queued, "b") == list(range(10))
+    paused = planned(ten(*pair(9.0, state="paused"), storage=STORAGE))
+    assert sorted([on_slots(paused, "a")[0], on_slots(paused, "b")[0]]) == [0, 1]
+
+
+def test_crowding_beyond_the_bandwidth_has_its_price() -> None:
+    cheap = planned(ten(*pair(1.0), storage=STORAGE | {"over_cost_per_gb": 0.1}))
+    # twelve gigabytes too many cost less than ten for an hour later
+    assert gave(cheap) == {"storage/bandwidth": pytest.approx(12.0)}
+    assert cheap.terms["wishes"] == pytest.approx(1.2)
+    assert cheap.unmet[0].unit == "GB"
+    assert cheap.unmet[0].source == "/storage/gb_per_s"
+    dear = planned(ten(*pair(1.0), storage=STORAGE | {"over_cost_per_gb": 1.0}))
+    assert gave(dear) == {}
+
+
+def test_a_checkpoint_that_never_fits_is_named() -> None:
+    hour = {"release": "2026-11-09T02:00:00Z", "deadline": "2026-11-09T03:00:00Z"}
+    plan = planned(ten(*pair(1.0, **hour), storage=STORAGE))
+    assert plan.status == "infeasible"
+    assert "storage/gb_per_s" in " ".join(plan.conflicts)
+
+
+def test_a_held_job_that_cannot_be_written_at_once_is_named_before_solving() -> None:
+    held = job("a", 1.0, due_h=0.0, preemptible=True, checkpoint_gb=200.0, state="running", held=True)
+    found = conflicts(compiled(ten(held, storage=STORAGE)))
+    assert len(found) == 1
+    assert "job a is running and held" in found[0]
+    assert "takes 108 GB" in found[0]
+    assert not conflicts(compiled(ten(held, storage=STORAGE | {"over_cost_per_gb": 1.0})))
+
+
+def test_the_referee_counts_every_checkpoint() -> None:
+    free = dump_plan(planned(ten(*pair(7.0), prices=DEAR)))
+    strict = check_problem(ten(*pair(7.0), prices=DEAR, storage=STORAGE))
+    found = verify(strict, parse_plan(free | {"problem_digest": strict.digest}))
+    assert {violation.rule for violation in found} == {"storage.bandwidth"}
+    # both pause and both resume: twice twelve gigabytes too many
+    assert found[0].amount == pytest.approx(24.0)
+
+
+def test_rungs_without_a_solver_are_refused_where_they_crowd() -> None:
+    raw = check_problem(ten(*pair(1.0), storage=STORAGE))
+    found = [(plan.rung, {v.rule for v in verify(raw, plan)}) for plan in descend(compiled(raw.raw), None)]
+    assert found[0] == ("GREEDY", {"storage.bandwidth"})
