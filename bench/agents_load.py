@@ -30,7 +30,7 @@ from typing import Any
 
 from models.horizon import rfc3339
 
-POOL, POLL_S = "h100-a", 30.0
+POOL, POLL_S, GOAL_S = "h100-a", 30.0, 0.1
 
 
 @dataclass
@@ -175,8 +175,8 @@ def table(tally: Tally) -> Iterator[str]:
     yield f"errors: {dict(tally.wrong) or 0}; load average {os.getloadavg()[0]:.1f} on {os.cpu_count()} cores"
 
 
-def main(arguments: Sequence[str] | None = None) -> None:
-    """Print the table."""
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Print the table; 1 where something went wrong or a poll or report took more than 100 ms at p99."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--agents", type=int, default=1000)
     parser.add_argument("--seconds", type=float, default=120.0)
@@ -187,7 +187,13 @@ def main(arguments: Sequence[str] | None = None) -> None:
         spent, count = cpu_s(web) - before, sum(len(took) for took in tally.took.values())
         print("\n".join(table(tally)))
         print(f"web process: {spent:.1f} s of one core for {count} requests, {spent / count * 1e3:.1f} ms each")
+    slow = [
+        kind
+        for kind in ("poll", "report")
+        if statistics.quantiles(tally.took[kind], n=100, method="inclusive")[98] > GOAL_S
+    ]
+    return 1 if tally.wrong or slow else 0
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

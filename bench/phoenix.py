@@ -19,6 +19,7 @@ from __future__ import annotations
 import argparse
 import csv
 import statistics
+import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -245,8 +246,8 @@ def _gpus(jobs: Sequence[Job]) -> dict[str, float]:
     return {job.name: float(job.gpus) for job in jobs}
 
 
-def show(title: str, jobs: Sequence[Job], done: Replay, share: float) -> None:
-    """A paragraph of figures."""
+def show(title: str, jobs: Sequence[Job], done: Replay, share: float) -> bool:
+    """A paragraph of figures; whether the target was reached within five minutes and held in every slot after that."""
     base = statistics.fmean(watts for at, watts in done.minutes if at < ORDER)
     under = next(at for at, watts in done.minutes if at >= ORDER and watts <= share * base * 1.001)
     held = [watts / base for at, watts in done.minutes if under <= at < END]
@@ -259,10 +260,11 @@ def show(title: str, jobs: Sequence[Job], done: Replay, share: float) -> None:
     for job in jobs:
         told = f"floor {FLOOR[job.tier]:.1f}, ours {done.performance[job.name]:.3f}, trial {job.trial:.3f}"
         print(f"  {job.name:30} {job.gpus:3} GPUs, {job.tier}, {told}")
+    return waited <= STEP.seconds // 60 and max(slots) <= share
 
 
-def main(arguments: Sequence[str] | None = None) -> None:
-    """Print the trial's figures and ours, for the order and for the depth that the trial reached."""
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Print the trial's figures and ours, for the order and for the trial's depth; 1 where a target was not held."""
     parser = argparse.ArgumentParser(description="The Phoenix event on a simulated cluster")
     parser.add_argument("--data", type=Path, default=DATA)
     parser.add_argument("--margin", type=float, default=MARGIN)
@@ -275,15 +277,16 @@ def main(arguments: Sequence[str] | None = None) -> None:
     by_gpus, equal = weighted(jobs, {job.name: job.trial for job in jobs})
     print(f"trial: base {base_w / 1e3:.1f} kW, settled mean {mean:.3f}, highest minute then {highest:.3f}")
     print(f"  performance {own:.3f} by its own weights, {by_gpus:.3f} by GPUs, {equal:.3f} with equal weights")
-    base = base_mw(site, jobs)
+    base, held = base_mw(site, jobs), True
     for title, share in (("order (a quarter less)", 0.75), ("as deep as the trial went", mean)):
         found = planned(site, jobs, share * base * (1 - margin))
         print(f"plan: {found.status}, rung {found.rung}, gap {found.gap:.4f}; asked for {margin:.1%} below the target")
-        show(title, jobs, replay(site, jobs, found), share)
+        held = show(title, jobs, replay(site, jobs, found), share) and held
         bounds = (most_by_curves(site, jobs, share * base, w) for w in (_gpus(jobs), dict.fromkeys(_gpus(jobs), 1.0)))
         print("  most that any caps leave on these curves: {:.3f} by GPUs, {:.3f} with equal weights".format(*bounds))
     print(f"from {rfc3339(ORDER)} to {rfc3339(END)}; a replay on the cluster's own curves, not a field trial")
+    return 0 if held else 1
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

@@ -9,7 +9,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -42,14 +42,19 @@ class ServedCaps:
 
     def publish(self, limit_w: float) -> None:
         """A plan in which the job has this limit for hours."""
+        self.publish_jobs({JOB: (8, limit_w)})
+
+    def publish_jobs(self, limits: Mapping[str, tuple[int, float]]) -> None:
+        """A plan in which each of some jobs, by its GPUs and the W of each of them, has its limit for hours."""
         now = datetime.now(UTC).replace(microsecond=0)
         first = now - timedelta(minutes=now.minute % 15, seconds=now.second)
         end = rfc3339(first + timedelta(hours=6))
-        run = {"start": rfc3339(first), "end": end, "power_mw": 0.006, "speed": 1.0, "limit_w": limit_w}
+        span = {"start": rfc3339(first), "end": end, "power_mw": 0.006, "speed": 1.0}
         horizon = {"start": rfc3339(first), "step_minutes": 15, "slots": 24}
-        job = {"id": JOB, "pool": POOL, "gpus": 8}
-        plan: dict[str, Any] = {"rung": "MILP", "status": "optimal", "gap": 0.0, "jobs": [{"id": JOB, "runs": [run]}]}
-        problem = {"horizon": horizon, "jobs": [job]}
+        jobs = [{"id": name, "pool": POOL, "gpus": gpus} for name, (gpus, _) in limits.items()]
+        runs = [{"id": name, "runs": [{**span, "limit_w": limit_w}]} for name, (_, limit_w) in limits.items()]
+        plan: dict[str, Any] = {"rung": "MILP", "status": "optimal", "gap": 0.0, "jobs": runs}
+        problem = {"horizon": horizon, "jobs": jobs}
         edition = {"site": self.doors.site.name, "valid_from": rfc3339(first), "valid_until": end}
         self.doors.plans.publish({**edition, "problem": problem, "plan": plan}, {})
 
