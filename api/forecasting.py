@@ -9,6 +9,8 @@ from pathlib import Path
 
 from api.expected import whole_run
 from api.forecast_shelf import Shelf
+from api.gathered_past import gathered_past
+from api.knowledge import Knowledge
 from ingest.errors import SourceUnavailable
 from ingest.sources.forecast_history import Past, read_past, synthetic_past
 from ingest.sources.weather import history_for, weather_for
@@ -55,21 +57,20 @@ class Watched:
     standing: Standing
 
 
-def past_of(site: Site, now: datetime, days: int, runs: Path | None, actual: Path | None) -> Past:
-    """The past that a site's models learn from: two files, or what a synthetic site makes up.
+def past_of(site: Site, now: datetime, days: int, runs: Path | None, actual: Path | None, knowledge: Knowledge) -> Past:
+    """The past that models learn from: two files, what a synthetic site makes up, or what the service gathered.
 
     Raises:
-        InvalidInput: one file without the other, files that are refused, or none for a site that is not synthetic.
+        InvalidInput: one file without the other, files that are refused, or nothing gathered yet.
     """
     if (runs is None) != (actual is None):
         message = "give both, the weather runs and the measured power"
         raise InvalidInput("the past", [Fault("runs", "one_file", message)])
     if runs is not None and actual is not None:
         return read_past(runs, actual)
-    if site.weather.kind != "synthetic":
-        message = f"weather of kind {site.weather.kind} has no past of its own; give --runs and --actual"
-        raise InvalidInput("the past", [Fault("runs", "no_past", message)])
-    return synthetic_past(site, now, days)
+    if site.weather.kind == "synthetic":
+        return synthetic_past(site, now, days)
+    return gathered_past(site, now, days, knowledge)
 
 
 def quantities(site: Site, past: Past) -> list[str]:

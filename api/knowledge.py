@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from pathlib import Path
@@ -41,6 +41,7 @@ class Knowledge:
     def __init__(self, folder: Path, site: str, telemetry: TelemetryStore | None = None) -> None:
         self.shelf = Shelf(folder, site)
         self._runs = self.shelf.folder / "runs"
+        self._archive = self.shelf.folder / "past"
         self._site = site
         self._telemetry = telemetry
         self._opened: dict[str, tuple[str, Learned, Report]] = {}
@@ -65,11 +66,12 @@ class Knowledge:
         return Champion(known[1], known[2], self.shelf.scored_days(quantity))
 
     def keep(self, table: WeatherTable) -> None:
-        """Keep a weather run; where the disk refuses, that is logged, and the round goes on."""
-        from ingest.sources.kept_run import keep
+        """Keep a weather run, and one of six hours to learn from; where the disk refuses, the round goes on."""
+        from ingest.sources.kept_run import archive, keep
 
         try:
             keep(self._runs, table)
+            archive(self._archive, table)
         except OSError:
             _log.exception("run_not_kept", source=table.source)
 
@@ -79,9 +81,22 @@ class Knowledge:
 
         return kept(self._runs)
 
-    def measured(self, quantity: str, now: datetime) -> Series | None:
-        """Hourly MW that plants gave over the last 45 days, held back or not; None where nothing was metered."""
-        return self._metered(_METERS[quantity], now, timedelta(days=SEASON_DAYS))
+    def past_runs(self, since: datetime) -> tuple[list[WeatherTable], list[str]]:
+        """The runs that were archived since then, and what of them cannot be read."""
+        from ingest.sources.kept_run import archived
+
+        return archived(self._archive, since)
+
+    def measured(self, quantity: str, now: datetime, days: int = SEASON_DAYS) -> Series | None:
+        """Hourly MW that plants gave over the last days, held back or not; None where nothing was metered."""
+        return self._metered(_METERS[quantity], now, timedelta(days=days))
+
+    def planned_use(self, quantity: str, now: datetime, days: int) -> tuple[Series, Series] | None:
+        """Hourly MW that plans used of sun or wind, and MW that they expected; None where none were written back."""
+        past = timedelta(days=days)
+        used = self._metered(f"plan.{quantity.replace('available', 'used')}", now, past)
+        offered = self._metered(f"forecast.{quantity}", now, past, {"quantile": "p50"})
+        return None if used is None or offered is None else (used, offered)
 
     def metered_base_load(self, now: datetime, past: timedelta) -> Series | None:
         """Hourly MW of all that no plan decides, over so long a past; None where nothing was metered."""
@@ -98,12 +113,14 @@ class Knowledge:
             known = self._verdicts[name] = (now.date(), judge())
         return known[1]
 
-    def _metered(self, metric: str, now: datetime, past: timedelta) -> Series | None:
+    def _metered(
+        self, metric: str, now: datetime, past: timedelta, tags: Mapping[str, str] | None = None
+    ) -> Series | None:
         if self._telemetry is None:
             return None
         end = now.replace(minute=0, second=0, microsecond=0)
         try:
-            return self._telemetry.query(metric, {"site": self._site}, end - past, end, HOUR)
+            return self._telemetry.query(metric, {"site": self._site, **(tags or {})}, end - past, end, HOUR)
         except (NotFound, InvalidInput, StoreUnavailable):
             return None
 

@@ -16,6 +16,9 @@ from models.errors import CherguiError, InvalidInput
 from models.horizon import use_packaged_time_zones
 
 if TYPE_CHECKING:
+    from api.forecast_shelf import Shelf
+    from api.knowledge import Knowledge
+    from ingest.ports import TelemetryStore
     from ingest.sources.forecast_history import Past
     from models.forecast.learned import Report
     from models.horizon import Horizon
@@ -49,11 +52,9 @@ def train_command(
 ) -> None:
     """Train, score beside the baselines, keep what beats them: exit 0, 1 where one cannot be learned, 2 bad input."""
     with _refusals():
-        from api.forecast_shelf import Shelf
         from api.forecasting import Trained, trained
 
-        found, moment, past = _begun(site, now, days, runs, actual)
-        shelf = Shelf((data_dir or default_data_dir()).resolve(), found.name)
+        found, moment, past, shelf = _begun(site, data_dir, now, days, runs, actual)
         failed = 0
         for one in trained(found, past, moment, shelf):
             if not isinstance(one, Trained):
@@ -80,11 +81,9 @@ def score_command(
 ) -> None:
     """Score the kept models on what came after they were trained: exit 0, 1 where one has drifted, 2 bad input."""
     with _refusals():
-        from api.forecast_shelf import Shelf
         from api.forecasting import scored
 
-        found, moment, past = _begun(site, now, days, runs, actual)
-        shelf = Shelf((data_dir or default_data_dir()).resolve(), found.name)
+        found, moment, past, shelf = _begun(site, data_dir, now, days, runs, actual)
         alarms = watched = 0
         for one in scored(found, past, moment, shelf):
             watched += 1
@@ -116,15 +115,15 @@ def show_command(
 ) -> None:
     """Show the fan (P5 to P95) of the next hours with its step, age and skill: exit 0, 2 bad input or no model."""
     with _refusals():
-        from api.forecast_shelf import Shelf
         from api.forecasting import fan_of, past_of, physics_band
         from models.forecast.plants import QUANTITIES
         from models.horizon import Horizon, rfc3339
 
         path = find_site(site).resolve()
         found, moment = read_site(path), moment_option(now) or datetime.now(UTC)
-        past = past_of(found, moment, days, runs, actual) if runs or actual else None
-        shelf = Shelf((data_dir or default_data_dir()).resolve(), found.name)
+        knowledge = _knowledge(path, found, data_dir)
+        past = past_of(found, moment, days, runs, actual, knowledge) if runs or actual else None
+        shelf = knowledge.shelf
         models = shelf.models(QUANTITIES, lambda text: typer.echo(text, err=True))
         if not models:
             typer.echo("no model is kept here yet; run  chergui forecast train", err=True)
@@ -155,13 +154,32 @@ def _rows(horizon: Horizon, heads: Sequence[str], quantiles: Iterable[Values]) -
 
 
 def _begun(
-    site: str, now: str | None, days: int, runs: Path | None, actual: Path | None
-) -> tuple[Site, datetime, Past]:
+    site: str, data_dir: Path | None, now: str | None, days: int, runs: Path | None, actual: Path | None
+) -> tuple[Site, datetime, Past, Shelf]:
     from api.forecasting import past_of
 
-    found = read_site(find_site(site).resolve())
+    path = find_site(site).resolve()
+    found = read_site(path)
     moment = moment_option(now) or datetime.now(UTC)
-    return found, moment, past_of(found, moment, days, runs, actual)
+    knowledge = _knowledge(path, found, data_dir)
+    return found, moment, past_of(found, moment, days, runs, actual, knowledge), knowledge.shelf
+
+
+def _knowledge(path: Path, site: Site, data_dir: Path | None) -> Knowledge:
+    """What the service keeps in its data folder; its telemetry only where there is some."""
+    from api.clock import ShiftedClock
+    from api.knowledge import Knowledge
+    from api.settings import Settings
+    from api.telemetry_store import embedded_for, influx_for
+
+    settings = Settings(path, (data_dir or default_data_dir()).resolve())
+    server = site.telemetry.influxdb
+    telemetry: TelemetryStore | None = None
+    if server is not None:
+        telemetry = influx_for(server, path.parent)
+    elif settings.telemetry_path.exists():
+        telemetry = embedded_for(settings, site, ShiftedClock(timedelta()))
+    return Knowledge(settings.data_dir, site.name, telemetry)
 
 
 @contextmanager

@@ -1,13 +1,14 @@
-"""The newest weather forecast of each source, kept on disk, so that a silent source still leaves its last run.
+"""Weather forecasts kept on disk: the newest of each source, so that a silent source still leaves its last run, and one
+for every six hours, so that models learn from what was known then.
 
-A JSON file a source, replaced whole or not at all; a missing value is null. The climate of a table is not kept.
+A JSON file a forecast, put there whole or not at all; a missing value is null. The climate of a table is not kept.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,9 @@ from models.horizon import parse_rfc3339, rfc3339
 from models.sky import Place
 from models.weather import WeatherTable
 
+EVERY_H = 6
+KEPT_DAYS = 400
+
 
 def keep(folder: Path, table: WeatherTable) -> None:
     """Put ``table`` in the place of its source's run before it; one that does not say since when is not kept.
@@ -26,11 +30,8 @@ def keep(folder: Path, table: WeatherTable) -> None:
     """
     if table.available_at is None:
         return
-    folder.mkdir(parents=True, exist_ok=True)
     path = folder / f"{hashlib.sha256(table.source.encode()).hexdigest()[:16]}.json"
-    beside = path.with_suffix(".new")
-    beside.write_text(json.dumps(_written(table)), encoding="utf-8")
-    beside.replace(path)
+    _put(path, table)
     for other in folder.glob("*.json"):
         if other != path and (old := _read(other)) is not None and old.end < table.available_at:
             other.unlink()
@@ -46,6 +47,42 @@ def kept(folder: Path) -> tuple[list[WeatherTable], list[str]]:
         else:
             tables.append(table)
     return tables, refused
+
+
+def archive(folder: Path, table: WeatherTable) -> None:
+    """Put ``table`` beside those of before, as the first of its six hours; what is older than 400 days goes."""
+    known = table.available_at
+    if known is None:
+        return
+    path = folder / f"{known.astimezone(UTC):%Y%m%d}T{known.astimezone(UTC).hour // EVERY_H * EVERY_H:02d}.json"
+    if path.exists():
+        return
+    _put(path, table)
+    oldest = f"{known.astimezone(UTC) - timedelta(days=KEPT_DAYS):%Y%m%dT%H}"
+    for other in folder.glob("*.json"):
+        if other.stem < oldest:
+            other.unlink()
+
+
+def archived(folder: Path, since: datetime) -> tuple[list[WeatherTable], list[str]]:
+    """The archived forecasts known from ``since`` on, in time order, and a sentence for each that cannot be read."""
+    tables, refused = [], []
+    for path in sorted(folder.glob("*.json")):
+        if path.stem < f"{since.astimezone(UTC) - timedelta(hours=EVERY_H):%Y%m%dT%H}":
+            continue
+        table = _read(path)
+        if table is None or table.available_at is None:
+            refused.append(f"the archived run {path.name} cannot be read; remove it")
+        elif table.available_at >= since:
+            tables.append(table)
+    return tables, refused
+
+
+def _put(path: Path, table: WeatherTable) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    beside = path.with_suffix(".new")
+    beside.write_text(json.dumps(_written(table)), encoding="utf-8")
+    beside.replace(path)
 
 
 def _written(table: WeatherTable) -> dict[str, Any]:

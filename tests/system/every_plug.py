@@ -1,12 +1,17 @@
-"""Service, guard and agents on one machine, and every plug pulled in turn: ``python -m tests.system.every_plug``.
+"""Slurm, service, guard and agents on one machine, every plug pulled in turn: ``python -m tests.system.every_plug``.
 
-Real processes throughout; devices are the NVML stand-in (needs a C compiler), the grid meter is a page of this script.
-Each line says what was done, what came of it and after how many seconds; the first thing that does not come ends the
-script with status 1. Some three minutes on a quiet machine.
+Real processes throughout: Slurm's daemons where root can start them (else a job of the API takes the place of Slurm's,
+and the log says so), devices are the NVML stand-in (needs a C compiler), the grid meter is a page of this script. Each
+line says what was done, what came of it and after how many seconds; the first thing that does not come ends the script
+with status 1. Then the figures: each bench and test that judges one of them runs in a process of its own and its word
+stands in the log; one that does not hold makes the status 1 in the end. ``--plugs`` leaves the figures out (three quiet
+minutes), ``--figures`` the plugs (some twenty).
 """
 
 from __future__ import annotations
 
+import argparse
+import http.client
 import json
 import os
 import signal
@@ -26,6 +31,8 @@ from tests.support.faulty_line import OPEN, SILENT, FaultyLine
 from tests.support.gpu_world import build
 from tests.support.node import Node
 from tests.support.running_service import Service, chergui, running, small_site
+from tests.system.loop_figures import figures
+from tests.system.plugged_slurm import GPUS, PluggedSlurm, plugged
 
 LEASE_S, DEFAULT_W, GRANT_W = 9.0, 350.0, 600.0
 PATIENCE_S = float(os.environ.get("CHERGUI_PATIENCE_S", "120"))
@@ -66,8 +73,8 @@ class Meter:
 class Hall:
     """Everything on this machine."""
 
-    def __init__(self, folder: Path, service: Service) -> None:
-        self.folder, self.service = folder, service
+    def __init__(self, folder: Path, service: Service, slurm: PluggedSlurm | None) -> None:
+        self.folder, self.service, self.slurm = folder, service, slurm
         self.meter = Meter()
         (folder / "nvml").mkdir()
         library = build(folder / "nvml")
@@ -95,7 +102,8 @@ class Hall:
     def _node(self, k: int, library: Path) -> Node:
         folder = self.folder / f"n{k + 1}"
         (folder / "run" / "placement").mkdir(parents=True)
-        (folder / "run" / "placement" / "4711").write_text(json.dumps({"job": JOB, "gpus": list(range(8))}))
+        if self.slurm is None:
+            (folder / "run" / "placement" / "4711").write_text(json.dumps({"job": JOB, "gpus": list(range(8))}))
         node = Node(folder, library, self.lines[k].url)
         node.world.gpus = [{**node.world.gpus[0], "uuid": f"GPU-{k}{j}"} for j in range(8)]
         node.world.save()
@@ -155,18 +163,31 @@ def job() -> dict[str, Any]:
 
 
 def main() -> int:
-    """Pull every plug; 0: all lines were proven."""
-    with tempfile.TemporaryDirectory(prefix="chergui-plugs-") as name:
-        folder = Path(name)
-        with running(folder / "service", site=str(small_site(folder))) as service:
-            hall = Hall(folder, service)
-            try:
-                log = Log(hall)
-                play(hall, log, service)
-                print(f"{log.count} lines proven")
-            finally:
-                hall.end()
-    return 0
+    """Pull every plug, then ask for the figures; 0: all of it was proven."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    only = parser.add_mutually_exclusive_group()
+    only.add_argument("--plugs", action="store_true", help="no figures")
+    only.add_argument("--figures", action="store_true", help="no plugs")
+    told = parser.parse_args()
+    if not told.figures:
+        with tempfile.TemporaryDirectory(prefix="chergui-plugs-") as name, plugged(Path(name)) as slurm:
+            pull_all(Path(name), slurm)
+    return 0 if told.plugs or figures() else 1
+
+
+def pull_all(folder: Path, slurm: PluggedSlurm | None) -> None:
+    """Start everything, pull every plug."""
+    if slurm is None:
+        print("NOT ROOT OR NO SLURM HERE: lines about Slurm are NOT proven; a job of the API takes its job's place")
+    site = small_site(folder) if slurm is None else slurm.site(folder, GRANT_W)
+    with running(folder / "service", site=str(site)) as service:
+        hall = Hall(folder, service, slurm)
+        try:
+            log = Log(hall)
+            play(hall, log, service)
+            print(f"{log.count} lines proven")
+        finally:
+            hall.end()
 
 
 def play(hall: Hall, log: Log, service: Service) -> None:
@@ -179,12 +200,19 @@ def play(hall: Hall, log: Log, service: Service) -> None:
     log.proves(lambda: (one.folder / "run" / "no-admissions").exists(), "no starts are admitted")
     log.pull("the guard starts, a job is handed in, the hall is granted")
     hall.start_guard()
-    service.ask("POST", "/api/v1/jobs", job())
+    queue = None if hall.slurm is None else Queue(hall.slurm, log)
+    if queue is None:
+        service.ask("POST", "/api/v1/jobs", job())
+    else:
+        queue.hand_in(hall)
     service.ask("PUT", "/api/v1/modes/hall", {"mode": "auto", "lease_s": LEASE_S})
     log.proves(hall.granted, "the planner's caps on 16 GPUs of two nodes, by the placement that the agents report")
     log.proves(lambda: not (one.folder / "run" / "no-admissions").exists(), "starts are admitted")
     agents = {row["node"]: row for row in service.get("/api/v1/agents").json()["agents"]}
     log.proves(lambda: set(agents) == {"hall-n1", "hall-n2"}, "both agents are on the service's list")
+    if queue is not None:
+        queue.wait_for_windows()
+    log.proves(lambda: kept_caps(service), "the report holds caps planned and enforced side by side, and all were kept")
 
     log.pull("kill -9 of an agent; systemd's stop action follows")
     one.running[-1].kill()
@@ -253,8 +281,13 @@ def play(hall: Hall, log: Log, service: Service) -> None:
     log.pull("an operator takes the grant back")
     service.ask("PUT", "/api/v1/modes/hall", {"mode": "failsafe"})
     log.proves(hall.fallen, "the default, by long poll")
+    if queue is not None:
+        queue.let_go()
     service.ask("PUT", "/api/v1/modes/hall", {"mode": "auto", "lease_s": LEASE_S})
     log.proves(hall.granted, "the plan again")
+    if queue is not None:
+        queue.wait_for_windows()
+        queue.lose(hall)
 
     log.pull("the agents' key is revoked")
     held, fresh = hall.key_file.read_text(), new_key(service)
@@ -281,12 +314,129 @@ def play(hall: Hall, log: Log, service: Service) -> None:
     )
     log.proves(hall.granted, "the caps of now stay")
 
+    past_event(log, service)
+
+    if queue is not None:
+        queue.hand_in_late()
     log.pull("the service stops for good")
     service.process.send_signal(signal.SIGTERM)
     service.process.wait()
     log.proves(
         lambda: hall.fallen() and two.state() == "FAILSAFE", "every agent at its default set, whoever else is gone"
     )
+    if queue is not None:
+        queue.outlive(hall)
+
+
+def kept_caps(service: Service) -> bool:
+    """Whether the report of this hour tells of job slots, and that each kept its cap."""
+    now = datetime.now(UTC)
+    span = f"from={rfc3339(now - timedelta(minutes=30))}&to={rfc3339(now + timedelta(minutes=15))}"
+    told = service.get(f"/api/v1/reports/jobs?{span}").json()["compliance"]
+    return bool(told["job_slots"]) and told["above"] == 0
+
+
+def past_event(log: Log, service: Service) -> None:
+    """A target that began an hour ago: its record, against a meter that this script writes."""
+    now = datetime.now(UTC)
+    start = now - timedelta(minutes=now.minute % 15 + 60, seconds=now.second, microseconds=now.microsecond)
+    log.pull("a load target that runs already, and the meter of its first hour")
+    lines = [
+        f"site,site=local import_mw=0.05 {int((start + timedelta(minutes=m)).timestamp())}" for m in range(1, 60, 3)
+    ]
+    host, port = service.url.removeprefix("http://").split(":")
+    here = http.client.HTTPConnection(host, int(port), timeout=60)
+    head = {"Authorization": f"Token {service.key}"}
+    here.request("POST", "/api/v2/write?bucket=telemetry&precision=s", "\n".join(lines), head)
+    log.proves(lambda: here.getresponse().status == 204, "telemetry takes the meter's readings")
+    event = {"id": "now", "start": rfc3339(start), "end": rfc3339(now + timedelta(hours=1)), "most_import_mw": 0.118}
+    service.ask("POST", "/api/v1/events", event)
+
+    def recorded() -> bool:
+        record = service.get("/api/v1/events/now").json()["record"]
+        return (
+            len(record["slots"]) >= 4 and all(slot["kept"] for slot in record["slots"][:4]) and bool(record["method"])
+        )
+
+    log.proves(recorded, "its record tells slot by slot what was metered, and by which method it is judged")
+
+
+class Queue:
+    """Slurm's part of the script: jobs that are planned, one that is not, and Slurm without us."""
+
+    def __init__(self, slurm: PluggedSlurm, log: Log) -> None:
+        self.slurm, self.log = slurm, log
+        self.base = self.waiting = self.stranger = self.late = 0
+        self.before: dict[str, str] = {}
+
+    def hand_in(self, hall: Hall) -> None:
+        """The job that the hall is granted for, and one that no row of the policy names."""
+        cluster = self.slurm.cluster
+        self.base = cluster.submit("sleep 7200", "-N2", "-w", "gpu1,gpu2", GPUS, "-t", "180")
+        self.log.proves(lambda: cluster.state(self.base) == "RUNNING", "Slurm runs it")
+        files = [node.folder / "run" / "placement" / str(self.base) for node in hall.nodes]
+        self.log.proves(
+            lambda: all(file.exists() for file in files), "its prolog says on both nodes whose their GPUs are"
+        )
+        self.stranger = cluster.submit("true", "-p", "debug", "-N3", GPUS, "-t", "60", "--begin=now+7200")
+        self.before = cluster.job(self.stranger)
+
+    def wait_for_windows(self) -> None:
+        """A job that finds no room now is given its window, and power that is not granted is reserved away."""
+        if not self.waiting:
+            self.waiting = self.slurm.cluster.submit("true", "-N3", GPUS, "-t", "60", "-L", "kw:30")
+        self.log.proves(
+            lambda: self.slurm.waits(self.waiting), "Slurm holds its start, and its user reads why and when"
+        )
+        latest = datetime.now(UTC) + timedelta(hours=6)
+        self.log.proves(lambda: self.slurm.start_of(self.waiting) <= latest, "no later than its latest start")
+        spare = self.slurm.licences - 20
+        self.log.proves(
+            lambda: 0 < self.slurm.reserved() <= spare, "licences that the plan does not grant are reserved"
+        )
+
+    def let_go(self) -> None:
+        """Failsafe: no job waits for us, and none starts that needs power."""
+        soon = timedelta(minutes=1)
+        self.log.proves(lambda: self.slurm.start_of(self.waiting) < datetime.now(UTC) + soon, "what waited is let go")
+        self.log.proves(lambda: self.slurm.reserved() == self.slurm.licences, "and every free licence is held")
+
+    def lose(self, hall: Hall) -> None:
+        """Slurm's controller dies and comes back."""
+        self.log.pull("kill -9 of slurmctld")
+        self.slurm.kill()
+        self.log.proves(lambda: not self.slurm.answers(), "Slurm is silent")
+        time.sleep(5.0)
+        self.log.proves(hall.granted, "the caps stay")
+        self.slurm.restart()
+        self.log.proves(self.slurm.answers, "Slurm is back")
+        self.log.proves(lambda: self.slurm.cluster.state(self.base) == "RUNNING", "its job runs on")
+        self.wait_for_windows()
+
+    def hand_in_late(self) -> None:
+        """A job that may wait for two minutes, and for which there is no room."""
+        self.late = self.slurm.cluster.submit("true", "-N3", GPUS, "-t", "5", "--comment", "chergui=on delay=2m")
+        told = ("scontrol", "show", "job", str(self.late))
+        self.log.pull("a job is handed in that may wait for two minutes")
+        said = "its latest start stands in Slurm itself"
+        self.log.proves(lambda: "AdminComment=chergui: starts" in self.slurm.cluster.run(*told), said)
+
+    def outlive(self, hall: Hall) -> None:
+        """Without us: epilogs, latest starts, strangers."""
+        cluster = self.slurm.cluster
+        latest = self.slurm.start_of(self.late)
+        cluster.run("scancel", str(self.base))
+        gone = [node.folder / "run" / "placement" / str(self.base) for node in hall.nodes]
+        self.log.proves(lambda: not any(file.exists() for file in gone), "a job ends: its epilog gives the GPUs back")
+        self.log.proves(lambda: self.slurm.began(self.late) is not None, "the job starts by itself", 300.0)
+        began = self.slurm.began(self.late)
+        told = f"{(began - latest).total_seconds():.0f} s after its latest start" if began else ""
+        in_time = began is not None and timedelta(0) <= began - latest <= timedelta(seconds=60)
+        self.log.proves(lambda: in_time, f"not before it was told, {told}", 1.0)
+        self.log.proves(lambda: self.slurm.unchanged(self.stranger, self.before), "whom no row names was never touched")
+        count, middle, longest, well = self.slurm.hooks()
+        said = f"{count} prologs and epilogs took {middle:.0f} ms (median), {longest:.0f} ms at most, and none failed"
+        self.log.proves(lambda: well and middle <= 200.0, said, 1.0)
 
 
 if __name__ == "__main__":
