@@ -360,7 +360,9 @@ class Nodes(_Part):
 
     gpus_per_node: Whole = Field(ge=1)
     boot_slots: Whole = Field(0, ge=0, description="from its start until jobs can run on it")
-    min_up_slots: Whole = Field(1, ge=1, description="from its start, its boot included, until it may be off again")
+    min_up_slots: Whole = Field(
+        1, ge=1, description="from its start until it may be off again; a boot at least goes to its end"
+    )
     off_w: Positive0 = Field(0.0, description="drawn by a node that is off")
     on_before: Annotated[int, Strict(), Field(ge=0), BeforeValidator(_whole)] | None = Field(
         None, description="nodes that are on when slot 0 begins, booting ones included; null: all"

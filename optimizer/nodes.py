@@ -19,7 +19,7 @@ class Nodes:
     """Nodes of one pool: ``there`` of them in each slot, GPUs of each, power of one that is off.
 
     A node that is started boots for ``boot`` slots, in which it draws like an idle one and carries no job, and stays
-    on for ``min_up`` slots, those of its boot included. ``started`` counts, among the ``on_before`` that are on when
+    on for ``min_up`` slots, which are no fewer. ``started`` counts, among the ``on_before`` that are on when
     slot 0 begins, those started 1, 2, ... slots before it.
     """
 
@@ -103,7 +103,8 @@ def nodes(pool: document.Pool, gpus: Ints, unit: float) -> Nodes | None:
         gpus=given.gpus_per_node,
         there=there,
         boot=given.boot_slots,
-        min_up=given.min_up_slots,
+        # a boot goes to its end, so that those that boot are among those that are on
+        min_up=max(given.min_up_slots, given.boot_slots),
         off=given.off_w / 1e6 / unit,
         on_before=int(there[0]) if given.on_before is None else given.on_before,
         started=tuple(given.started_before),

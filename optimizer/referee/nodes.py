@@ -25,7 +25,8 @@ def check_nodes(day: Day, pool: Pool, said: list[Any], available: Floats, used: 
     before = whole[0] if nodes.on_before is None else nodes.on_before
     ages = _ages(on, float(before), nodes.started_before)
     booting = np.array([sum(n for age, n in here if age < nodes.boot_slots) for here in ages])
-    staying = np.array([sum(n for age, n in here if age < nodes.min_up_slots) for here in ages])
+    least = max(nodes.min_up_slots, nodes.boot_slots)
+    staying = np.array([sum(n for age, n in here if age < least) for here in ages])
     up = gpus * (on - booting)
     findings.limits("nodes.up", f"use of pool {pool.name} on nodes that are up", used, up, half, "GPUs")
     text = f"nodes of pool {pool.name} that may not be off yet"

@@ -62,7 +62,7 @@ def _judge(nodes: dict[str, Any], pattern: tuple[int, ...], age: int | None) -> 
             ready.append(int(age >= nodes.get("boot_slots", 0)))
             age += 1
         else:
-            if age is not None and age < nodes.get("min_up_slots", 1):
+            if age is not None and age < max(nodes.get("min_up_slots", 1), nodes.get("boot_slots", 0)):
                 return None
             age = None
             ready.append(0)

@@ -109,6 +109,17 @@ def test_a_pause_shorter_than_a_boot_leaves_the_node_on() -> None:
     assert nodes_on(ten(apart, prices=prices, pools=[kept])) == [1] * 5 + [0] * 5
 
 
+def test_a_boot_goes_to_its_end() -> None:
+    nodes = compiled(ten(pools=[halls(boot_slots=3, min_up_slots=1)])).pools[0].nodes
+    assert nodes is not None
+    assert nodes.min_up == 3
+    raw = check_problem(ten(GANG, pools=[halls(boot_slots=3, on_before=1)]))
+    plan = dump_plan(planned(raw.raw))
+    # a second node that is started and off again while it boots
+    plan["series"]["nodes_on"]["hall"][1] += 1
+    assert "nodes.min_up" in {violation.rule for violation in verify(raw, parse_plan(plan))}
+
+
 def test_work_gathers_where_nodes_are_up() -> None:
     small = [job(name, 1.0, pool="hall", gpus=2, levels=[{"power_mw": 0.2, "speed": 1.0}]) for name in "bc"]
     plan = planned(ten(*small, prices=[50.0] * 10, pools=[halls(on_before=0, boot_slots=1)]))
@@ -176,11 +187,11 @@ SLOTS = 5
 def test_the_rule_holds_where_anything_does_and_takes_the_fewest(
     boot: int, least: int, before: int, needed: list[int]
 ) -> None:
-    nodes = Nodes(4, np.full(SLOTS, 2), boot, least, 0.0, before, ())
+    nodes = Nodes(4, np.full(SLOTS, 2), boot, max(boot, least), 0.0, before, ())
     used = 4.0 * np.array(needed)
     every = [np.array(on) for on in itertools.product(range(3), repeat=SLOTS)]
     able = [int(on.sum()) for on in every if nodes.holds(on, used)]
     found = nodes.by_rule(used)
     assert nodes.holds(found, used) == bool(able)
-    if able and least == 1:
+    if able and nodes.min_up == 1:
         assert int(found.sum()) == min(able)

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 from golden_rows import Golden, check
-from small_day import bounds, compiled, cost, day, gave, job, on_slots, planned, ten
+from small_day import at, bounds, compiled, cost, day, gave, job, on_slots, planned, ten
 
 from optimizer.direct import only_milp
 from optimizer.document import dump_plan, parse_plan
@@ -96,6 +96,25 @@ def test_the_first_start_reads_nothing_and_a_resumed_job_does() -> None:
     assert on_slots(queued, "a") == on_slots(queued, "b") == list(range(10))
     paused = planned(ten(*pair(9.0, state="paused"), storage=STORAGE))
     assert sorted([on_slots(paused, "a")[0], on_slots(paused, "b")[0]]) == [0, 1]
+
+
+def test_a_running_job_writes_where_it_is_off_and_reads_where_it_goes_on_again() -> None:
+    # at work when the day begins, both stop at once, or after a while, and come back: never both in one slot
+    raw = check_problem(ten(*pair(2.0, state="running"), prices=[90.0] * 8 + [10.0] * 2, storage=STORAGE))
+    plan = dump_plan(planned(raw.raw))
+    assert verify(raw, parse_plan(plan)) == []
+    first, other = plan["jobs"]
+    for one in first, other:
+        one["runs"] = [{**one["runs"][0], "start": at(8), "end": at(10)}]
+    # off from slot 0 and on again in slot 8: twice twelve gigabytes too many
+    crowded = [v for v in verify(raw, parse_plan(plan)) if v.rule == "storage.bandwidth"]
+    assert [v.amount for v in crowded] == pytest.approx([24.0])
+    for one, borders in ((first, (0, 1, 8, 9)), (other, (0, 2, 8, 9))):
+        a, b, c, d = map(at, borders)
+        one["runs"] = [{**one["runs"][0], "start": a, "end": b}, {**one["runs"][0], "start": c, "end": d}]
+    # who goes on in slot 0 moves nothing there; both read in slot 8 and write in slot 9
+    crowded = [v for v in verify(raw, parse_plan(plan)) if v.rule == "storage.bandwidth"]
+    assert [v.amount for v in crowded] == pytest.approx([24.0])
 
 
 def test_crowding_beyond_the_bandwidth_has_its_price() -> None:
