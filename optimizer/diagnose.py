@@ -124,7 +124,7 @@ def _limits_in_its_way(problem: Problem, e: Entry, outcome: Outcome, model: pyo.
             found.setdefault(
                 f"import limit {problem.import_limit[t] * mw:g} MW{_upkeep(problem, 'the grid connection', t)}"
             )
-        if problem.cooling is not None and problem.cooling.capacity is not None:
+        if problem.cooling is not None and problem.cooling.capacity is not None and problem.cold is None:
             capacity = problem.cooling.capacity[t]
             told_of = {u.name: _upkeep(problem, f"cooling unit {u.name}", t) for u in problem.cooling.units}
             units = "".join(f", unit {name}{upkeep}" for name, upkeep in told_of.items() if upkeep)

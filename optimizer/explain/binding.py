@@ -125,8 +125,10 @@ def _feeds(seen: Seen) -> Iterator[Binding]:
 def _cooling(seen: Seen) -> Iterator[Binding]:
     plant = seen.problem.cooling
     if plant is not None and plant.capacity is not None:
-        heat, capacity = np.array(seen.series.heat_mw), plant.capacity * seen.problem.unit_mw
-        yield from _upper("cooling.capacity", "", heat, capacity, "MW", Reason.COOLING_LIMIT)
+        series, capacity = seen.series, plant.capacity * seen.problem.unit_mw
+        removed = np.array(series.heat_mw if series.heat_removed_mw is None else series.heat_removed_mw)
+        row = "cooling.spare" if plant.spare else "cooling.capacity"
+        yield from _upper(row, "", removed, capacity, "MW", Reason.COOLING_LIMIT)
 
 
 def _batteries(seen: Seen) -> Iterator[Binding]:

@@ -20,6 +20,9 @@ _STATE = {
     "exported_so_far_mwh",
     "soc_start_mwh",
     "on_before",
+    "started_before",
+    "start_c",
+    "start_mwh",
     "state_slots",
 }
 _PROGRESS = {"work_h", "due_h", "state", "ran_slots"}

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 
 from optimizer.explain.seen import Seen
@@ -37,10 +39,12 @@ def in_the_way(seen: Seen, e: Entry, on: Ints) -> list[Statement]:
             drawn: Floats = power[list(feed.pools)].sum(axis=0)
             told += _over(seen, e, here, drawn * mw, feed.limit * mw, "feed", Reason.FEEDER_LIMIT, feed.name)
     it: Floats = power.sum(axis=0)
-    if p.cooling is not None and p.cooling.capacity is not None:
+    if p.cooling is not None and p.cooling.capacity is not None and p.cold is None:
         told += _over(seen, e, here, it / p.efficiency * mw, p.cooling.capacity * mw, "cooling", Reason.COOLING_LIMIT)
     supply = p.import_limit + p.pv + p.wind + sum(b.power for b in p.batteries)
-    return told + _over(seen, e, here, it * mw, supported_it(p, supply) * mw, "import", Reason.IMPORT_LIMIT)
+    # heat that is held need not be removed in its slot
+    carried = supported_it(p if p.cold is None else replace(p, cooling=None), supply)
+    return told + _over(seen, e, here, it * mw, carried * mw, "import", Reason.IMPORT_LIMIT)
 
 
 def _gpus(seen: Seen, e: Entry, on: Ints, here: list[int], held: Floats) -> list[Statement]:

@@ -255,6 +255,37 @@ def test_a_limit_of_power_that_leaves_no_room_is_the_reason(more: dict[str, Any]
     assert (fact["least_mw"], fact["limit_mw"]) == pytest.approx((2.0, 1.5))
 
 
+COOLED = {"tangents": [{"slope": 0.0, "intercept_mw": 0.0}], "capacity_heat_mw": 1.5}
+HALL = {"mwh_per_k": 0.25, "start_c": 24.0, "lowest_c": 20.0, "allowable_c": 32.0}
+
+
+def test_heat_that_a_hall_can_hold_is_no_reason_to_wait() -> None:
+    jobs = [job("a", 1.0, pinned_start=at(0)), job("b", 1.0)]
+    held = seen_of(day(*jobs, cooling=COOLED | {"mass": HALL}, schema_version="1.1"))
+    assert Reason.COOLING_LIMIT not in [s.reason for s in why_start(held, "b")]
+    # what binds is what is removed, not what is made
+    assert {b.row for b in binding(held) if b.row.startswith("cooling.")} <= {"cooling.capacity"}
+    removed = held.series.heat_removed_mw
+    assert removed is not None
+    assert [b.value for b in binding(held) if b.row == "cooling.capacity"] == [mw for mw in removed if mw > 1.5 - 1e-6]
+
+
+def test_the_capacity_without_the_largest_unit_binds_by_its_own_name() -> None:
+    units = [{"name": name, "capacity_heat_mw": mw} for name, mw in (("small", 1.0), ("large", 2.0))]
+    cooling = {"tangents": [{"slope": 0.0, "intercept_mw": 0.0}], "units": units, "spare_units": 1}
+    seen = seen_of(day(job("a", 1.0), cooling=cooling, schema_version="1.1"))
+    assert [(b.slot, b.value, b.limit) for b in binding(seen) if b.row == "cooling.spare"] == [(0, 1.0, 1.0)]
+
+
+def test_nodes_that_cannot_be_up_leave_no_room() -> None:
+    nodes = {"gpus_per_node": 4, "on_before": 1, "boot_slots": 2}
+    jobs = [job(name, 1.0, pool="hall", gpus=4) for name in "ab"]
+    late = [jobs[0] | {"pinned_start": at(0)}, jobs[1]]
+    seen = seen_of(day(*late, pools=[pool(nodes=nodes)], schema_version="1.1"))
+    fact = key_of(why_start(seen, "b"), Reason.GANG_FIT).facts
+    assert (fact["held_gpus"], fact["needed_gpus"], fact["there_gpus"]) == (4, 4, 4)
+
+
 def test_orders_and_runs_that_may_not_stop_come_before_money() -> None:
     seen = seen_of(
         day(
@@ -333,15 +364,23 @@ def recomputed(seen: Seen, b: Binding) -> tuple[float, float]:
     def used(name: str) -> float:
         return float(sum(j.get("gpus", 0) * r.count for j, r in running([name])))
 
+    def beside(name: str) -> float:
+        nodes, gpus, idle_w = pools[name].get("nodes"), of(pools[name]["gpus"]), pools[name].get("idle_w_per_gpu", 0.0)
+        if nodes is None:
+            return (gpus - used(name)) * idle_w
+        size, on = nodes["gpus_per_node"], series.nodes_on[name][t]
+        return (size * on - used(name)) * idle_w + nodes["off_w"] * (gpus // size - on)
+
     pools = {p["name"]: p for p in raw.get("pools", [])}
     if b.row == "pool.gpus":
         return used(b.name), of(pools[b.name]["gpus"])
     if b.row == "feed.limit":
         feed = next(f for f in raw["feeds"] if f["name"] == b.name)
-        idle = sum((of(pools[n]["gpus"]) - used(n)) * pools[n].get("idle_w_per_gpu", 0.0) / 1e6 for n in feed["pools"])
+        idle = sum(beside(n) for n in feed["pools"]) / 1e6
         return idle + sum(r.power_mw * r.count for _, r in running(feed["pools"])), of(feed["limit_mw"])
     if b.row == "cooling.capacity":
-        return series.heat_mw[t], of(raw["cooling"]["capacity_heat_mw"])
+        removed = series.heat_mw if series.heat_removed_mw is None else series.heat_removed_mw
+        return removed[t], of(raw["cooling"]["capacity_heat_mw"])
     if b.row.startswith("battery."):
         cell = next(c for c in raw["batteries"] if c["name"] == b.name)
         limit = {
@@ -433,7 +472,8 @@ def test_the_terms_and_the_wishes_that_gave_add_up(seed: int) -> None:
     assert sum(s.money or 0.0 for s in sections["cost"]) == near(seen.money)
     gave = [s for s in requirements(seen) if s.key.endswith(".gave")]
     terms = seen.plan.terms
-    assert sum(s.money or 0.0 for s in gave) == near(terms["unmet"] + terms["late"] + terms.get("wishes", 0.0))
+    priced = terms["unmet"] + terms["late"] + terms.get("wishes", 0.0) + terms.get("change", 0.0)
+    assert sum(s.money or 0.0 for s in gave) == near(priced)
     assert {s.facts["requirement"] for s in gave} == {u.requirement for u in seen.plan.unmet}
     assert to_json(seen, sections)["problem_digest"] == seen.received.digest
     for e in seen.problem.entries:
