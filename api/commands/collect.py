@@ -42,8 +42,8 @@ def collect(
 ) -> None:
     """Ask a site's telemetry sources: once, to see what they say (exit 1 where one says nothing), or until Ctrl-C.
 
-    Without --once values go into the data folder's telemetry. `chergui run` collects by itself; beside it, only --once
-    makes sense.
+    Once, what the planner reads by itself (queues, weather, prices, carbon) is asked as well. Without --once values go
+    into the data folder's telemetry. `chergui run` collects by itself; beside it, only --once makes sense.
     """
     from api.sources import sources_of
 
@@ -58,7 +58,7 @@ def collect(
         raise typer.Exit(2) from None
     if once:
         silent = _try(sources_of(found, path.parent, trial=True))
-        raise typer.Exit(max(silent, _try_queues(found, path.parent)))
+        raise typer.Exit(max(silent, _try_queues(found, path.parent), _try_outlook(found, path.parent)))
     _run(Settings(path, (data_dir or default_data_dir()).resolve()))
 
 
@@ -100,6 +100,17 @@ def _try_queues(site: Site, folder: Path) -> int:
             typer.echo(f"{queue.name}: {error}")
             continue
         typer.echo(f"{queue.name}: {told['jobs']} job(s), {told['named']} named by the policy")
+    return silent
+
+
+def _try_outlook(site: Site, folder: Path) -> int:
+    """Ask each source of weather, prices and carbon once."""
+    from api.outlook import outlook
+
+    silent = 0
+    for one in outlook(site, datetime.now(UTC), folder):
+        silent = silent if one.good else 1
+        typer.echo(f"{one.name}: {one.told}")
     return silent
 
 

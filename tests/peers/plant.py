@@ -1,8 +1,10 @@
 """Every peer of ingest on loopback, and a site file that names them: ``python tests/peers/plant.py FOLDER``.
 
-Starts node_exporter and Prometheus, Mosquitto with a publisher, Modbus devices and a Slurm, serves a page in the shape
-of dcgm-exporter's and a list of jobs, writes FOLDER/site.toml and says what to type; ends on Ctrl-C. What is real and
-what is played stands in README.md. What is not installed is left out of the site file, and said.
+Starts node_exporter and Prometheus, Mosquitto with a publisher, Modbus devices and a Slurm, compiles the NVML stand-in,
+serves a page in the shape of dcgm-exporter's, a list of jobs, weather, prices and carbon, writes FOLDER/site.toml and
+says what to type; ends on Ctrl-C. With ``--prove`` it types it itself, shows what every source said and kept, and ends
+with status 1 where one said nothing. What is real and what is played stands in README.md. What is not installed is left
+out of the site file, and said.
 """
 
 from __future__ import annotations
@@ -12,21 +14,26 @@ import os
 import shutil
 import signal
 import struct
+import subprocess
 import sys
 import threading
 import time
 import urllib.request
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
 sys.path[:0] = [str(HERE), str(HERE.parent / "support"), str(HERE.parents[1])]
 
+from gpu_world import COMPILER, World, build  # noqa: E402
 from odd_server import Said, odd_server  # noqa: E402
 from processes import free_port, listens, running, wait_for  # noqa: E402
+from weather_document import document  # noqa: E402
 
 from ingest.site_file import sample_path  # noqa: E402
+from models.horizon import rfc3339  # noqa: E402
 
 DCGM = HERE.parent / "ingest" / "sources" / "prometheus" / "dcgm_h100_mig.prom"
 
@@ -194,6 +201,62 @@ def queues(stack: ExitStack, folder: Path) -> str:
     )
 
 
+def nvml(stack: ExitStack, folder: Path) -> str:
+    """Four GPUs of a stand-in driver (see :func:`environment`); their part of a site file."""
+    if COMPILER is None:
+        print("plant: no C compiler here; NVML is left out", file=sys.stderr)
+        return "\n[telemetry.nvml]\nenabled = false\n"
+    (folder / "nvml").mkdir()
+    build(folder / "nvml")
+    World(folder / "nvml" / "gpus.txt")
+    return '\n[telemetry.nvml]\nperiod_s = 2\ntags = { pool = "hall" }\n'
+
+
+def environment(folder: Path) -> dict[str, str]:
+    """What a collector needs in its environment to find the stand-in driver."""
+    if COMPILER is None:
+        return {}
+    return {"LD_LIBRARY_PATH": str(folder / "nvml"), "NVML_STAND_IN": str(folder / "nvml" / "gpus.txt")}
+
+
+def outlook(stack: ExitStack, folder: Path) -> str:
+    """A server of weather, prices and carbon, played, and a stored weather run; their part of a site file."""
+    midnight = datetime.now(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
+    (folder / "runs").mkdir()
+    (folder / "runs" / f"{midnight - timedelta(hours=12):%Y%m%dT%H}.json").write_text(
+        json.dumps(document(midnight - timedelta(hours=12), 120))
+    )
+    members = ("", "_member01", "_member02")
+    start = rfc3339(midnight)
+    prices = {"start": start, "step_minutes": 60, "unit": "MAD/MWh", "values": [800.0 + k for k in range(72)]}
+    carbon = "\n".join(
+        ["# unit = g/kWh", "time,value", *(f"{rfc3339(midnight + timedelta(hours=k))},500" for k in range(72))]
+    )
+    web = stack.enter_context(
+        odd_server(
+            **{
+                "/v1/forecast": Said(json.dumps(document(midnight, 120)), kind="application/json"),
+                "/v1/ensemble": Said(json.dumps(document(midnight, 120, members)), kind="application/json"),
+                "/prices.json": Said(json.dumps(prices), kind="application/json"),
+                "/carbon.csv": Said(carbon, kind="text/csv"),
+            }
+        )
+    ).url
+    return f"""
+[weather]
+kind = "open_meteo"
+url = "{web}/v1/forecast"
+ensemble = "{web}/v1/ensemble"
+runs = "runs"
+
+[market.import_price]
+url = "{web}/prices.json"
+
+[market.carbon]
+url = "{web}/carbon.csv"
+"""
+
+
 def has_slurm() -> bool:
     """Whether a cluster can be started here."""
     there = (shutil.which(name, path="/usr/sbin:/usr/bin") for name in ("slurmctld", "slurmd", "munged", "squeue"))
@@ -204,26 +267,48 @@ def has_slurm() -> bool:
 def plant(folder: Path) -> Iterator[Path]:
     """All of it for as long as the block lasts; gives the site file."""
     with ExitStack() as stack:
-        parts = [part(stack, folder) for part in (prometheus, modbus, mqtt, queues)]
+        parts = [part(stack, folder) for part in (nvml, prometheus, modbus, mqtt, queues, outlook)]
         site = folder / "site.toml"
-        nvml = "\n[telemetry.nvml]\nenabled = false   # there are no GPUs here\n"
         sample, _, _ = sample_path("local").read_text().partition("[synthetic]")
-        site.write_text(sample + nvml + "".join(parts))
+        site.write_text(sample.replace('[weather]\nkind = "synthetic"\nclimate = "casablanca"\n', "") + "".join(parts))
         yield site
 
 
-def main() -> None:
-    """Run until Ctrl-C."""
-    folder = Path(sys.argv[1])
+def prove(site: Path, seconds: float = 25.0) -> int:
+    """Type what an engineer types, show all of it; 1 where a source says nothing or keeps nothing."""
+    folder = site.parent
+    chergui = [sys.executable, "-P", "-c", "from api.cli import main; main()"]
+    env = {**os.environ, **environment(folder)}
+    failed = 0
+    for words in (["check", str(site)], ["collect", str(site), "--once"]):
+        print("$ chergui", *words, flush=True)
+        failed |= subprocess.run([*chergui, *words], env=env, check=False).returncode
+    words = ["collect", str(site), "--data-dir", str(folder / "data")]
+    print("$ chergui", *words, "  # until Ctrl-C", flush=True)
+    with subprocess.Popen([*chergui, *words], env=env, stdout=subprocess.PIPE, text=True) as collecting:
+        time.sleep(seconds)
+        collecting.send_signal(signal.SIGINT)
+        said, _ = collecting.communicate()
+    print(said, flush=True)
+    return 1 if failed or collecting.returncode or "failing" in said or ": 0 points" in said else 0
+
+
+def main() -> int:
+    """Run until Ctrl-C, or prove; the exit status."""
+    folder = Path(sys.argv[1]).resolve()
     folder.mkdir(parents=True, exist_ok=True)
     stop = threading.Event()
     signal.signal(signal.SIGINT, lambda *_: stop.set())
     signal.signal(signal.SIGTERM, lambda *_: stop.set())
     with plant(folder) as site:
+        if "--prove" in sys.argv:
+            return prove(site)
+        before = " ".join(f"{name}={value}" for name, value in environment(folder).items())
         for words in ("check {0}", "collect {0} --once", "collect {0} --data-dir {1}/data"):
-            print("chergui", words.format(site, folder), flush=True)
+            print(before, "chergui", words.format(site, folder), flush=True)
         stop.wait()
+    return 0
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

@@ -10,7 +10,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
-from plant import has_slurm, plant
+from plant import environment, has_slurm, plant
 from processes import binary, wait_for
 
 from ingest.site_file import sample_path
@@ -21,9 +21,12 @@ CHERGUI = [str(Path(sys.executable).with_name("chergui"))]
 
 @pytest.fixture(scope="module")
 def site(tmp_path_factory):
+    """The plant; whatever is started from here on finds its GPUs."""
     for name in ("prometheus", "prometheus-node-exporter", "mosquitto"):
         binary(name, "chergui collect")
-    with plant(tmp_path_factory.mktemp("plant")) as path:
+    with plant(tmp_path_factory.mktemp("plant")) as path, pytest.MonkeyPatch.context() as patch:
+        for name, value in environment(path.parent).items():
+            patch.setenv(name, value)
         yield path
 
 
@@ -46,6 +49,13 @@ def test_every_source_says_what_it_has(site):
         r"  cdu.heat_mw = 0.812 MW ",
         r"  crah.supply_c = 21.5 degC \(asset=crah-7\)",
         r"  meter.power_mw = 8.1234 MW \(asset=grid\)",
+        r"nvml: 4 points\n  gpu.reachable = 1 \(gpu=GPU-00 node=\S+ pool=hall\), and 3 more\n",
+        r"  gpu.power_average_w = 430 W ",
+        r"weather: Open-Meteo, to \S+, known since \S+; 20.0 degC now\n",
+        r"weather.ensemble: 3 members, ",
+        r"weather.runs: Open-Meteo, run of \S+T12:00:00Z, ",
+        r"market.import_price: 72 values from \S+ to \S+, the first 800 MAD/MWh\n",
+        r"market.carbon: 72 values from \S+ to \S+, the first 500 kg/MWh\n",
         r"queue: 2 job\(s\), 2 named by the policy\n",
         *([r"slurm: 1 job\(s\), 1 named by the policy\n"] if has_slurm() else []),
     ):
@@ -55,18 +65,23 @@ def test_every_source_says_what_it_has(site):
 @pytest.mark.peer
 def test_all_of_them_are_kept_until_ctrl_c(site):
     folder = site.parent / "data"
-    process = subprocess.Popen([*CHERGUI, "collect", str(site), "--data-dir", str(folder)], stderr=subprocess.PIPE)
+    command = [*CHERGUI, "collect", str(site), "--data-dir", str(folder)]
+    with (site.parent / "said.txt").open("w") as said:
+        process = subprocess.Popen(command, stdout=said, stderr=subprocess.PIPE, text=True)
     try:
         store = EmbeddedStore(folder / "telemetry.db")
         wanted = {
-            "gpu.power_w": {300.25, 512.0, 689.125},
+            "gpu.power_w": {300.25, 431.5, 512.0, 689.125},
             "site.it_mw": {0.001501375},
             "pdu.power_mw": {0.00825},
             "chiller.running": {1},
         }
         for metric, values in wanted.items():
-            wait_for(lambda metric=metric: store.latest(metric, {}), metric, 40)
-            assert {sample.value for sample in store.latest(metric, {})} == values
+
+            def there(metric=metric, values=values):
+                return {sample.value for sample in store.latest(metric, {})} == values
+
+            wait_for(there, f"{metric} = {values}", 90)
         wait_for(lambda: len(store.latest("source.reachable", {})) >= 6, "a word of each page and device", 20)
         now = datetime.now(UTC)
         wait_for(
@@ -75,10 +90,18 @@ def test_all_of_them_are_kept_until_ctrl_c(site):
             40,
         )
         store.close()
+        named = {"nvml", "dcgm", "node", "prometheus", "bms"}
+        named |= {"pdu-eastron-sdm630", "chiller-sample", "crah-sample", "cdu-sample"}
+
+        def told():
+            said = (site.parent / "said.txt").read_text()
+            return set(re.findall(r"^([\w-]+): [1-9]\d* points in \d+ polls, ok$", said, re.MULTILINE)) == named
+
+        wait_for(told, "a good word on every source", 60)
     finally:
         process.send_signal(signal.SIGINT)
         _, words = process.communicate(timeout=30)
-    assert process.returncode == 0, words.decode()[-2000:]
+    assert process.returncode == 0, words[-2000:]
 
 
 def test_a_site_file_with_faults_and_sources_that_are_silent(tmp_path):
@@ -99,6 +122,9 @@ name = "page"
 urls = ["http://127.0.0.1:9/metrics"]
 profile = "dcgm"
 token_file = "token"
+
+[market.import_price]
+url = "http://127.0.0.1:9/prices.csv"
 """
     )
     path = tmp_path / "site.toml"
@@ -111,4 +137,5 @@ token_file = "token"
     assert done.returncode == 1
     assert "pdu: SourceUnavailable: the source pdu cannot be read: no connection" in done.stdout
     assert "page: SourceUnavailable: the source page cannot be read: ConnectError" in done.stdout
+    assert "market.import_price: the source http://127.0.0.1:9/prices.csv cannot be read: " in done.stdout
     assert "2 of 2 source(s) said nothing" in done.stderr
