@@ -8,7 +8,7 @@ from optimizer.changes import changes
 from optimizer.commitment import money_of, on_slots
 from optimizer.ledger import FIRST_TERMS, TERMS
 from optimizer.problem import Entry, Problem
-from optimizer.schedule import Energy, Schedule
+from optimizer.schedule import Energy, Schedule, rented
 from optimizer.sessions import lost_h, starts_of
 from optimizer.wishes import gave, removed
 
@@ -56,6 +56,7 @@ def terms_of(problem: Problem, schedule: Schedule, energy: Energy, hours: dict[s
         terms["carbon"] += h * problem.carbon_price * g.carbon_kg * float(output.sum())
     if problem.water is not None:
         terms["water"] = h * problem.water.price * float(problem.water.m3 @ removed(problem, energy))
+    terms["partner"] = rented(problem, schedule)[1]
     terms["change"] = sum(wish.cost for wish in changes(problem, schedule, energy))
     terms["wishes"] = sum(wish.cost for wish in gave(problem, energy, schedule.pattern))
     for e in problem.entries:

@@ -34,10 +34,14 @@ class Board:
         """IT power that one copy adds: its own, less the idle draw of the GPUs that it takes."""
         return power - (self.idle[e.pool] * e.gpus if e.pool is not None else 0.0)
 
+    def _ours(self, e: Entry) -> bool:
+        return e.pool is None or self.problem.pools[e.pool].ours
+
     def take(self, e: Entry, on: Ints, power: Floats, sign: int = 1) -> None:
         """Book (or with ``sign`` -1 free) what ``on`` copies drawing ``power`` in all need."""
         extra = sign * (power - (self.idle[e.pool] * e.gpus * on if e.pool is not None else 0.0))
-        self.it += extra
+        if self._ours(e):
+            self.it += extra
         if e.pool is not None:
             self.gpus[e.pool] += sign * e.gpus * on
             self.feeds[self.fed[:, e.pool]] += extra
@@ -45,7 +49,8 @@ class Board:
     def room(self, e: Entry, power: Floats) -> Floats:
         """Copies that still fit in each slot at each level, ``[level, slot]``; 0 outside the window."""
         extra = np.maximum(self.added(e, power), 1e-12)[:, None]
-        most = np.broadcast_to((self.it_limit - self.it) / extra, (len(power), self.problem.slots))
+        carried = (self.it_limit - self.it) / extra if self._ours(e) else np.inf
+        most = np.broadcast_to(carried, (len(power), self.problem.slots))
         if e.pool is not None:
             for i in np.flatnonzero(self.fed[:, e.pool]):
                 most = np.minimum(most, (self.feed_limit[i] - self.feeds[i]) / extra)

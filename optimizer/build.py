@@ -23,6 +23,7 @@ from optimizer.parts import (
     nodes,
     nominations,
     objective,
+    partners,
     stability,
     storage,
     supply,
@@ -60,11 +61,13 @@ def build(
         crowd.add(model, problem, ledger)
         nodes.add(model, problem, ledger)
         gpus.add(model, problem, ledger)
+        partners.add(model, problem, ledger)
     else:
         jobs.add(model, problem, ledger, exact=exact if exact_jobs is None else exact_jobs, pattern=pattern or {})
         storage.add(model, problem, ledger, pattern or {})
         nodes.add(model, problem, ledger)
         gpus.add(model, problem, ledger)
+        partners.add(model, problem, ledger)
     heat = most_heat(problem)
     cooling.add(model, problem, ledger, exact=exact, most_heat=heat)
     supply.add(model, problem, ledger)

@@ -37,9 +37,10 @@ def suits_milp(problem: Problem) -> bool:
 
 
 def only_milp(problem: Problem) -> bool:
-    """Whether a job waits for others, has several ways to run or writes checkpoints to a storage that takes no more
-    than so many at once: slot prices know none of it."""
-    return problem.chooses or any(e.after for e in problem.entries) or any(with_checkpoints(problem))
+    """Whether a job waits for others, has several ways to run, may run with a partner or writes checkpoints to a
+    storage that takes no more than so many at once: slot prices know none of it."""
+    alone = problem.chooses or problem.rents
+    return alone or any(e.after for e in problem.entries) or any(with_checkpoints(problem))
 
 
 def needs_no_prices(problem: Problem) -> bool:

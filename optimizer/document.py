@@ -372,6 +372,16 @@ class Nodes(_Part):
     )
 
 
+class Partner(_Part):
+    """GPUs that are rented elsewhere: what they draw is drawn there, and what they cost is a price for each hour."""
+
+    price_per_gpu_h: PerSlot = Field(description="for each GPU in use")
+    quota_gpu_h: Positive0 | None = Field(None, description="most GPU-hours in this horizon; null: no such limit")
+    start_delay_slots: Whole = Field(
+        0, ge=0, description="slots from slot 0 until a job that has it as an alternative, without ready, can begin"
+    )
+
+
 class Pool(_Part):
     """GPUs that are alike. IT power of a pool = sum of its running jobs + idle_w_per_gpu for each available GPU not in
     use."""
@@ -382,6 +392,7 @@ class Pool(_Part):
     idle_w_per_gpu: Positive0 = Field(0.0, description="GPU idle plus its share of the host, nodes staying on")
     nodes: Nodes | None = _new(None, "null: all nodes stay on")
     maintenance: list[Maintenance] = _new([], "announced windows in which it is out or derated")
+    partner: Partner | None = _new(None, "whose GPUs these are; null: our own")
     jurisdiction: Id | None = _new(None, "whose law holds where its machines stand, e.g. MA; null: not said")
 
 
@@ -417,8 +428,10 @@ class Alternative(_Part):
         None, min_length=1, description="of that gang there, speeds as shares of the job's own; null: the job's own"
     )
     ready: Moment | None = Field(
-        None, description="first instant at which it can run so, on a slot border; null: at once"
+        None,
+        description="first instant at which it can run so, on a slot border; null: at once, or after a partner's delay",
     )
+    egress_cost: Positive0 = Field(0.0, description="once, if it runs so in this horizon (data moved there and back)")
 
 
 class PublishedRun(_Part):
@@ -603,9 +616,9 @@ class Plan(_Part):
     terms: dict[str, Number] = Field(
         {},
         description="import, export (negative when paid), demand_charge, carbon, wear, starts, late, unmet, work_value "
-        "(negative); they sum to the objective; version 1.1 adds fuel, water, stored (negative when worth more than "
-        "before), change (what differs from the plan in force, at its price) and wishes (amount times price of what "
-        "else is listed under unmet in other units than h)",
+        "(negative); they sum to the objective; version 1.1 adds fuel, water, partner (GPUs rented and data moved), "
+        "stored (negative when worth more than before), change (what differs from the plan in force, at its price) and "
+        "wishes (amount times price of what else is listed under unmet in other units than h)",
     )
     series: PlanSeries | None = None
     jobs: list[JobPlan] = []

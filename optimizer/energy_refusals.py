@@ -33,6 +33,9 @@ def per_slot(problem: Problem) -> Iterator[tuple[tuple[str | int, ...], Any, boo
         yield ("batteries", k, "published_mw"), battery.published_mw, True
     if problem.storage is not None:
         yield ("storage", "gb_per_s"), problem.storage.gb_per_s, False
+    for k, pool in enumerate(problem.pools):
+        if pool.partner is not None:
+            yield ("pools", k, "partner", "price_per_gpu_h"), pool.partner.price_per_gpu_h, False
     if problem.reserve is not None:
         yield ("reserve", "drop_mw"), problem.reserve.drop_mw, False
     for k, generator in enumerate(problem.generators):

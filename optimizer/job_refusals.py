@@ -61,4 +61,22 @@ def _residency(problem: Problem) -> Iterator[Fault]:
             yield Fault(place, "runs_elsewhere", message)
 
 
-RULES: tuple[Callable[[Problem], Iterator[Fault]], ...] = (_alternatives, _residency)
+def _partners(problem: Problem) -> Iterator[Fault]:
+    """What a partner's GPUs draw is none of our power."""
+    partners = {pool.name for pool in problem.pools if pool.partner is not None}
+    for k, pool in enumerate(problem.pools):
+        if pool.partner is not None and pool.idle_w_per_gpu > 0:
+            message = f"{pool.idle_w_per_gpu:g} W of a partner's GPUs are not drawn here; write 0"
+            yield Fault(pointer("pools", k, "idle_w_per_gpu"), "not_ours", message)
+        if pool.partner is not None and pool.nodes is not None:
+            yield Fault(
+                pointer("pools", k, "nodes"), "not_ours", "a partner's nodes are not switched here; leave it out"
+            )
+    for k, feed in enumerate(problem.feeds):
+        for i, name in enumerate(feed.pools):
+            if name in partners:
+                message = f"pool {name!r} is a partner's and hangs on no feed of ours; leave it out"
+                yield Fault(pointer("feeds", k, "pools", i), "not_ours", message)
+
+
+RULES: tuple[Callable[[Problem], Iterator[Fault]], ...] = (_alternatives, _residency, _partners)

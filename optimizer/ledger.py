@@ -12,7 +12,7 @@ from pyomo.core.expr.numeric_expr import LinearExpression
 FIRST_TERMS = ("import", "export", "demand_charge", "carbon", "wear", "starts", "late", "unmet", "work_value")
 """Names of the objective's terms in version 1.0, in the order in which people read them."""
 
-TERMS = (*FIRST_TERMS, "fuel", "water", "stored", "change", "wishes")
+TERMS = (*FIRST_TERMS, "fuel", "water", "partner", "stored", "change", "wishes")
 """All names of terms; those of version 1.1 stand in a plan only where they are not zero."""
 
 

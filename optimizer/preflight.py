@@ -73,6 +73,7 @@ def _entry(problem: Problem, e: Entry) -> Iterator[str]:
             )
             return
         yield from _gangs(problem, e, first)
+        yield from _quotas(problem, e)
 
 
 def _gangs(problem: Problem, e: Entry, first: int) -> Iterator[str]:
@@ -106,6 +107,21 @@ def _generators(problem: Problem) -> Iterator[str]:
 def _upkeep(problem: Problem, asset: str, first: int = 0, last: int | None = None) -> str:
     said = told(problem.upkeep, asset, problem.horizon, first, problem.slots if last is None else last)
     return f",{said}" if said else ""
+
+
+def _quotas(problem: Problem, e: Entry) -> Iterator[str]:
+    """A job that may run with partners alone and owes more GPU-hours than the quotas of all of them."""
+    pools = {way.pool for way in e.options if way.pool is not None}
+    quotas = [problem.pools[k].quota_gpu_h for k in pools]
+    if not pools or any(quota is None for quota in quotas) or any(way.pool is None for way in e.options):
+        return
+    least = min(e.count * e.due_h * way.gpus / max(way.top_speed, 1e-9) for way in e.options)
+    most = sum(quota for quota in quotas if quota is not None)
+    if least > most + TOLERANCE_H:
+        yield (
+            f"job {e.id} needs {least:g} GPU-hours, its partners' quotas hold {most:g}; raise quota_gpu_h, name a "
+            "pool of our own or give unmet_cost_per_h"
+        )
 
 
 def _batteries(problem: Problem) -> Iterator[str]:

@@ -139,12 +139,22 @@ class Entry:
 
 @dataclass(frozen=True, eq=False)
 class Pool:
-    """GPUs that are alike: available per slot, idle power of one that no job uses; nodes where they may be off."""
+    """GPUs that are alike: available per slot, idle power of one that no job uses; nodes where they may be off.
+
+    A partner's have a ``rent`` per GPU and hour, and perhaps a quota of GPU-hours; what they draw is none of our power.
+    """
 
     name: str
     gpus: Ints
     idle: float
     nodes: Nodes | None = None
+    rent: Floats | None = None
+    quota_gpu_h: float | None = None
+
+    @property
+    def ours(self) -> bool:
+        """Whether its power is drawn on our site."""
+        return self.rent is None
 
     @property
     def within_reach(self) -> Ints:
@@ -223,6 +233,12 @@ class Problem:
     def step_h(self) -> float:
         """Hours in a slot."""
         return self.horizon.step_h
+
+    @property
+    def rents(self) -> bool:
+        """Whether a job may run with a partner."""
+        pools = (self.pools[way.pool] for e in self.entries for way in e.options if way.pool is not None)
+        return any(not pool.ours for pool in pools)
 
     @property
     def chooses(self) -> bool:
@@ -334,7 +350,8 @@ def compile_problem(received: document.ReceivedProblem) -> Problem:
 
 def _pool(p: document.Pool, row: Callable[..., Floats], left: Floats, unit: float) -> Pool:
     gpus = np.floor(np.rint(row(p.gpus)) * left + 1e-9).astype(np.int64)
-    return Pool(p.name, gpus, p.idle_w_per_gpu / 1e6 / unit, nodes(p, gpus, unit))
+    rent, quota = (None, None) if p.partner is None else (row(p.partner.price_per_gpu_h), p.partner.quota_gpu_h)
+    return Pool(p.name, gpus, p.idle_w_per_gpu / 1e6 / unit, nodes(p, gpus, unit), rent, quota)
 
 
 def _most_heat(doc: document.Problem) -> float:
@@ -414,7 +431,7 @@ def _placed(e: Entry, ways: tuple[Way, ...]) -> Entry:
         return replace(e, first=0, last=0, exiled=True)
     home = ways[0]
     at_home = replace(e, pool=home.pool, gpus=home.gpus, power=home.power, speed=home.speed, limit_w=home.limit_w)
-    if len(ways) == 1:
+    if len(ways) == 1 and not home.egress:
         return replace(at_home, first=max(e.first, home.first))
     return replace(at_home, ways=ways)
 
@@ -426,9 +443,14 @@ def _in_force(entries: Sequence[Entry], doc: document.Problem, horizon: Horizon,
     found = []
     for e, job in zip(entries, doc.jobs, strict=True):
         said = stability.published(job, doc.stability, horizon, unit)
-        power, speed, limit_w = stability.with_published_levels(said, e.power, e.speed, e.limit_w)
-        found.append(replace(e, published=said, power=power, speed=speed, limit_w=limit_w))
+        ways = tuple(replace(way, **_with_published_levels(said, way)) for way in e.ways)
+        found.append(replace(e, published=said, ways=ways, **_with_published_levels(said, e)))
     return tuple(found)
+
+
+def _with_published_levels(said: Published | None, way: Entry | Way) -> dict[str, Any]:
+    power, speed, limit_w = stability.with_published_levels(said, way.power, way.speed, way.limit_w)
+    return {"power": power, "speed": speed, "limit_w": limit_w}
 
 
 def _waiting(entries: list[Entry], step_h: float) -> tuple[Entry, ...]:

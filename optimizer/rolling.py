@@ -27,7 +27,7 @@ from typing import IO, TYPE_CHECKING, Any, Literal
 from models.errors import CherguiError, InvalidInput, NoPlanInTime
 from models.horizon import rfc3339
 from models.strict_json import loads
-from optimizer.document import Plan, ReceivedProblem, dump_plan, parse_plan
+from optimizer.document import Plan, Problem, ReceivedProblem, dump_plan, parse_plan
 from optimizer.kept_prices import KeptPrices
 from optimizer.verify import Violation, verify
 
@@ -128,9 +128,9 @@ def plan(
     """
     gap = problem.document.gap if gap is None else gap
     limit = problem.document.time_limit_s if time_limit_s is None else time_limit_s
-    if method == "large" and any(job.after or job.alternatives or job.checkpoint_gb for job in problem.document.jobs):
+    if method == "large" and _needs_the_whole_model(problem.document):
         log.warning(
-            "an order, other ways or checkpoints of jobs need the whole model: method direct is taken instead of large"
+            "orders, ways, partners or checkpoints of jobs need the whole model: method direct is taken, not large"
         )
     begun = time.monotonic()
     best = _Best(problem, gap)
@@ -175,6 +175,12 @@ def plan(
     if claim is not None:
         return claim
     raise why
+
+
+def _needs_the_whole_model(problem: Problem) -> bool:
+    """As :func:`optimizer.direct.only_milp`, read from the document alone."""
+    choices = any(job.after or job.alternatives or job.checkpoint_gb for job in problem.jobs)
+    return choices or any(pool.partner is not None for pool in problem.pools)
 
 
 def lower_rungs(problem: ReceivedProblem, previous: Previous | None) -> Iterator[Plan]:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from optimizer.problem import Entry, Floats, Ints, Pool, Problem
-from optimizer.sessions import Pattern, keeps_its_ways, lost_h, taken
+from optimizer.sessions import Pattern, egress_of, keeps_its_ways, lost_h, taken
 from optimizer.storage import takes
 from optimizer.thermal import Removal
 from optimizer.ways import Way
@@ -119,6 +119,9 @@ def fits_pools(problem: Problem, schedule: Schedule) -> bool:
     for k, pool in enumerate(problem.pools):
         if pool.nodes is not None and not pool.nodes.holds(nodes_on(pool, schedule, used[k]), used[k]):
             return False
+    held = problem.step_h * used.sum(axis=1)
+    if any(p.quota_gpu_h is not None and held[k] > p.quota_gpu_h * (1 + 1e-9) for k, p in enumerate(problem.pools)):
+        return False
     return all((drawn[list(f.pools)].sum(axis=0) <= f.limit * (1 + 1e-6) + 1e-9).all() for f in problem.feeds)
 
 
@@ -138,5 +141,16 @@ def _in_order(problem: Problem, schedule: Schedule) -> bool:
 def it_power(problem: Problem, schedule: Schedule) -> Floats:
     """IT power per slot: running jobs and the idle draw of GPUs that are available and unused."""
     _, drawn, loads = in_pools(problem, schedule)
-    total: Floats = loads + drawn.sum(axis=0)
+    total: Floats = loads + drawn[[pool.ours for pool in problem.pools]].sum(axis=0)
     return total
+
+
+def rented(problem: Problem, schedule: Schedule) -> tuple[dict[str, float], float]:
+    """GPU-hours with each partner by the name of its pool, and the money for them and for going there."""
+    used, _, _ = in_pools(problem, schedule)
+    hours, money = {}, sum(egress_of(e, schedule.pattern) for e in problem.entries if e.ways)
+    for k, pool in enumerate(problem.pools):
+        if pool.rent is not None:
+            hours[pool.name] = problem.step_h * float(used[k].sum())
+            money += problem.step_h * float(used[k] @ pool.rent)
+    return hours, money

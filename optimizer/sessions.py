@@ -49,6 +49,11 @@ def lost_h(e: Entry, pattern: Pattern) -> float:
     return e.loss_h * starts_of(e, pattern[e.id])[1] + e.resize_loss_h * resizes(e, pattern)
 
 
+def egress_of(e: Entry, pattern: Pattern) -> float:
+    """Money for going to the ways that an entry takes."""
+    return sum(way.egress for way, on in taken(e, pattern) if isinstance(way, Way) and on.any())
+
+
 def keeps_its_ways(e: Entry, pattern: Pattern) -> bool:
     """Whether each way is taken only once it is ready, and each session stays in one pool."""
     if not e.ways:

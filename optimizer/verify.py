@@ -33,6 +33,7 @@ from .referee.hours import check_unmet, judge_hours
 from .referee.machines import check_machines
 from .referee.money import check_bound, check_terms, terms_of
 from .referee.order import check_order
+from .referee.partners import check_quotas
 from .referee.power import check_power
 from .referee.runs import Track, lay
 from .referee.stability import changes_of
@@ -132,6 +133,7 @@ def _check_plan(day: Day, plan: Plan, gap: float | None, findings: Findings) -> 
         findings.add("series.missing", f"the plan is {plan.status} and has no series", amount=1.0, unit="fields")
     elif _check_lengths(day, plan.series, findings):
         check_power(day, plan.series, tracks, findings)
+        check_quotas(day, tracks, findings)
         for battery in problem.batteries:
             check_battery(day, battery, plan.series, findings)
         check_machines(day, plan.series, findings)

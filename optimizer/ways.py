@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -19,7 +19,8 @@ Floats = NDArray[np.float64]
 class Way:
     """One way to run a job. ``power`` and ``speed`` are its curve, powers in the problem's unit.
 
-    ``first`` is the slot from which it may run so. ``key`` names the way among all ways of all jobs.
+    ``first`` is the slot from which it may run so, ``egress`` what it costs once to run so at all. ``key`` names the
+    way among all ways of all jobs.
     """
 
     key: str
@@ -29,6 +30,7 @@ class Way:
     speed: Floats
     limit_w: tuple[float | None, ...]
     first: int
+    egress: float = 0.0
 
     @property
     def top_speed(self) -> float:
@@ -44,6 +46,8 @@ class Told:
     gpus: int
     levels: list[document.Level]
     ready: datetime | None
+    egress: float = 0.0
+    own: bool = True
 
     @property
     def name(self) -> tuple[str | None, int]:
@@ -60,6 +64,8 @@ def told_ways(job: document.Job) -> Iterator[Told]:
             gpus=job.gpus if other.gpus is None else other.gpus,
             levels=job.levels if other.levels is None else other.levels,
             ready=other.ready,
+            egress=other.egress_cost,
+            own=False,
         )
 
 
@@ -68,12 +74,19 @@ def open_to(job: document.Job, jurisdiction: str | None) -> bool:
     return not job.residency or jurisdiction in job.residency
 
 
+def _opens(told: Told, horizon: Horizon, delay: Mapping[str, int]) -> int:
+    if told.ready is not None:
+        return horizon.border(told.ready)
+    return 0 if told.own else delay.get(told.pool or "", 0)
+
+
 def ways_of(
     job: document.Job, horizon: Horizon, pools: Sequence[document.Pool], unit_mw: float, first: int
 ) -> tuple[Way, ...]:
     """Every way of a job that its residency leaves open, its own first; its window begins in slot ``first``."""
     index = {pool.name: k for k, pool in enumerate(pools)}
     law = {pool.name: pool.jurisdiction for pool in pools}
+    delay = {pool.name: pool.partner.start_delay_slots for pool in pools if pool.partner is not None}
     return tuple(
         Way(
             key=f"{job.id}@{told.pool}/{told.gpus}",
@@ -82,7 +95,8 @@ def ways_of(
             power=np.array([level.power_mw for level in told.levels]) / unit_mw,
             speed=np.array([level.speed for level in told.levels]),
             limit_w=tuple(level.limit_w for level in told.levels),
-            first=first if told.ready is None else max(first, horizon.border(told.ready)),
+            first=max(first, _opens(told, horizon, delay)),
+            egress=told.egress,
         )
         for told in told_ways(job)
         if told.pool is None or open_to(job, law[told.pool])

@@ -38,7 +38,7 @@ def in_the_way(seen: Seen, e: Entry, on: Ints) -> list[Statement]:
         if e.pool in feed.pools:
             drawn: Floats = power[list(feed.pools)].sum(axis=0)
             told += _over(seen, e, here, drawn * mw, feed.limit * mw, "feed", Reason.FEEDER_LIMIT, feed.name)
-    it: Floats = power.sum(axis=0)
+    it: Floats = power[[*(pool.ours for pool in p.pools), True]].sum(axis=0)
     if p.cooling is not None and p.cooling.capacity is not None and p.cold is None:
         told += _over(seen, e, here, it / p.efficiency * mw, p.cooling.capacity * mw, "cooling", Reason.COOLING_LIMIT)
     supply = p.import_limit + p.pv + p.wind + sum(b.power for b in p.batteries)

@@ -57,7 +57,7 @@ def add(model: pyo.ConcreteModel, problem: Problem, ledger: Ledger) -> None:
     def it(_: pyo.Block, t: int) -> pyo.Expression:
         total = Sum().plus(ledger.loads[t]).add(-1.0, block.it[t])
         for p in pools:
-            total.add(1.0, block.pool_power[p.name, t])
+            total.add(1.0 if p.ours else 0.0, block.pool_power[p.name, t])
         return total.expression() == 0
 
     block.it_power = pyo.Constraint(slots, rule=it)

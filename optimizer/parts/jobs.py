@@ -31,7 +31,7 @@ def add(model: pyo.ConcreteModel, problem: Problem, ledger: Ledger, *, exact: bo
     done: dict[str, Sum] = {e.id: Sum() for e in entries}
     free = [e for e in entries if e.id not in pattern and e.share is None]
     block.on = pyo.Var(at, domain=pyo.NonNegativeIntegers, bounds=lambda _, i, t: (0, by_id[i].count))
-    ways.add(model, entries, pattern, done)
+    ways.add(model, entries, pattern, done, ledger)
     _sessions(block, free, ledger, done, exact=exact)
     _shares(block, [e for e in entries if e.share is not None], ledger)
     _minimum_runs(block, problem, [e for e in free if e.min_run > 1 and e.may_run])
@@ -49,7 +49,7 @@ def add(model: pyo.ConcreteModel, problem: Problem, ledger: Ledger, *, exact: bo
             ledger.cost["starts"].constant += e.start_cost * starts
     losses = {i: Sum().plus(lost) for i, lost in done.items()}
     _levels(model, entries, ledger, exact=exact)
-    _changes(block, problem, entries, ledger, exact=exact)
+    _changes(model, problem, entries, ledger, exact=exact)
     _work(block, problem, entries, ledger, done)
     _order(block, problem, entries, losses, pattern)
     _ends(block, problem, entries, done, pattern)
@@ -226,29 +226,31 @@ def _mix(block: pyo.Block, e: Entry | Way, t: int, on: Any, *, exact: bool) -> t
     return power, speed
 
 
-def _changes(block: pyo.Block, problem: Problem, entries: list[Entry], ledger: Ledger, *, exact: bool) -> None:
+def _changes(model: pyo.ConcreteModel, problem: Problem, entries: list[Entry], ledger: Ledger, *, exact: bool) -> None:
     """What running otherwise than the plan in force costs: a price on each on-slot, and one on power beside it."""
     change = ledger.cost["change"]
     for e in problem.entries:
         change.constant += 0.0 if e.published is None else e.published.constant
+    block = model.jobs
     for e in entries:
         if e.published is None:
             continue
         money = e.published.on_money
         for t in block.slots[e.id]:
-            on, away = block.on[e.id, t], e.published.level_money(t, e.power)
-            change.add(float(money[t]), on)
+            change.add(float(money[t]), block.on[e.id, t])
+        for way, t, on in ways.places(model, e):
+            away = e.published.level_money(t, way.power)
             if not away.any():
                 continue
-            if len(e.power) == 1:
+            if len(way.power) == 1:
                 change.add(float(away[0]), on)
             elif exact:
-                for k in range(len(e.power) - 1):
-                    change.add(float(away[k]), block.in_segment[e.id, t, k])
-                    change.add(float(away[k + 1] - away[k]), block.filled[e.id, t, k])
+                for k in range(len(way.power) - 1):
+                    change.add(float(away[k]), block.in_segment[way.key, t, k])
+                    change.add(float(away[k + 1] - away[k]), block.filled[way.key, t, k])
             else:
-                for k in range(len(e.power)):
-                    change.add(float(away[k]), block.level[e.id, t, k])
+                for k in range(len(way.power)):
+                    change.add(float(away[k]), block.level[way.key, t, k])
 
 
 def _work(block: pyo.Block, problem: Problem, entries: list[Entry], ledger: Ledger, done: dict[str, Sum]) -> None:

@@ -7,13 +7,15 @@ from typing import Any
 
 import pyomo.environ as pyo
 
-from optimizer.ledger import Sum
+from optimizer.ledger import Ledger, Sum
 from optimizer.problem import Entry
-from optimizer.sessions import Pattern, resizes, taken
+from optimizer.sessions import Pattern, egress_of, resizes, taken
 from optimizer.ways import Way
 
 
-def add(model: pyo.ConcreteModel, entries: Sequence[Entry], pattern: Pattern, done: dict[str, Sum]) -> None:
+def add(
+    model: pyo.ConcreteModel, entries: Sequence[Entry], pattern: Pattern, done: dict[str, Sum], ledger: Ledger
+) -> None:
     """Add ``ways`` for entries that have a choice: in which way they are on in each slot.
 
     ``jobs.on`` of the same slot says whether they are on at all. What changes of the gang cost goes into ``done``.
@@ -38,6 +40,10 @@ def add(model: pyo.ConcreteModel, entries: Sequence[Entry], pattern: Pattern, do
     )
     _pools(block, free)
     _resizes(block, model, free, done)
+    _moves(block, free, ledger)
+    for e in choosing.values():
+        if e.id in pattern:
+            ledger.cost["partner"].constant += egress_of(e, pattern)
 
 
 def _open_slots(model: pyo.ConcreteModel, e: Entry, number: int, pattern: Pattern) -> list[int]:
@@ -115,6 +121,17 @@ def _resizes(block: pyo.Block, model: pyo.ConcreteModel, entries: Sequence[Entry
     )
     for i, t in at:
         done[i].add(-by_id[i].resize_loss_h, block.resized[i, t])
+
+
+def _moves(block: pyo.Block, entries: Sequence[Entry], ledger: Ledger) -> None:
+    """Who runs in a way at all pays once for going there."""
+    egress = {way.key: way.egress for e in entries for way in e.ways if way.egress > 0}
+    block.goes = pyo.Var(list(egress), bounds=(0.0, 1.0))
+    block.goes_if_on = pyo.Constraint(
+        [at for at in block.open if at[0] in egress], rule=lambda b, key, t: b.goes[key] - b.on_in[key, t] >= 0
+    )
+    for key, cost in egress.items():
+        ledger.cost["partner"].add(cost, block.goes[key])
 
 
 def places(model: pyo.ConcreteModel, e: Entry) -> list[tuple[Entry | Way, int, Any]]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 
@@ -12,6 +12,7 @@ from .day import Day
 from .findings import HOURS_FLOOR_H, Findings, Floats, near_h, near_money
 from .hours import Hours
 from .machines import money_of_generators
+from .partners import money_of_partners
 from .wishes import Wish
 
 # Above half, a gap is not a statement about quality any more; no plan may call that optimal unasked.
@@ -19,7 +20,7 @@ _LARGEST_GAP_OF_OPTIMAL = 0.5
 
 
 def terms_of(
-    day: Day, series: PlanSeries, all_hours: Iterable[Hours], wishes: Iterable[Wish], changes: Iterable[Wish]
+    day: Day, series: PlanSeries, all_hours: Sequence[Hours], wishes: Iterable[Wish], changes: Iterable[Wish]
 ) -> dict[str, tuple[float, float]]:
     """Each term by name: its value, and the error in it that rounding explains."""
     problem = day.problem
@@ -42,6 +43,8 @@ def terms_of(
     terms["demand_charge"] = (peak, near_money(peak))
     fuel, size = money_of_generators(day, series)
     terms["fuel"] = (fuel, near_money(size))
+    rented = money_of_partners(day, [hours.track for hours in all_hours])
+    terms["partner"] = (rented, near_money(rented))
     for name, given_up in (("wishes", wishes), ("change", changes)):
         priced = [(wish.amount, wish.slack, wish.price) for wish in given_up if wish.price is not None]
         paid = sum(amount * price for amount, _, price in priced)

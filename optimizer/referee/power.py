@@ -64,7 +64,8 @@ def _it_power(day: Day, tracks: Sequence[Track], nodes_on: dict[str, list[int]],
         load = np.sum([np.zeros(day.slots), *(pool_mw[name] for name in dict.fromkeys(feed.pools))], axis=0)
         limit = day.per_slot(feed.limit_mw) * day.left(feed.maintenance)
         findings.limits("feed.limit", f"IT power of feed {feed.name}", load, limit, near_mw(limit), "MW")
-    return np.asarray(np.sum([total, *pool_mw.values()], axis=0), dtype=np.float64)
+    ours = [pool_mw[pool.name] for pool in day.problem.pools if pool.partner is None]
+    return np.asarray(np.sum([total, *ours], axis=0), dtype=np.float64)
 
 
 def _check_load(

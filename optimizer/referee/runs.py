@@ -22,7 +22,7 @@ class Track:
     """One job entry on the slots: copies that are on, MW of all of them, hours of work at speed 1.0.
 
     ``gpus`` and ``pool_mw`` are what it holds and draws in each pool (None: without one), ``resized_h`` the hours that
-    changes of its gang cost.
+    changes of its gang cost, ``egress_cost`` the money for going to other ways.
     """
 
     job: Job
@@ -33,6 +33,7 @@ class Track:
     gpus: dict[str | None, Floats]
     pool_mw: dict[str | None, Floats]
     resized_h: float
+    egress_cost: float
 
 
 def upper_envelope(levels: list[Level]) -> tuple[Floats, Floats]:
@@ -90,7 +91,8 @@ def lay(day: Day, job: Job, said: JobPlan, findings: Findings) -> Track:
             slot=int(k),
         )
     resized = check_moves(day, job, laid, findings) if job.alternatives else 0.0
-    return Track(job, said, copies, power, work, gpus, pool_mw, resized)
+    went = {(way.pool, way.gpus): way.egress_cost for _, way in laid}
+    return Track(job, said, copies, power, work, gpus, pool_mw, resized, sum(went.values()))
 
 
 def _slot(day: Day, run: Run) -> int:

@@ -20,6 +20,7 @@ class Way:
     gpus: int
     levels: list[Level]
     ready: datetime | None
+    egress_cost: float = 0.0
 
 
 def ways_of(job: Job) -> list[Way]:
@@ -31,6 +32,7 @@ def ways_of(job: Job) -> list[Way]:
             job.gpus if other.gpus is None else other.gpus,
             job.levels if other.levels is None else other.levels,
             other.ready,
+            other.egress_cost,
         )
         for other in job.alternatives
     ]
@@ -46,12 +48,13 @@ def way_of(day: Day, job: Job, number: int, run: Run, findings: Findings) -> Way
     ways = ways_of(job)
     for way in ways:
         if (run.pool, run.gpus) == (way.pool, way.gpus):
-            if way.ready is not None and run.start < way.ready:
+            ready = _ready(day, way, own=way is ways[0])
+            if run.start < ready:
                 findings.add(
                     "job.ready",
                     f"job {job.id} run {number} starts at {rfc3339(run.start)} with {way.gpus} GPUs of pool "
-                    f"{way.pool}, where it is not ready before {rfc3339(way.ready)}",
-                    amount=(way.ready - run.start).total_seconds() / 3600,
+                    f"{way.pool}, where it is not ready before {rfc3339(ready)}",
+                    amount=(ready - run.start).total_seconds() / 3600,
                     unit="h",
                     job=job.id,
                     slot=min(max(0, day.horizon.slot(run.start)), day.slots - 1),
@@ -72,6 +75,16 @@ def way_of(day: Day, job: Job, number: int, run: Run, findings: Findings) -> Way
             slot=min(max(0, day.horizon.slot(run.start)), day.slots - 1),
         )
     return own
+
+
+def _ready(day: Day, way: Way, *, own: bool) -> datetime:
+    """When a job can first run in a way; with a partner that it does not know yet, after the partner's delay."""
+    if way.ready is not None:
+        return way.ready
+    partner = next((pool.partner for pool in day.problem.pools if pool.name == way.pool), None)
+    if own or partner is None:
+        return day.horizon.start
+    return day.horizon.at(partner.start_delay_slots)
 
 
 def _residence(day: Day, job: Job, way: Way, run: Run, findings: Findings) -> None:

@@ -192,6 +192,27 @@ BAD: list[tuple[dict[str, Any], str, str, str]] = [
     ({"jobs": [job("a", after=["b"], state="paused"), job("b")]}, "/jobs/0/after", "has_begun", "leave it out"),
     ({"jobs": [job("a", after=["b"], count=2), job("b")]}, "/jobs/0/after", "needs_count_1", "single jobs"),
     ({"jobs": [job("a", after=["b"]), job("b", count=2)]}, "/jobs/0/after/0", "needs_count_1", "single jobs"),
+    (
+        {"pools": [pool(partner={"price_per_gpu_h": [1.0, -1.0, 1.0, 1.0]})]},
+        "/pools/0/partner/price_per_gpu_h/1",
+        "negative",
+        "give 0 or more",
+    ),
+    (
+        {"pools": [pool(partner={"price_per_gpu_h": 1.0}, idle_w_per_gpu=9.0)]},
+        "/pools/0/idle_w_per_gpu",
+        "not_ours",
+        "0",
+    ),
+    (
+        {
+            "pools": [pool(partner={"price_per_gpu_h": 1.0})],
+            "feeds": [{"name": "f", "pools": ["hall"], "limit_mw": 1.0}],
+        },
+        "/feeds/0/pools/0",
+        "not_ours",
+        "leave it out",
+    ),
     ({"jobs": [job("a", residency=["MA"])]}, "/jobs/0/residency", "no_pool", "name its pool"),
     (
         {"jobs": [job("a", pool="hall", residency=["MA"], state="running")], "pools": [pool(jurisdiction="ES")]},

@@ -148,6 +148,33 @@ LOOSENED: dict[str, tuple[dict[str, Any], str, Any, str]] = {
         [4, 4, 4, 4, 4],
         "pool.gpus",
     ),
+    "quota": (
+        five(
+            job("a", 2.0, pool="hall", gpus=4, unmet_cost_per_h=90.0, alternatives=[{"pool": "cloud"}]),
+            pools=[pool(gpus=2), pool(name="cloud", partner={"price_per_gpu_h": 1.0, "quota_gpu_h": 4.0})],
+        ),
+        "pools/1/partner/quota_gpu_h",
+        8.0,
+        "partner.quota",
+    ),
+    "delay": (
+        five(
+            job("a", 1.0, pool="hall", gpus=4, alternatives=[{"pool": "cloud"}]),
+            pools=[pool(gpus=2), pool(name="cloud", partner={"price_per_gpu_h": 1.0, "start_delay_slots": 2})],
+        ),
+        "pools/1/partner/start_delay_slots",
+        0,
+        "job.ready",
+    ),
+    "rent": (
+        five(
+            job("a", 1.0, pool="hall", gpus=4, alternatives=[{"pool": "cloud", "egress_cost": 3.0}]),
+            pools=[pool(gpus=2), pool(name="cloud", partner={"price_per_gpu_h": 1.0})],
+        ),
+        "jobs/0/alternatives/0/egress_cost",
+        2.0,
+        "terms.partner",
+    ),
     "residency": (
         five(
             job(

@@ -113,6 +113,9 @@ class _Grid:
         self.minutes = problem["horizon"].get("step_minutes", 15)
         self.slots = problem["horizon"]["slots"]
         self.hours = self.minutes / 60
+        partners = {pool["name"]: pool["partner"] for pool in problem.get("pools", []) if pool.get("partner")}
+        self.rent = {name: self.row(partner["price_per_gpu_h"]) for name, partner in partners.items()}
+        self.delay = {name: partner.get("start_delay_slots", 0) for name, partner in partners.items()}
         self.law = {pool["name"]: pool.get("jurisdiction") for pool in problem.get("pools", [])}
 
     def slot(self, text: str) -> int:
@@ -222,9 +225,12 @@ def _job(program: _Program, problem: dict[str, Any], job: dict[str, Any], grid: 
     count, hours = job.get("count", 1), grid.hours
     start_cost = job.get("start_cost", 0.0)
     in_force = brute_stability.InForce(problem, grid, job)
-    choice = [(program.column(0, 1, p.starts * start_cost + in_force.cost(p.on), True), p) for p in patterns(job, grid)]
+    lanes = brute_ways.ways(job) if brute_ways.chooses(job) else brute_ways.ways(job)[:1] * count
+    choice = [
+        (program.column(0, 1, p.starts * start_cost + in_force.cost(p.on) + brute_ways.rent(grid, lanes, p), True), p)
+        for p in patterns(job, grid)
+    ]
     program.row({column: 1.0 for column, _ in choice}, 1.0, 1.0)
-    lanes = brute_ways.ways(job) if brute_ways.chooses(job) else brute_ways.ways(job) * count
     points, on, work = [], [], []
     gpus, power = ({lane["pool"]: [{} for _ in range(grid.slots)] for lane in lanes} for _ in range(2))
     for t in range(grid.slots):
@@ -333,7 +339,11 @@ def _it(
                 beside = nodes[t]
             load = add((1.0, beside), *((1.0, j.power[pool["name"]][t]) for j in mine))
             by_pool[pool["name"]].append(load)
-            total[t] = add((1.0, total[t]), (1.0, load))
+            if pool["name"] not in grid.rent:
+                total[t] = add((1.0, total[t]), (1.0, load))
+        if pool["name"] in grid.rent and pool["partner"].get("quota_gpu_h") is not None:
+            held = add(*((grid.hours, row) for j in mine for row in j.gpus[pool["name"]]))
+            program.row(held, high=pool["partner"]["quota_gpu_h"])
     for feed in problem.get("feeds", []):
         for t, limit in enumerate(grid.row(feed["limit_mw"])):
             program.row(add(*((1.0, by_pool[name][t]) for name in feed["pools"])), high=limit)
@@ -457,7 +467,7 @@ def _plan(
     entries, unmet, it = [], [], [0.0] * grid.slots
     busy = {pool["name"]: [0] * grid.slots for pool in problem.get("pools", [])}
     changes = brute_stability.told_devices(problem, grid, flows["asked"], x)
-    terms = dict.fromkeys(("starts", "late", "unmet", "work_value"), 0.0)
+    terms = dict.fromkeys(("starts", "late", "unmet", "work_value", "partner"), 0.0)
     for job in problem.get("jobs", []):
         columns = jobs[job["id"]]
         pattern = next(p for c, p in columns.choice if x[c] > 0.5)
@@ -480,7 +490,7 @@ def _plan(
                 if lane["pool"] is not None:
                     busy[lane["pool"]][t] += lane["gpus"]
                 runs.append(run)
-                it[t] += power
+                it[t] += power if lane["pool"] not in grid.rent else 0.0
                 drawn[t] += power
                 done += speed * grid.hours
                 late += speed * grid.hours * (t >= first_late)
@@ -498,6 +508,7 @@ def _plan(
                     {"requirement": requirement, "amount": amount, "unit": "h", "price": price, "sentence": sentence}
                 )
         terms["starts"] += pattern.starts * job.get("start_cost", 0.0)
+        terms["partner"] += brute_ways.rent(grid, columns.lanes, pattern)
         terms["late"] += late * (job.get("late_cost_per_h") or 0.0)
         terms["unmet"] += short * (job.get("unmet_cost_per_h") or 0.0)
         beyond = max(0.0, min(done, job.get("count", 1) * job["work_h"]) - owed)
@@ -512,6 +523,8 @@ def _plan(
                 beside = (size * on - used) * idle + pool["nodes"].get("off_w", 0.0) * (gpus // size - on)
             it[t] += beside / 1e6
     new = problem["schema_version"] == "1.1"
+    if not terms["partner"]:
+        del terms["partner"]
     series = _series(problem, grid, it, flows, x) | ({"nodes_on": nodes_on} if new else {})
     terms.update(_energy_terms(problem, grid, series))
     if new:

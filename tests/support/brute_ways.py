@@ -20,6 +20,16 @@ def chooses(job: dict[str, Any]) -> bool:
     return job.get("count", 1) == 1 and bool(job.get("alternatives") or job.get("residency"))
 
 
+def rent(grid: Any, lanes: list[dict[str, Any]], pattern: Any) -> float:
+    """Money for a partner's GPUs in a pattern, and for going to each way that it takes."""
+    money = 0.0
+    for number, lane in enumerate(lanes):
+        on = [t for t in range(grid.slots) if pattern.runs(t, number)]
+        price = grid.rent.get(lane["pool"], [0.0] * grid.slots)
+        money += sum(grid.hours * lane["gpus"] * price[t] for t in on) + (lane.get("egress_cost", 0.0) if on else 0.0)
+    return money
+
+
 def patterns(job: dict[str, Any], grid: Any, judge: Callable[..., Any]) -> list[Any]:
     """Every pattern of ways (-1: off) that the contract allows, with what its changes of the gang lose."""
     known = ways(job)
@@ -37,6 +47,8 @@ def _judge(job: dict[str, Any], grid: Any, known: list[dict[str, Any]], way: tup
     lost, before = 0.0, 0 if job.get("state") == "running" else -1
     for t, k in enumerate(way):
         if k >= 0 and known[k].get("ready") is not None and t < grid.slot(known[k]["ready"]):
+            return None
+        if k > 0 and known[k].get("ready") is None and t < grid.delay.get(known[k]["pool"], 0):
             return None
         if k >= 0 and job.get("residency") and grid.law[known[k]["pool"]] not in job["residency"]:
             return None

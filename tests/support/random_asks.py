@@ -246,6 +246,13 @@ def _ways(raw: dict[str, Any], dice: random.Random) -> None:
         if dice.random() < 0.6:
             job["alternatives"].append({"gpus": job["gpus"] - 1, "levels": half})
             job["resize_loss_h"] = dice.choice([0.0, round(0.1 * job["work_h"], 4)])
+        if dice.random() < 0.5:
+            raw["pools"][-1]["partner"] = {
+                "price_per_gpu_h": round(dice.uniform(0.5, 20.0), 1),
+                "quota_gpu_h": dice.choice([None, round(2.0 * raw["horizon"]["step_minutes"] / 60, 2)]),
+                "start_delay_slots": dice.randint(0, 2),
+            }
+            job["alternatives"][0]["egress_cost"] = dice.choice([0.0, 4.0])
         if dice.random() < 0.4:
             for pool in raw["pools"]:
                 pool["jurisdiction"] = dice.choice(["MA", "ES"])

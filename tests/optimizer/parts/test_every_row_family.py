@@ -26,6 +26,7 @@ REGISTER = {
         r"^\| `(\w+\.\w+)` \| .* \| `([\w.]+)` \| `(\w+)` \|$", PAGE, re.MULTILINE
     )
 }
+CLOUD = pool(name="cloud", partner={"price_per_gpu_h": 1.0, "quota_gpu_h": 9.0})
 EVERYTHING = day(
     job("run", levels=TWO_LEVELS, pool="hall", gpus=4, due_h=1.0, work_value_per_h=2.0, unmet_cost_per_h=50.0)
     | {"state": "running", "ran_slots": 1, "preemptible": True, "restart_loss_h": 0.25, "start_cost": 1.0}
@@ -37,7 +38,7 @@ EVERYTHING = day(
     job("share", preemptible=True),
     job("last", 1.0, after=["stay"], unmet_cost_per_h=9.0),
     job("el", 1.0, pool="hall", gpus=4, levels=TWO_LEVELS, resize_loss_h=0.1, preemptible=True, checkpoint_gb=9.0)
-    | {"alternatives": [{"gpus": 2}, {"pool": "shed"}]},
+    | {"alternatives": [{"gpus": 2}, {"pool": "shed"}, {"pool": "cloud", "egress_cost": 1.0}]},
     grid={"export_limit_mw": 2.0, "import_ramp_mw_per_slot": 3.0, "demand_charge_per_mw": 5.0}
     | {"export_allowance_mwh": 2.0, "carbon_budget_kg": 900.0, "renewable_share": 0.1},
     series={"export_price_per_mwh": [35.0, 5.0, 5.0, 5.0], "base_load_mw": [1.0, 1.0, 1.0, -1.0]}
@@ -56,7 +57,7 @@ EVERYTHING = day(
     inference=[{"name": "chat", "power_mw": [0.5] * 4, "min_power_mw": 0.4, "below_nominal_cost_per_mwh": 9.0}],
     stability={"until": at(3), "frozen_until": at(1)},
     schema_version="1.1",
-    pools=[pool(idle_w_per_gpu=1000.0, nodes={"gpus_per_node": 2}), pool(name="shed")],
+    pools=[pool(idle_w_per_gpu=1000.0, nodes={"gpus_per_node": 2}), pool(name="shed"), CLOUD],
     feeds=[{"name": "ups", "pools": ["hall"], "limit_mw": 4.0}],
 )
 # with a thermal mass the plant's capacity binds what is removed, and no longer the heat
