@@ -75,8 +75,8 @@ def main(argv: list[str] | None = None) -> int:
             better = 1 - found.mae / found.persistence
             print(
                 f"GPU cluster load, {found.hours} h: MAE {found.mae:.4f} of installed, 48 h persistence "
-                f"{found.persistence:.4f}: {better:.0%} better (goal 15 %); P5 to P95 covers "
-                f"{found.reliability.cover:.2f} (goal 0.85)",
+                f"{found.persistence:.4f}: {better:.0%} better (goal 15 %; last fifth {found.late:.0%}); P5 to P95 "
+                f"covers {found.reliability.cover:.2f} (goal 0.85)",
                 flush=True,
             )
     return 1 if wrong else 0

@@ -48,10 +48,12 @@ class SiteScore:
 
 @dataclass(frozen=True)
 class LoadScore:
-    """Mean absolute error of the median and of 48 h persistence, as shares of the installed GPUs."""
+    """Mean absolute error of the median and of 48 h persistence, as shares of the installed GPUs; ``late``: skill of
+    the last fifth alone, which is nearest to what the published trial was scored on."""
 
     mae: float
     persistence: float
+    late: float
     reliability: Reliability
     hours: int
 
@@ -88,9 +90,11 @@ def load_score(data: Path) -> LoadScore:
     said = rolling_load(load, _LOAD_LEAD_H, ZoneInfo("UTC"), levels, first)
     actual, before = values[first:], values[first - _LOAD_LEAD_H : -_LOAD_LEAD_H]
     median = said[:, int(np.argmin(np.abs(levels - 0.5)))]
+    last = len(values) // 5
     return LoadScore(
         float(np.abs(actual - median).mean()),
         float(np.abs(actual - before).mean()),
+        1.0 - float(np.abs(actual - median)[-last:].mean() / np.abs(actual - before)[-last:].mean()),
         reliability(probabilities(said, levels, actual)),
         len(actual),
     )

@@ -188,7 +188,7 @@ class Planning(Checked):
     reserve_price_per_mwh: AtLeast0 | None = Field(
         None,
         description="per MW and hour that is missing of the headroom (import below its limit, batteries below their "
-        "power) against a fall of sun and wind to their P10; none: no headroom is asked for",
+        "power, energy stored until the next plan) against a fall of sun and wind to their P10; none: no headroom",
     )
 
     def faults(self) -> Iterable[Fault]:

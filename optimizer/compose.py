@@ -137,7 +137,24 @@ def compose(
     if price is not None and availability.fall_mw is not None and any(availability.fall_mw):
         reserve = {"drop_mw": _rounded(availability.fall_mw), "cost_per_mwh": price}
         document |= {"schema_version": "1.1", "reserve": reserve}
+        _store_against_fall(document["batteries"], site, horizon, availability.fall_mw, price)
     return document
+
+
+def _store_against_fall(
+    batteries: list[dict[str, Any]], site: Site, horizon: Horizon, fall_mw: Sequence[float], price: float
+) -> None:
+    """Stored energy that lasts through the fall until the next plan, shared by power; half of what a battery plans with
+    at most. Headroom counts the power of a battery, and an empty one has none."""
+    slots = max(1, round(site.planning.replan_minutes / 60 / horizon.step_h))
+    hours = slots * horizon.step_h
+    power_mw = sum(battery["power_mw"] for battery in batteries)
+    for battery in batteries:
+        share = battery["power_mw"] / power_mw / battery["discharge_efficiency"]
+        half = (battery["soc_max_mwh"] - battery["soc_min_mwh"]) / 2
+        ahead = [horizon.step_h * sum(fall_mw[t : t + slots]) for t in range(horizon.slots)]
+        battery["reserve_mwh"] = _rounded(min(half, share * energy) for energy in ahead)
+        battery["below_reserve_cost_per_mwh_h"] = price / hours
 
 
 def _rounded(values: Iterable[float]) -> list[float]:

@@ -218,3 +218,16 @@ def test_a_priced_headroom_is_sized_by_the_fall_and_asked_for_only_where_the_sit
     assert check_problem(made).document.schema_version == "1.1"
     assert "reserve" not in composed(priced, [job()], fall_mw=[0.0] * 96), "a night without wind asks for nothing"
     assert refused(priced, [job()], fall_mw=[0.1])["availability.fall_mw"].startswith("1 values for 96 slots")
+
+
+def test_batteries_store_what_a_fall_takes_until_the_next_plan():
+    """A fall of 4 MW through 30 minutes is 2 MWh, over an efficiency of 0.96; never more than half of 34 MWh."""
+    planning = DAKHLA.planning.model_copy(update={"reserve_price_per_mwh": 300.0, "replan_minutes": 30})
+    site = DAKHLA.model_copy(update={"planning": planning})
+    (battery,) = composed(site, [], fall_mw=[4.0] * 90 + [0.0] * 6)["batteries"]
+    assert battery["reserve_mwh"][:89] == pytest.approx([2.0 / 0.96] * 89)
+    assert battery["reserve_mwh"][89:] == pytest.approx([1.0 / 0.96] + [0.0] * 6)
+    assert battery["below_reserve_cost_per_mwh_h"] == 600.0
+    (battery,) = composed(site, [], fall_mw=[80.0] * 96)["batteries"]
+    assert set(battery["reserve_mwh"][:95]) == {(40.0 - 6.0) / 2}
+    assert check_problem(composed(site, [], fall_mw=[80.0] * 96)).document.batteries
