@@ -95,6 +95,24 @@ def _duties_in_its_way(
             yield _DUTIES[family].format(index.rstrip("]").split(",")[0])
 
 
+def _held_in_its_way(problem: Problem, e: Entry, outcome: Outcome, model: pyo.ConcreteModel) -> Iterator[str]:
+    """Where heat is held: a plant that removes all it can, a mass as warm as it may be, a tank to be filled."""
+    cold, mw = problem.cold, problem.unit_mw
+    if cold is None or problem.cooling is None:
+        return
+    block = model.mass
+    for t in range(e.first, e.last):
+        if outcome.value(block.plant[t]) > cold.most_removed[t] - TRIFLE:
+            yield f"cooling capacity {cold.most_removed[t] * mw:g} MW of heat{problem.cooling.lost}"
+            break
+    for m in cold.masses:
+        if any(outcome.value(block.temperature[m.name, t]) > m.allowable_c - TRIFLE for t in range(e.first, e.last)):
+            yield f"{m.allowable_c:g} degC of {m.label} (allowable_c)"
+    tank, last = cold.tank, problem.slots - 1
+    if tank is not None and tank.end_least > 0 and outcome.value(block.stored[last]) < tank.end_least + TRIFLE:
+        yield f"{tank.end_least * mw:g} MWh of the tank (end_min_mwh)"
+
+
 def _storage_in_its_way(problem: Problem, e: Entry, outcome: Outcome, model: pyo.ConcreteModel) -> Iterator[str]:
     """A slot of its window, or the one after it, in which the storage takes no checkpoint of it beside the others'."""
     if problem.storage is None or problem.storage.cost is not None or e.checkpoint_gb <= 0:
@@ -150,6 +168,8 @@ def _limits_in_its_way(problem: Problem, e: Entry, outcome: Outcome, model: pyo.
         if used + e.gpus > pool.gpus[t] + TRIFLE:
             there = f"pool {pool.name} with {int(pool.gpus[t])} GPUs"
             found.setdefault(there + _upkeep(problem, f"pool {pool.name}", t))
+    for limit in _held_in_its_way(problem, e, outcome, model):
+        found.setdefault(limit)
     for storage in _storage_in_its_way(problem, e, outcome, model):
         found.setdefault(storage)
     for duty in _duties_in_its_way(problem, e, need, outcome, model):

@@ -16,7 +16,14 @@ TOLERANCE_H = 1e-6
 def conflicts(problem: Problem) -> list[str]:
     """Sentences naming job or battery, limit, amount and mend; empty where nothing is found yet."""
     found = [sentence for e in problem.entries for sentence in _entry(problem, e)]
-    return [*found, *_batteries(problem), *_generators(problem), *_reserves(problem), *_events(problem)]
+    return [
+        *found,
+        *_batteries(problem),
+        *_generators(problem),
+        *_tank(problem),
+        *_reserves(problem),
+        *_events(problem),
+    ]
 
 
 def _entry(problem: Problem, e: Entry) -> Iterator[str]:
@@ -102,6 +109,21 @@ def _generators(problem: Problem) -> Iterator[str]:
                 f"{asset} has run for {g.state_slots} of its {g.min_up} slots (min_up_slots) and must run on, but is"
                 f"{told(problem.upkeep, asset, problem.horizon, 0, g.stays)}; move the window or lower min_up_slots"
             )
+
+
+def _tank(problem: Problem) -> Iterator[str]:
+    """A tank that has to end fuller than filling it all day makes it."""
+    tank = None if problem.cold is None else problem.cold.tank
+    if tank is None:
+        return
+    mw, reach = problem.unit_mw, tank.start
+    for _ in range(problem.slots):
+        reach = min(tank.most, tank.kept * reach + problem.step_h * tank.fill)
+    if tank.end_least > reach + 1e-9:
+        yield (
+            f"the tank must end with {tank.end_least * mw:g} MWh (end_min_mwh) but can reach at most {reach * mw:g} "
+            "MWh; lower it or raise fill_mw"
+        )
 
 
 def _upkeep(problem: Problem, asset: str, first: int = 0, last: int | None = None) -> str:

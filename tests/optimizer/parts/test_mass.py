@@ -196,6 +196,7 @@ def test_heat_without_enough_plant_is_named() -> None:
     hot = job("a", 10.0, levels=[{"power_mw": 2.0, "speed": 1.0}])
     plan = planned(ten(hot, cooling=plant(capacity=1.0)))
     assert plan.status == "infeasible"
+    assert "cooling capacity 1 MW of heat, 32 degC of the thermal mass (allowable_c)" in " ".join(plan.conflicts)
 
 
 def test_the_mass_is_one_store_more() -> None:
@@ -272,8 +273,15 @@ def test_a_tank_that_cannot_be_filled_in_time_is_named() -> None:
     tank = {"energy_mwh": 20.0, "fill_mw": 0.5, "draw_mw": 1.0, "start_mwh": 1.0, "end_min_mwh": 9.0}
     plan = planned(ten(job("a", 10.0), cooling=PLANT | {"tank": tank}))
     assert plan.status == "infeasible"
-    assert "tank" in " ".join(plan.conflicts)
-    assert "end_min_mwh 9" in " ".join(plan.conflicts)
+    assert "the tank must end with 9 MWh (end_min_mwh) but can reach at most 6 MWh" in " ".join(plan.conflicts)
+    # the flow would do, but the plant carries a megawatt of heat and no more
+    small = planned(ten(job("a", 10.0), cooling=plant_of(1.0) | {"tank": tank | {"end_min_mwh": 5.0}}))
+    assert small.status == "infeasible"
+    assert "cooling capacity 1 MW of heat, 5 MWh of the tank (end_min_mwh)" in " ".join(small.conflicts)
+
+
+def plant_of(capacity: float) -> dict[str, Any]:
+    return PLANT | {"capacity_heat_mw": capacity}
 
 
 def test_rungs_without_a_solver_hold_temperatures_and_the_tank() -> None:
