@@ -392,6 +392,9 @@ class Pool(_Part):
     idle_w_per_gpu: Positive0 = Field(0.0, description="GPU idle plus its share of the host, nodes staying on")
     nodes: Nodes | None = _new(None, "null: all nodes stay on")
     maintenance: list[Maintenance] = _new([], "announced windows in which it is out or derated")
+    lever: Literal["power", "clock", "none"] = _new(
+        "power", "what slows its GPUs down: a power limit; a clock limit, where power limits do not bind; nothing"
+    )
     partner: Partner | None = _new(None, "whose GPUs these are; null: our own")
     jurisdiction: Id | None = _new(None, "whose law holds where its machines stand, e.g. MA; null: not said")
 
@@ -417,6 +420,7 @@ class Level(_Part):
     limit_w: Positive0 | None = Field(
         None, description="power limit per GPU that yields this point; null: no cap lever"
     )
+    clock_mhz: Positive0 | None = _new(None, "clock limit per GPU that yields this point, in a pool whose lever it is")
 
 
 class Alternative(_Part):
@@ -580,6 +584,7 @@ class Run(_Part):
     speed: Number
     limit_w: Number | None = None
     count: Whole = Field(1, ge=1, description="how many of an aggregated entry's jobs run like this")
+    clock_mhz: Number | None = _new(None, "clock limit per GPU, in a pool whose lever it is")
     pool: Id | None = _new(None, "where it runs; null: without a pool")
     gpus: Whole | None = _new(None, "GPUs of one gang; null: as the job says")
 

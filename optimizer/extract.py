@@ -129,16 +129,18 @@ def _list(values: Floats) -> list[float]:
     return [float(v) + 0.0 for v in values]
 
 
-def _limit_w(e: Entry | Way, power: float) -> float | None:
-    """Power limit per GPU at a power of one copy: on the line between two levels, rounded down to a watt."""
-    k = min(max(int(np.searchsorted(e.power, power, side="right")) - 1, 0), len(e.power) - 1)
-    low = e.limit_w[k]
-    if k == len(e.power) - 1 or power == e.power[k]:
+def _setting(way: Entry | Way, settings: tuple[float | None, ...], power: float) -> float | None:
+    """Limit per GPU (W or MHz) at a power of one copy: on the line between two levels, rounded down to a whole one."""
+    if not settings:
+        return None
+    k = min(max(int(np.searchsorted(way.power, power, side="right")) - 1, 0), len(way.power) - 1)
+    low = settings[k]
+    if k == len(way.power) - 1 or power == way.power[k]:
         return low
-    high = e.limit_w[k + 1]
+    high = settings[k + 1]
     if low is None or high is None:
         return None
-    share = (power - e.power[k]) / (e.power[k + 1] - e.power[k])
+    share = (power - way.power[k]) / (way.power[k + 1] - way.power[k])
     exact = low + share * (high - low)
     return float(max(np.floor(exact + 1e-9), min(low, high)))
 
@@ -160,7 +162,8 @@ def _runs(problem: Problem, e: Entry, schedule: Schedule) -> list[Run]:
                 end=problem.horizon.at(t),
                 power_mw=power * problem.unit_mw,
                 speed=speed,
-                limit_w=_limit_w(here, power),
+                limit_w=_setting(here, here.limit_w, power),
+                clock_mhz=_setting(here, here.clock_mhz, power),
                 count=count,
                 pool=problem.pools[here.pool].name if named and here.pool is not None else None,
                 gpus=here.gpus if named else None,

@@ -79,4 +79,38 @@ def _partners(problem: Problem) -> Iterator[Fault]:
                 yield Fault(pointer("feeds", k, "pools", i), "not_ours", message)
 
 
-RULES: tuple[Callable[[Problem], Iterator[Fault]], ...] = (_alternatives, _residency, _partners)
+def _levers(problem: Problem) -> Iterator[Fault]:
+    """Levels say what yields them by the lever of their pool, and a pool without one leaves no choice of levels."""
+    lever = {pool.name: pool.lever for pool in problem.pools}
+    for k, job in enumerate(problem.jobs):
+        told = [(("jobs", k, "levels"), job.pool, job.levels)]
+        for i, other in enumerate(job.alternatives):
+            place = ("jobs", k, "levels") if other.levels is None else ("jobs", k, "alternatives", i, "levels")
+            told.append((place, other.pool or job.pool, other.levels or job.levels))  # type: ignore[arg-type]
+        for path, pool, levels in told:
+            kind = lever.get(pool or "", "power")
+            if kind == "none" and len(levels) > 1:
+                message = (
+                    f"pool {pool!r} has no lever, yet there are {len(levels)} levels; keep the one that it runs at"
+                )
+                yield Fault(pointer(*path), "no_lever", message)
+            before = 0.0
+            for n, level in enumerate(levels):
+                if kind != "power" and level.limit_w is not None:
+                    message = f"{level.limit_w:g} W is no lever in pool {pool!r} (lever {kind}); leave it out"
+                    yield Fault(pointer(*path, n, "limit_w"), "other_lever", message)
+                if kind != "clock" and level.clock_mhz is not None:
+                    message = (
+                        f"{level.clock_mhz:g} MHz is no lever here (lever {kind}); leave it out or mend the pool's"
+                    )
+                    yield Fault(pointer(*path, n, "clock_mhz"), "other_lever", message)
+                if kind == "clock" and level.clock_mhz is None:
+                    message = f"the lever of pool {pool!r} is the clock: say at how many MHz the job runs at this level"
+                    yield Fault(pointer(*path, n, "clock_mhz"), "missing", message)
+                if kind == "clock" and level.clock_mhz is not None and level.clock_mhz <= before:
+                    message = f"{level.clock_mhz:g} MHz comes after {before:g} MHz; clocks rise with power"
+                    yield Fault(pointer(*path, n, "clock_mhz"), "unsorted", message)
+                before = level.clock_mhz or before
+
+
+RULES: tuple[Callable[[Problem], Iterator[Fault]], ...] = (_alternatives, _residency, _partners, _levers)

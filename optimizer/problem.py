@@ -27,7 +27,7 @@ from optimizer.stability import Published, SetPoint
 from optimizer.storage import Storage
 from optimizer.thermal import Cold
 from optimizer.upkeep import Window
-from optimizer.ways import Way, told_ways, ways_of
+from optimizer.ways import Way, clocks, told_ways, ways_of
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -82,6 +82,7 @@ class Entry:
     resize_loss_h: float = 0.0
     checkpoint_gb: float = 0.0
     exiled: bool = False
+    clock_mhz: tuple[float | None, ...] = ()
 
     @property
     def key(self) -> str:
@@ -421,6 +422,7 @@ def _own(job: document.Job, horizon: Horizon, pool_index: dict[str, int], unit: 
         tenant=job.tenant,
         after=tuple(job.after),
         resize_loss_h=job.resize_loss_h,
+        clock_mhz=clocks(job.levels),
         checkpoint_gb=job.checkpoint_gb,
     )
 
@@ -430,7 +432,13 @@ def _placed(e: Entry, ways: tuple[Way, ...]) -> Entry:
     if not ways:
         return replace(e, first=0, last=0, exiled=True)
     home = ways[0]
-    at_home = replace(e, pool=home.pool, gpus=home.gpus, power=home.power, speed=home.speed, limit_w=home.limit_w)
+    curve: dict[str, Any] = {
+        "power": home.power,
+        "speed": home.speed,
+        "limit_w": home.limit_w,
+        "clock_mhz": home.clock_mhz,
+    }
+    at_home = replace(e, pool=home.pool, gpus=home.gpus, **curve)
     if len(ways) == 1 and not home.egress:
         return replace(at_home, first=max(e.first, home.first))
     return replace(at_home, ways=ways)
@@ -450,7 +458,8 @@ def _in_force(entries: Sequence[Entry], doc: document.Problem, horizon: Horizon,
 
 def _with_published_levels(said: Published | None, way: Entry | Way) -> dict[str, Any]:
     power, speed, limit_w = stability.with_published_levels(said, way.power, way.speed, way.limit_w)
-    return {"power": power, "speed": speed, "limit_w": limit_w}
+    _, _, clock_mhz = stability.with_published_levels(said, way.power, way.speed, way.clock_mhz or way.limit_w)
+    return {"power": power, "speed": speed, "limit_w": limit_w, "clock_mhz": clock_mhz if way.clock_mhz else ()}
 
 
 def _waiting(entries: list[Entry], step_h: float) -> tuple[Entry, ...]:

@@ -31,6 +31,7 @@ class Way:
     limit_w: tuple[float | None, ...]
     first: int
     egress: float = 0.0
+    clock_mhz: tuple[float | None, ...] = ()
 
     @property
     def top_speed(self) -> float:
@@ -74,6 +75,12 @@ def open_to(job: document.Job, jurisdiction: str | None) -> bool:
     return not job.residency or jurisdiction in job.residency
 
 
+def clocks(levels: Sequence[document.Level]) -> tuple[float | None, ...]:
+    """Clock limit of each level; empty where none has one."""
+    found = tuple(level.clock_mhz for level in levels)
+    return found if any(clock is not None for clock in found) else ()
+
+
 def _opens(told: Told, horizon: Horizon, delay: Mapping[str, int]) -> int:
     if told.ready is not None:
         return horizon.border(told.ready)
@@ -97,6 +104,7 @@ def ways_of(
             limit_w=tuple(level.limit_w for level in told.levels),
             first=max(first, _opens(told, horizon, delay)),
             egress=told.egress,
+            clock_mhz=clocks(told.levels),
         )
         for told in told_ways(job)
         if told.pool is None or open_to(job, law[told.pool])

@@ -14,7 +14,7 @@ from .day import Day
 from .findings import POWER, SPEED, SPEED_FLOOR, Findings, Floats
 from .ways import Way, check_moves, way_of, ways_of
 
-_WATT_BELOW = 1.0  # a cap may be rounded down to what the device accepts, by no more than this
+_ONE_BELOW = 1.0  # a cap may be rounded down to what the device accepts, by no more than this
 
 
 @dataclass(frozen=True)
@@ -158,42 +158,59 @@ def _on_curve(day: Day, job: Job, run: Run, way: Way, curve: tuple[Floats, Float
             job=job.id,
             slot=slot,
         )
-    _lever(job, way.levels, run, slot, findings)
+    _levers(job, way.levels, run, slot, findings)
 
 
-def _lever(job: Job, levels: list[Level], run: Run, slot: int, findings: Findings) -> None:
-    """``limit_w`` is null without a lever, else at most 1 W below the line between the levels' limits."""
-    rows = sorted((level.power_mw, level.limit_w) for level in levels if level.limit_w is not None)
-    if run.limit_w is None:
-        if len(rows) == len(levels):
+def _levers(job: Job, levels: list[Level], run: Run, slot: int, findings: Findings) -> None:
+    watts = [(level.power_mw, level.limit_w) for level in levels]
+    _lever("run.limit_w", "power limit", "W", job, watts, (run, run.limit_w), slot, findings)
+    clocks = [(level.power_mw, level.clock_mhz) for level in levels]
+    _lever("run.clock_mhz", "clock limit", "MHz", job, clocks, (run, run.clock_mhz), slot, findings)
+
+
+def _lever(
+    rule: str,
+    word: str,
+    unit: str,
+    job: Job,
+    points: list[tuple[float, float | None]],
+    said: tuple[Run, float | None],
+    slot: int,
+    findings: Findings,
+) -> None:
+    """A limit is null without a lever, else at most one unit below the line between the levels' limits."""
+    rows = sorted((power, limit) for power, limit in points if limit is not None)
+    run, told = said
+    if told is None:
+        if len(rows) == len(points):
             findings.add(
-                "run.limit_w",
-                f"job {job.id} runs without a power limit although each of its levels has one",
+                rule,
+                f"job {job.id} runs without a {word} although each of its levels has one",
                 amount=0.0,
-                unit="W",
+                unit=unit,
                 job=job.id,
                 slot=slot,
             )
         return
     if not rows:
         findings.add(
-            "run.limit_w",
-            f"job {job.id} is given a power limit of {run.limit_w:.9g} W, its levels have no cap lever",
-            amount=run.limit_w,
-            unit="W",
+            rule,
+            f"job {job.id} is given a {word} of {told:.9g} {unit}, its levels have no such lever",
+            amount=told,
+            unit=unit,
             job=job.id,
             slot=slot,
         )
         return
-    curve = float(np.interp(run.power_mw, [p for p, _ in rows], [w for _, w in rows]))
+    curve = float(np.interp(run.power_mw, [p for p, _ in rows], [limit for _, limit in rows]))
     slack = POWER * curve + 1e-3
-    if not curve - _WATT_BELOW - slack <= run.limit_w <= curve + slack:
+    if not curve - _ONE_BELOW - slack <= told <= curve + slack:
         findings.add(
-            "run.limit_w",
-            f"job {job.id} is given a power limit of {run.limit_w:.9g} W, its curve gives {curve:.9g} W at "
-            f"{run.power_mw:.9g} MW and at most 1 W less is rounding",
-            amount=run.limit_w - curve,
-            unit="W",
+            rule,
+            f"job {job.id} is given a {word} of {told:.9g} {unit}, its curve gives {curve:.9g} {unit} at "
+            f"{run.power_mw:.9g} MW and at most 1 {unit} less is rounding",
+            amount=told - curve,
+            unit=unit,
             job=job.id,
             slot=slot,
         )

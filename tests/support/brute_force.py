@@ -485,6 +485,8 @@ def _plan(
                 run = {"start": grid.text(t), "end": grid.text(t + 1), "power_mw": float(power), "speed": speed}
                 if rows[0].get("limit_w") is not None:
                     run["limit_w"] = float(np.interp(power, powers, [level["limit_w"] for level in rows]))
+                if rows[0].get("clock_mhz") is not None:
+                    run["clock_mhz"] = float(np.interp(power, powers, [level["clock_mhz"] for level in rows]))
                 if job.get("alternatives"):
                     run |= {"pool": lane["pool"], "gpus": lane["gpus"]}
                 if lane["pool"] is not None:

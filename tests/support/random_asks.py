@@ -24,6 +24,7 @@ def day(seed: int) -> dict[str, Any]:
         _mass,
         _order,
         _ways,
+        _clocks,
         _in_force,
         _nodes,
         _storage,
@@ -244,7 +245,7 @@ def _ways(raw: dict[str, Any], dice: random.Random) -> None:
             other["ready"] = _at(raw, dice.randint(0, 2))
         job["alternatives"] = [other]
         if dice.random() < 0.6:
-            job["alternatives"].append({"gpus": job["gpus"] - 1, "levels": half})
+            job["alternatives"].append({"gpus": job["gpus"] - 1, "levels": [dict(level) for level in half]})
             job["resize_loss_h"] = dice.choice([0.0, round(0.1 * job["work_h"], 4)])
         if dice.random() < 0.5:
             raw["pools"][-1]["partner"] = {
@@ -289,3 +290,21 @@ def _in_force(raw: dict[str, Any], dice: random.Random) -> None:
             low = -device["power_mw"] if "energy_mwh" in device else 0.0
             device["published_mw"] = [round(dice.uniform(low, device["power_mw"]), 2) for _ in range(slots)]
             device["moved_cost_per_mwh"] = round(dice.uniform(0.0, 40.0), 1)
+
+
+def _clocks(raw: dict[str, Any], dice: random.Random) -> None:
+    """Sometimes the hall's lever is the clock."""
+    if dice.random() < 0.2:
+        raw["pools"][0]["lever"] = "clock"
+        for job in raw["jobs"]:
+            if job.get("pool") == "hall":
+                lists = [job["levels"]]
+                lists += [
+                    o["levels"]
+                    for o in job.get("alternatives", [])
+                    if o.get("pool", "hall") == "hall" and "levels" in o
+                ]
+                for levels in {id(levels): levels for levels in lists}.values():
+                    for k, level in enumerate(levels):
+                        level.pop("limit_w", None)
+                        level["clock_mhz"] = 1000.0 + 200.0 * k
