@@ -88,11 +88,12 @@ def merged(problem: Problem) -> Merged:
     An entry that stands for jobs of their own has a ``share``, also where it stands for one alone.
     """
     entries, awaited = problem.entries, {name for e in problem.entries for name in e.after}
+    burning_may_pay = problem.burning_may_pay
     kept: list[Entry] = []
     members: dict[str, tuple[str, ...]] = {}
     for indices in classes_of(entries):
         alike = [entries[i] for i in indices]
-        share = _share(alike[0], problem.step_h, idle_work=problem.burning_may_pay)
+        share = _share(alike[0], problem.step_h, idle_work=burning_may_pay)
         if share is None or any(e.id in awaited for e in alike):
             kept += alike
             members |= {e.id: (e.id,) for e in alike}

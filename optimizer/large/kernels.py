@@ -29,6 +29,9 @@ FRESH, RUNNING, STAYS, PINNED, PAUSES, MIN_RUN, MIN_PAUSE, RAN, MOST_PAUSES, TOG
 """Columns of a job's flags and counts; ``TOGETHER``: copies of one entry share their work, so one price binds all."""
 
 
+SLACK = 1e-9
+"""Power by which a limit may be overrun unnoticed."""
+
 CHORD = 63
 """Level that stands for the straight line from the lowest to the highest one, where costs are not convex."""
 
@@ -692,6 +695,37 @@ def price_all(
 
 
 @njit(cache=True)
+def _at_best_levels(
+    on: Any, cost: Any, gain: Any, top: Any, job: Any, flag: Any, ends_open: bool, level: Any, share: Any
+) -> tuple[float, float]:
+    """Cost of a pattern at its best levels, which are written to ``level, share``, and its marginal price of work.
+
+    The cost is ``BIG`` for no slots at all, for a closed slot and for a broken rule.
+    """
+    for t in range(len(on)):
+        if on[t] and top[t] < 0:
+            return BIG, 0.0
+    if not on.any():
+        return BIG, 0.0
+    starts, resumed = count_starts(on, flag)
+    scratch = np.empty(len(on) * max(1, len(gain)))
+    total, marginal = fill_levels(on, cost, gain, top, job, starts, resumed, level, share, scratch)
+    done = _work_done(on, level, share, gain, top) - job[LOSS] * resumed
+    if not keeps_rules(on, flag, ends_open, done >= job[WORK] - 1e-9):
+        return BIG, 0.0
+    return total, marginal
+
+
+@njit(cache=True)
+def _for_work(job: Any, starts: int, done: float) -> float:
+    """What starts and work undone cost, less the value of work beyond what is due."""
+    money = job[START] * starts
+    if done < job[DUE] - 1e-9:
+        money += min(job[UNMET], 1e9) * (job[DUE] - done)
+    return float(money - job[VALUE] * min(max(0.0, done - job[DUE]), job[WORK] - job[DUE]))
+
+
+@njit(cache=True)
 def sweep(
     window: Any,
     power: Any,
@@ -748,6 +782,7 @@ def sweep(
         first, last = window[j, 0], window[j, 1]
         wide, n = last - first, levels[j]
         rest = idle[p] * gpus[j] if p < pools else 0.0
+        before_on, before_drawn = on_of[u, first:last].copy(), drawn_of[u, first:last].copy()
         for t in range(first, last):
             if on_of[u, t]:
                 extra = m * (drawn_of[u, t] - rest)
@@ -759,14 +794,22 @@ def sweep(
                             feeds[f, t] -= extra
         cost = np.empty((wide, n))
         top = np.empty(wide, dtype=np.int64)
+        fits = True
         for i in range(wide):
             t = first + i
+            if hard and before_on[i]:
+                extra = m * (before_drawn[i] - rest)
+                fits = fits and it[t] + max(0.0, extra) <= it_limit[t] + SLACK
+                for f in range(len(feeds)):
+                    if p < pools and fed[f, p]:
+                        fits = fits and feeds[f, t] + max(0.0, extra) <= feed_limit[f, t] + SLACK
             held = gpu_price[p, t] * gpus[j]
             top[i] = n - 1
             if p < pools and gpus[j] > 0:
                 over = max(0.0, used[p, t] + m * gpus[j] - gpu_limit[p, t])
                 if hard and over > 1e-6:
                     top[i] = -1
+                    fits = fits and not before_on[i]
                 before = max(0.0, used[p, t] - gpu_limit[p, t])
                 held += gpu_fine * (over - before) / m
                 was = used[p, t] - gpu_target[p, t]
@@ -794,17 +837,41 @@ def sweep(
                                 top[i] = k - 1
                 cost[i, k] = c
         on = np.zeros(wide, dtype=np.bool_)
-        level = np.zeros(wide, dtype=np.int64)
-        share = np.zeros(wide)
-        _, _, theta[u] = best_schedule(
+        level, kept_level = np.zeros(wide, dtype=np.int64), np.zeros(wide, dtype=np.int64)
+        share, kept_share = np.zeros(wide), np.zeros(wide)
+        _, total, theta[u] = best_schedule(
             cost, gain[j, :n], top, job[j], flag[j], last == slots, theta[u], tries, 1e-4, True, on, level, share
         )
+        # a few prices of work may miss what the unit has already, on its slots or at its very levels
+        kept, marginal = _at_best_levels(
+            before_on, cost, gain[j, :n], top, job[j], flag[j], last == slots, kept_level, kept_share
+        )
+        if kept < total:
+            total, theta[u] = kept, marginal
+            on[:], level[:], share[:] = before_on, kept_level, kept_share
+        stays = before_on.any() and fits
+        if stays:
+            starts, resumed = count_starts(before_on, flag[j])
+            asked, done = 0.0, -job[j, LOSS] * resumed
+            for i in range(wide):
+                if before_on[i]:
+                    asked += np.interp(before_drawn[i], power[j, :n], cost[i])
+                    done += np.interp(before_drawn[i], power[j, :n], gain[j, :n])
+            stays = asked + _for_work(job[j], starts, done) <= total
+        if stays:
+            for t in range(first, last):
+                if on_of[u, t]:
+                    extra = m * (drawn_of[u, t] - rest)
+                    it[t] += extra
+                    if p < pools:
+                        used[p, t] += m * gpus[j]
+                        for f in range(len(feeds)):
+                            if fed[f, p]:
+                                feeds[f, t] += extra
+            continue
         starts, resumed = count_starts(on, flag[j])
         done = _work_done(on, level, share, gain[j, :n], top) - job[j, LOSS] * resumed
-        money = job[j, START] * starts
-        if done < job[j, DUE] - 1e-9:
-            money += min(job[j, UNMET], 1e9) * (job[j, DUE] - done)
-        money -= job[j, VALUE] * min(max(0.0, done - job[j, DUE]), job[j, WORK] - job[j, DUE])
+        money = _for_work(job[j], starts, done)
         for i in range(wide):
             money += being_on[j, first + i] if on[i] else 0.0
             if on[i] and first + i >= late_from[j]:

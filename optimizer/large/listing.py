@@ -11,7 +11,7 @@ from __future__ import annotations
 import numpy as np
 
 from optimizer.board import Board
-from optimizer.energy_model import EnergyModel
+from optimizer.energy_model import EnergyModel, SlotPrices
 from optimizer.large.crowd import Crowd
 from optimizer.large.kernels import BIG, STAYS, UNMET, sweep
 from optimizer.large.prices import Round
@@ -87,16 +87,32 @@ class Listing:
             hard: nothing overruns a limit any more.
             order: the units; default: all.
         """
-        crowd, prices, board = self.crowd, self.prices, self.board
         curve = np.full(self.problem.slots, bend * self.power_fine / max(1e-9, float(self.target.mean())))
         feed_curve, gpu_curve = (
             bend * price / np.maximum(1e-9, target.mean(axis=1))
             for price, target in zip(self.scarcity, (self.feed_target, self.gpu_target), strict=True)
         )
+        curves = curve, feed_curve, gpu_curve
+        return self._sweep(self.order if order is None else order, self.prices, curves, fine, hard=hard)
+
+    def settle(self, units: Ints, prices: SlotPrices) -> int:
+        """Units choose anew, one after the other, at prices that hold for the board as it is; how many moved.
+
+        At the master's prices what is scarce costs something in a hole of the board too. Here it is free, up to its
+        limit, so that holes are filled; a few units at a time, or all of them will run after the same slots.
+        """
+        board = self.board
+        straight = np.zeros(self.problem.slots), np.zeros(len(board.feeds)), np.zeros(len(board.gpus))
+        return self._sweep(units, prices, straight, HARD_FINE, hard=True)
+
+    def _sweep(
+        self, order: Ints, prices: SlotPrices, curves: tuple[Floats, Floats, Floats], fine: float, *, hard: bool
+    ) -> int:
+        board, (curve, feed_curve, gpu_curve) = self.board, curves
         return int(
             sweep(
-                *crowd.arrays,
-                self.order if order is None else order,
+                *self.crowd.arrays,
+                order,
                 self.line,
                 self.copies,
                 self.theta,

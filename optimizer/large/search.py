@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -30,13 +31,19 @@ LISTING_SHARE, PRICING_SHARE, SHORT_SHARE, ENDING_SHARE = 0.25, 0.6, 0.2, 0.9
 """Shares of the time limit: latest first listing, end of pricing, its end where HiGHS follows, end of improving."""
 
 BENDS = (0.1, 0.03, 0.3, 1.0, 3.0)
-"""How much dearer power beyond the target is, in the listings of which the cheapest is kept; three for very many."""
+"""How much dearer power beyond the target is, in the listings of which the cheapest is kept."""
+
+BENDS_SHARE, SETTLING_SHARE = 0.3, 0.05
+"""Shares of the time that is left for listing at one bend after the other, and of the limit for settling a board."""
 
 MARGINS = (1.0, 0.9, 0.75)
 """Shares of the IT power that the site can carry, tried in turn where ramps or batteries leave no dispatch."""
 
 FEW = 1000
 """Units up to which gangs choose anew together; for more, trial and error finds better places in less time."""
+
+LEVELS_S, LEVELS_SHARE = 3.0, 0.1
+"""Seconds, and share of those left, that the levels of one plan may take."""
 
 ROUND_S, ROUND_JOBS = 3.0, 400.0
 """Seconds of improving between two plans, and entries for each of which that time counts once more."""
@@ -72,6 +79,7 @@ class _Search:
         self.request = request
         self.options = Options(1e-6, max(2.0, request.time_limit_s / 2), request.threads)
         self.cost = BoardCost(energy)
+        self.listing_s = 0.0
 
     def run(self, *, small: bool) -> Iterator[Find]:
         """Price, list, and improve."""
@@ -94,15 +102,18 @@ class _Search:
             elif waiting and late and last.spread <= GOOD:
                 # pricing that goes on for long holds up a plan that is good already
                 waiting = False
-                yield from self._plan(self._list(last, BENDS[:1], PATIENT), last.rows, quick=False)
+                listing = self._list(last, BENDS[:1], PATIENT) or listing
+                yield from self._plan(listing, last.rows, quick=True)
             if last.spread <= CLOSED or self.best.proven:
                 break
         if last is None:
             return
         yield Find(bound=self.best.bound, prices=self._kept(last))
-        again = self._list(last, BENDS if len(self.crowd.kinds) <= FEW else BENDS[:3], PATIENT)
-        if again is not None:
-            listing = again
+        affordable = int(BENDS_SHARE * (self.clock.at(ENDING_SHARE) - time.monotonic()) / max(1e-3, self.listing_s))
+        if waiting or affordable > 1:
+            again = self._list(last, BENDS[: max(1, affordable)], PATIENT)
+            if again is not None and (listing is None or self.cost.of(again) < self.cost.of(listing)):
+                listing = again
         yield from self._plan(listing, last.rows, quick=False)
         if small or listing is None:
             return
@@ -125,19 +136,23 @@ class _Search:
 
     def _list(self, last: Round, bends: tuple[float, ...], growth: float) -> Listing | None:
         """Cheapest of the boards that some bends give at these prices; None where none can be supplied."""
+        from optimizer.large.improve import settle
         from optimizer.large.listing import Listing
 
         for margin in MARGINS:
             found: tuple[float, Listing | None] = (np.inf, None)
             for bend in bends:
+                begun = time.monotonic()
                 listing = Listing(self.energy, self.crowd, last, margin)
                 listing.run(bend, growth)
+                self.listing_s = time.monotonic() - begun
                 cost = self.cost.of(listing)
                 if cost < found[0]:
                     found = cost, listing
                 if time.monotonic() > self.clock.at(ENDING_SHARE):
                     break
             if found[1] is not None:
+                settle(found[1], self.cost, time.monotonic() + SETTLING_SHARE * self.clock.limit_s)
                 return found[1]
         return None
 
@@ -150,7 +165,9 @@ class _Search:
         if quick:
             found = settled(self.problem, listing.schedule(), self.options)
         if found is None:
-            found = redispatch(self.problem, pattern, self.options, self.energy, rows)
+            # very many levels are good enough long before they are the best
+            options = replace(self.options, time_limit_s=max(LEVELS_S, LEVELS_SHARE * self.clock.left))
+            found = redispatch(self.problem, pattern, options, self.energy, rows)
         if found is not None and self.best.offer(found, pattern, "GREEDY"):
             yield self.best.find()
 

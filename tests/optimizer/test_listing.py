@@ -8,8 +8,9 @@ import made_site
 import numpy as np
 import pytest
 
-from optimizer.energy_model import EnergyModel
+from optimizer.energy_model import EnergyModel, SlotPrices
 from optimizer.large.crowd import Crowd
+from optimizer.large.improve import BoardCost, settle
 from optimizer.large.kernels import BIG, UNMET
 from optimizer.large.listing import BRISK, Listing
 from optimizer.large.prices import Round, rounds
@@ -68,3 +69,44 @@ def test_a_snapshot_is_the_board_as_it_was() -> None:
     listing.restore(kept)
     for now, before in zip(listing.snapshot(), kept, strict=True):
         np.testing.assert_array_equal(now, before)
+
+
+@pytest.mark.parametrize("seed", [1, 2, 3])
+def test_at_prices_that_stay_nobody_moves_to_a_dearer_place(seed: int) -> None:
+    energy, crowd, last = _priced(seed)
+    listing = Listing(energy, crowd, last)
+    listing.run(0.1, BRISK)
+    free = SlotPrices(last.prices.power, np.zeros_like(last.prices.gpus))
+
+    def paid() -> float:
+        row = crowd.row[listing.line]
+        power = (free.power[row] * listing.drawn).sum(axis=1)
+        return float(listing.copies @ power + listing.money.sum())
+
+    before = paid()
+    assert listing.settle(np.arange(len(listing.line)), free) > 0
+    assert paid() < before
+    assert not listing.board.is_overbooked()
+    assert listing.settle(np.arange(len(listing.line)), free) >= 0
+    assert paid() <= before
+
+
+@pytest.mark.parametrize("seed", [1, 2])
+def test_settling_makes_a_board_cheaper_and_keeps_its_limits(seed: int) -> None:
+    energy, crowd, last = _priced(seed)
+    listing, cost = Listing(energy, crowd, last), BoardCost(energy)
+    listing.run(1.0, BRISK)
+    before = cost.of(listing)
+    after = settle(listing, cost, time.monotonic() + 20.0)
+    assert after < before
+    assert cost.of(listing) == pytest.approx(after, rel=1e-9)
+    assert not listing.board.is_overbooked()
+
+
+def test_settling_stops_when_its_time_is_over() -> None:
+    energy, crowd, last = _priced(1)
+    listing, cost = Listing(energy, crowd, last), BoardCost(energy)
+    listing.run(1.0, BRISK)
+    kept = listing.snapshot()
+    assert settle(listing, cost, time.monotonic() - 1.0) == pytest.approx(cost.of(listing))
+    np.testing.assert_array_equal(kept[3], listing.on)
