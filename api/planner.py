@@ -34,10 +34,12 @@ from models.site import Site
 from optimizer import baselines
 from optimizer.compose import Availability, SiteState, compose
 from optimizer.document import Plan, ReceivedProblem, dump_plan
+from optimizer.in_force import with_plan_in_force
 from optimizer.kept_prices import KeptPrices
 from optimizer.refusals import check_problem
 from optimizer.replay import Previous
 from optimizer.rolling import Progress, plan
+from optimizer.steadiness import changes_per_hour, moved_starts
 from optimizer.verify import verify
 
 Tell = Callable[[Progress], None]
@@ -103,7 +105,9 @@ def cycle(task: Task, now: datetime, on_progress: Tell | None = None) -> Outcome
 
     def composed(jobs: Sequence[TrainingJob]) -> ReceivedProblem:
         state = SiteState(task.memory.soc_mwh, task.memory.peak_mw)
-        document = compose(site, horizon, availability, jobs, state, name)
+        document = with_plan_in_force(
+            compose(site, horizon, availability, jobs, state, name), site, horizon, task.previous
+        )
         return check_problem(with_events(document, events, horizon))
 
     problem, jobs, aside = _refused_set_aside(task.jobs, composed)
@@ -132,6 +136,10 @@ def cycle(task: Task, now: datetime, on_progress: Tell | None = None) -> Outcome
     edition["job_labels"] = {
         job.id: {"priority": job.priority, "workload": job.workload, "synthetic": job.source == "synthetic"}
         for job in jobs
+    }
+    edition["steadiness"] = {
+        "set_point_changes_per_hour": changes_per_hour(found, horizon.step_h),
+        "moved_starts": moved_starts(found, horizon.start, task.previous),
     }
     edition["events"] = [told.to_json() for told in [*(Standing(e.id, True) for e in events), *dropped]]
     edition["set_aside"] = [{"id": job_id, "reason": reason} for job_id, reason in aside.items()]
@@ -269,12 +277,14 @@ def _baseline_note(found: Plan, yardstick: Plan | None) -> str | None:
 def _saving(found: Plan, yardstick: Plan | None) -> dict[str, Any] | None:
     if found.objective is None or yardstick is None or yardstick.objective is None:
         return None
-    saving = yardstick.objective - found.objective
+    # first come, first served knows no plan in force: what changes against it cost is in neither figure
+    theirs = yardstick.objective - yardstick.terms.get("change", 0.0)
+    ours = found.objective - found.terms.get("change", 0.0)
     return {
-        "baseline_cost": yardstick.objective,
-        "cost": found.objective,
-        "saving": saving,
-        "saving_ratio": saving / abs(yardstick.objective) if yardstick.objective else 0.0,
+        "baseline_cost": theirs,
+        "cost": ours,
+        "saving": theirs - ours,
+        "saving_ratio": (theirs - ours) / abs(theirs) if theirs else 0.0,
         "method": "first-come-first-served",
     }
 

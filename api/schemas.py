@@ -255,6 +255,9 @@ class PlanEdition(BaseModel):
     temperatures: dict[str, list[float]]
     limits: dict[str, float]
     job_labels: dict[str, dict[str, Any]]
+    steadiness: dict[str, float | None] | None = Field(
+        None, description="set_point_changes_per_hour of the plan, and moved_starts against the plan before"
+    )
     prices: SlotPricesView | None = None
 
 

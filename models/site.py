@@ -190,6 +190,13 @@ class Planning(Checked):
         description="per MW and hour that is missing of the headroom (import below its limit, batteries below their "
         "power, energy stored until the next plan) against a fall of sun and wind to their P10; none: no headroom",
     )
+    frozen_minutes: AtLeast0 = Field(
+        0.0,
+        description="how long from a plan's first slot on starts and limits stay as published, if physics lets them",
+    )
+    moved_price_per_gpu_h: AtLeast0 = Field(
+        0.0, description="per GPU-hour run otherwise than the plan in force has it, beyond frozen_minutes"
+    )
 
     def faults(self) -> Iterable[Fault]:
         """A horizon that is no number of slots the contract knows."""

@@ -58,6 +58,7 @@ class Battery(Checked):
     )
     soc_assumed_mwh: AtLeast0 | None = Field(None, description="used until telemetry tells; none: half way")
     wear_cost_per_mwh: AtLeast0 = Field(0.0, description="per MWh discharged")
+    moved_price_per_mwh: AtLeast0 = Field(0.0, description="per MWh in or out otherwise than the plan in force has it")
     default: Literal["idle", "hold_reserve"] = Field("idle", description="what its set-point is without a plan")
     note: Text = ""
 

@@ -189,6 +189,11 @@ def _verdict(edition: Edition, currency: str) -> list[str]:
             f"saving: {saving['saving']:,.2f} {currency} ({saving['saving_ratio']:.1%}) against first come, first "
             f"served at {saving['baseline_cost']:,.2f} {currency}"
         )
+    steady = edition.get("steadiness") or {}
+    if steady.get("set_point_changes_per_hour") is not None:
+        moved = steady.get("moved_starts")
+        told = "" if moved is None else f", {moved:.0f} starts moved against the plan before"
+        lines.append(f"set-points: {steady['set_point_changes_per_hour']:.2f} changes an hour{told}")
     lines += [f"unmet: {row['sentence']}" for row in plan["unmet"]]
     lines += [f"set aside: {row['id']}: {row['reason']}" for row in edition["set_aside"]]
     return lines

@@ -83,6 +83,7 @@ def plan_view(edition: dict[str, Any]) -> dict[str, Any]:
         "baseline_terms": baseline.get("terms", {}) if baseline else None,
         "baseline_note": edition.get("baseline_note"),
         "saving": edition.get("saving"),
+        "steadiness": edition.get("steadiness") or {},
         "jobs": job_views(edition, horizon),
         "pools": [pool["name"] for pool in problem.get("pools", [])],
     }

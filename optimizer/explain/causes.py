@@ -18,6 +18,7 @@ OF_TERM = {
     "fuel": Reason.LOW_PRICE,
     "stored": Reason.SOC_RESERVE,
     "work_value": Reason.DEADLINE,
+    "change": Reason.PLAN_STABILITY,
 }
 """Reason that a term stands for by itself; import, export, late and unmet are split, the rest has none in the list."""
 

@@ -5,6 +5,9 @@ from __future__ import annotations
 from optimizer.explain.seen import Seen
 from optimizer.explain.statement import Fact, Statement
 
+TOLD = ("due", "deadline", "moved", "frozen")
+"""Wishes of jobs that have a sentence of their own."""
+
 
 def requirements(seen: Seen) -> list[Statement]:
     """What gave first, then what is kept; each with its id, amount, and price where it has one."""
@@ -12,7 +15,7 @@ def requirements(seen: Seen) -> list[Statement]:
     told = []
     for u in seen.plan.unmet:
         subject, _, wish = u.requirement.partition("/")
-        kind = wish if subject.startswith("job:") else "other"
+        kind = wish if subject.startswith("job:") and wish in TOLD else "other"
         told.append(
             Statement(
                 f"requirement.{kind}.gave",

@@ -57,6 +57,14 @@ def client(edition, tmp_path_factory):
     return client_of(edition, chart_folder=tmp_path_factory.mktemp("no-bundle"))
 
 
+def test_the_page_says_how_steady_the_plan_is(edition, client):
+    assert "changes an hour" not in client.get("/?lang=en").text
+    steady = {"set_point_changes_per_hour": 1.25, "moved_starts": 3}
+    page = client_of(edition | {"steadiness": steady}).get("/?lang=en").text
+    assert "1.3 changes an hour" in page or "1.2 changes an hour" in page
+    assert "starts moved: 3" in page
+
+
 def test_the_page_says_mode_plan_gap_method_and_that_it_is_synthetic(client):
     page = client.get("/?lang=en").text
     for text in ("MIXED", "1.42", "at most", "3.1%", "MILP, best found in time", "(+00:00)", "synthetic", "11:07"):
