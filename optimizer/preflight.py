@@ -21,6 +21,7 @@ def conflicts(problem: Problem) -> list[str]:
         *_batteries(problem),
         *_generators(problem),
         *_tank(problem),
+        *_nodes(problem),
         *_reserves(problem),
         *_events(problem),
     ]
@@ -108,6 +109,22 @@ def _generators(problem: Problem) -> Iterator[str]:
             yield (
                 f"{asset} has run for {g.state_slots} of its {g.min_up} slots (min_up_slots) and must run on, but is"
                 f"{told(problem.upkeep, asset, problem.horizon, 0, g.stays)}; move the window or lower min_up_slots"
+            )
+
+
+def _nodes(problem: Problem) -> Iterator[str]:
+    """Nodes that may not be off yet in a slot in which they are not there."""
+    for pool in problem.pools:
+        if pool.nodes is None:
+            continue
+        staying = np.array([pool.nodes.staying_before(t) for t in range(problem.slots)])
+        short = np.flatnonzero(staying > pool.nodes.there)
+        if len(short):
+            t = int(short[0])
+            yield (
+                f"{staying[t]} nodes of pool {pool.name} may not be off at {rfc3339(problem.horizon.at(t))} yet "
+                f"(min_up_slots), {int(pool.nodes.there[t])} are there"
+                f"{_upkeep(problem, f'pool {pool.name}', t, t + 1)}; move the window or lower min_up_slots"
             )
 
 

@@ -105,10 +105,23 @@ TOLD: list[tuple[dict[str, Any], list[str]]] = [
         },
         ["generator set has run for 1 of its 4 slots", "under maintenance", "move the window"],
     ),
+    (
+        {
+            "pools": [
+                pool(
+                    nodes={"gpus_per_node": 4, "min_up_slots": 9, "started_before": [2]}, maintenance=window(2, 4, 0.5)
+                )
+            ]
+        },
+        [
+            "2 nodes of pool hall may not be off at 2026-11-09T02:00:00Z yet (min_up_slots), 1 are there, under",
+            "switch)",
+        ],
+    ),
 ]
 
 
-@pytest.mark.parametrize(("more", "parts"), TOLD, ids=["pool", "battery", "reserve", "generator"])
+@pytest.mark.parametrize(("more", "parts"), TOLD, ids=["pool", "battery", "reserve", "generator", "nodes"])
 def test_what_a_window_forbids_is_told_before_solving(more: dict[str, Any], parts: list[str]) -> None:
     found = conflicts(compiled(ten(**{"jobs": [], **more}) if "jobs" not in more else {**ten(), **more}))
     assert len(found) == 1, found
