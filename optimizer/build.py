@@ -27,6 +27,7 @@ from optimizer.parts import (
     stability,
     storage,
     supply,
+    surplus,
     water,
 )
 from optimizer.problem import Floats, Problem
@@ -81,6 +82,8 @@ def build(
     budgets.add(model, problem, ledger)
     headroom.add(model, problem, ledger)
     stability.add(model, problem, ledger)
+    if it_power is None and not priced:
+        surplus.add(model, problem, pattern or {})
     balance.add(model, problem, ledger)
     objective.add(model, ledger)
     return model, ledger

@@ -39,14 +39,15 @@ def suits_milp(problem: Problem) -> bool:
 def only_milp(problem: Problem) -> bool:
     """Whether a job waits for others, has several ways to run, may run with a partner or writes checkpoints to a
     storage that takes no more than so many at once: slot prices know none of it."""
-    alone = problem.chooses or problem.rents
+    alone = problem.chooses or problem.rents or problem.has_surplus_jobs
     return alone or any(e.after for e in problem.entries) or any(with_checkpoints(problem))
 
 
 def needs_no_prices(problem: Problem) -> bool:
     """Whether prices have nothing to give: jobs are few and none has a level to choose, so the general solver alone is
-    the quickest; or a job has several ways, of which prices know one, so that what they prove would not hold."""
-    if problem.chooses:
+    the quickest; or a job has several ways, of which prices know one, so that what they prove would not hold; or one
+    runs on surplus alone, which no listing at prices keeps."""
+    if problem.chooses or problem.has_surplus_jobs:
         return True
     able = [e for e in problem.entries if e.may_run]
     return len(able) <= FEW and all(len(e.power) == 1 for e in able)

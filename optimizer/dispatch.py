@@ -17,12 +17,14 @@ from optimizer.accounts import TRIFLE_H, hours_of, terms_of
 from optimizer.build import build
 from optimizer.calm import DEARER, prefer_calm
 from optimizer.energy_model import EnergyModel
-from optimizer.problem import Entry, Floats, Ints, Problem
+from optimizer.parts.surplus import hold as hold_alone
+from optimizer.problem import Entry, Flags, Floats, Ints, Problem
 from optimizer.schedule import Energy, Group, Schedule, curve_speed, fits_pools, it_power, least_power
 from optimizer.sessions import Pattern, lawful, lost_h, taken
 from optimizer.solve import Options, Outcome, solve
 from optimizer.starts_given import levels_of
 from optimizer.storage import takes
+from optimizer.surplus import alone
 from optimizer.thermal import Cold, Removal, as_flows
 from optimizer.ways import Way
 
@@ -62,7 +64,7 @@ def redispatch(
     """
     if any(_owes_too_much(problem, e, pattern) for e in problem.entries) or not takes(problem, pattern):
         return None
-    if hold is None and not problem.burning_may_pay and not problem.chooses:
+    if hold is None and not (problem.burning_may_pay or problem.chooses or problem.has_surplus_jobs):
         levels = levels_of(energy_model or EnergyModel(problem), pattern, options.threads, rows, options.gap)
         schedule = levels.solve(options.time_limit_s)
         return None if schedule is None else settled(problem, schedule, options)
@@ -97,7 +99,7 @@ def _nodes(model: pyo.ConcreteModel, outcome: Outcome, problem: Problem) -> dict
 
 def settled(problem: Problem, schedule: Schedule, options: Options) -> Redispatched | None:
     """Energy for a schedule with its levels; None where it cannot be supplied or breaks a rule that has no price."""
-    energy = dispatch_energy(problem, it_power(problem, schedule), options)
+    energy = dispatch_energy(problem, it_power(problem, schedule), options, alone=alone(problem, schedule.pattern))
     return None if energy is None else _judged(problem, schedule, energy)
 
 
@@ -112,7 +114,8 @@ def at_levels(
     schedule = Schedule(pattern, groups)
     if any(_owes_too_much(problem, e, pattern) for e in problem.entries):
         return None
-    energy = dispatch_energy(problem, it_power(problem, schedule), options, battery_idle=battery_idle)
+    it, only = it_power(problem, schedule), alone(problem, pattern)
+    energy = dispatch_energy(problem, it, options, battery_idle=battery_idle, alone=only)
     return None if energy is None else _judged(problem, schedule, energy)
 
 
@@ -170,7 +173,8 @@ def _groups_of_way(jobs: pyo.Block, outcome: Outcome, way: Entry | Way, t: int, 
 
 def calmed(problem: Problem, found: Redispatched, options: Options) -> Redispatched:
     """The same plan with calmer set-points at the same cost, where there are any."""
-    energy = dispatch_energy(problem, it_power(problem, found.schedule), options, calm=True)
+    it, only = it_power(problem, found.schedule), alone(problem, found.schedule.pattern)
+    energy = dispatch_energy(problem, it, options, calm=True, alone=only)
     judged = None if energy is None else _judged(problem, found.schedule, energy)
     if judged is None or judged.cost > found.cost + 2 * DEARER * max(1.0, abs(found.cost)):
         return found
@@ -178,15 +182,21 @@ def calmed(problem: Problem, found: Redispatched, options: Options) -> Redispatc
 
 
 def dispatch_energy(
-    problem: Problem, it: Floats, options: Options, *, battery_idle: bool = False, calm: bool = False
+    problem: Problem,
+    it: Floats,
+    options: Options,
+    *,
+    battery_idle: bool = False,
+    calm: bool = False,
+    alone: Flags | None = None,
 ) -> Energy | None:
     """Cheapest energy for a given IT power; None where limits leave none.
 
     ``battery_idle`` keeps every battery at its state of charge (the yardstick's rule). ``calm`` looks among
-    the cheapest for the one that moves least.
+    the cheapest for the one that moves least. In the slots of ``alone`` sun and wind carry the site by themselves.
     """
     for exact in (False, True):
-        once = _dispatch_once(problem, it, options, exact=exact, battery_idle=battery_idle, calm=calm)
+        once = _dispatch_once(problem, it, options, exact=exact, battery_idle=battery_idle, calm=calm, alone=alone)
         if once is None:
             return None
         energy, one_way = once
@@ -202,7 +212,14 @@ def _within_grid(problem: Problem, energy: Energy) -> bool:
 
 
 def _dispatch_once(
-    problem: Problem, it: Floats, options: Options, *, exact: bool, battery_idle: bool, calm: bool
+    problem: Problem,
+    it: Floats,
+    options: Options,
+    *,
+    exact: bool,
+    battery_idle: bool,
+    calm: bool,
+    alone: Flags | None,
 ) -> tuple[Energy, bool] | None:
     """Energy, and whether no battery and no meter ran both ways at once before netting."""
     heat = it / problem.efficiency
@@ -215,6 +232,8 @@ def _dispatch_once(
     if battery_idle:
         for variable in (*model.battery.charge.values(), *model.battery.discharge.values()):
             variable.setub(0.0)
+    if alone is not None:
+        hold_alone(model, problem, alone)
     outcome = solve(model, options)
     if outcome.values is None or outcome.objective is None:
         return None

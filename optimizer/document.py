@@ -510,6 +510,11 @@ class Job(_Part):
         "other ways to run it; each session stays in one pool and may change its gang there, and a running job goes on "
         "in its own pool",
     )
+    surplus: StrictBool = _new(
+        False,
+        "runs only on what would be curtailed: while it is on nothing is imported, discharged, generated or taken from "
+        "a service, and what can be sold at a price is; it is stopped first",
+    )
     residency: list[Id] = _new(
         [], "jurisdictions in which alone it may run, in pools that say theirs; empty: it may run anywhere"
     )

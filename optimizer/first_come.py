@@ -24,7 +24,8 @@ def in_order(
     board = Board(problem, it_limit)
     pattern: dict[str, Ints] = {e.id: np.zeros(problem.slots, dtype=np.int64) for e in problem.entries}
     for e in entries:
-        if e.may_run and (e.due_h > 0 or e.must_start):
+        # what runs on surplus alone is for whoever knows the surplus
+        if e.may_run and not e.surplus and (e.due_h > 0 or e.must_start):
             level = levels[e.id]
             pattern[e.id] = _earliest(problem, e, board, level)
             board.take(e, pattern[e.id], e.power[level] * pattern[e.id])

@@ -113,4 +113,24 @@ def _levers(problem: Problem) -> Iterator[Fault]:
                 before = level.clock_mhz or before
 
 
-RULES: tuple[Callable[[Problem], Iterator[Fault]], ...] = (_alternatives, _residency, _partners, _levers)
+def _surplus(problem: Problem) -> Iterator[Fault]:
+    """A job on surplus alone is promised nothing and may be stopped in every slot."""
+    for k, job in enumerate(problem.jobs):
+        if not job.surplus:
+            continue
+        due = job.work_h if job.due_h is None else job.due_h
+        if due > 0 and job.unmet_cost_per_h is None:
+            message = f"nobody who runs on surplus is promised {due:g} h of due work; write 0 or give unmet_cost_per_h"
+            yield Fault(pointer("jobs", k, "due_h"), "no_promise", message)
+        for field, wrong, mend in (
+            ("preemptible", not job.preemptible, "true"),
+            ("min_run_slots", job.min_run_slots > 1, "1"),
+            ("max_pauses", job.max_pauses is not None, "null"),
+            ("pinned_start", job.pinned_start is not None, "null"),
+        ):
+            if wrong:
+                message = f"a job on surplus alone is stopped whenever there is none; write {mend}"
+                yield Fault(pointer("jobs", k, field), "no_promise", message)
+
+
+RULES: tuple[Callable[[Problem], Iterator[Fault]], ...] = (_alternatives, _residency, _partners, _levers, _surplus)

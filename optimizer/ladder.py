@@ -20,6 +20,7 @@ from optimizer.problem import Entry, Floats, Ints, Problem
 from optimizer.replay import Previous, battery_wishes, replayed
 from optimizer.schedule import Group, Schedule, it_power
 from optimizer.site_limits import supported_it
+from optimizer.surplus import without
 
 Lower = Literal["GREEDY", "LAST", "SAFE"]
 
@@ -42,6 +43,8 @@ def descend(problem: Problem, previous: Previous | None) -> Iterator[Plan]:
     if previous is not None and last is not None:
         yield plan(last, "LAST", battery_wishes(problem, previous))
         yield plan(last, "LAST")
+        if problem.has_surplus_jobs:
+            yield plan(without(problem, last), "LAST")
     yield plan(_no_new_starts(problem), "SAFE")
 
 

@@ -83,6 +83,7 @@ class Entry:
     checkpoint_gb: float = 0.0
     exiled: bool = False
     clock_mhz: tuple[float | None, ...] = ()
+    surplus: bool = False
 
     @property
     def key(self) -> str:
@@ -234,6 +235,11 @@ class Problem:
     def step_h(self) -> float:
         """Hours in a slot."""
         return self.horizon.step_h
+
+    @property
+    def has_surplus_jobs(self) -> bool:
+        """Whether a job runs only on what would be curtailed."""
+        return any(e.surplus and e.may_run for e in self.entries)
 
     @property
     def rents(self) -> bool:
@@ -423,6 +429,7 @@ def _own(job: document.Job, horizon: Horizon, pool_index: dict[str, int], unit: 
         after=tuple(job.after),
         resize_loss_h=job.resize_loss_h,
         clock_mhz=clocks(job.levels),
+        surplus=job.surplus,
         checkpoint_gb=job.checkpoint_gb,
     )
 

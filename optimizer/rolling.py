@@ -130,7 +130,7 @@ def plan(
     limit = problem.document.time_limit_s if time_limit_s is None else time_limit_s
     if method == "large" and _needs_the_whole_model(problem.document):
         log.warning(
-            "orders, ways, partners or checkpoints of jobs need the whole model: method direct is taken, not large"
+            "orders, ways, partners, checkpoints or surplus of jobs need the whole model: direct is taken, not large"
         )
     begun = time.monotonic()
     best = _Best(problem, gap)
@@ -179,7 +179,7 @@ def plan(
 
 def _needs_the_whole_model(problem: Problem) -> bool:
     """As :func:`optimizer.direct.only_milp`, read from the document alone."""
-    choices = any(job.after or job.alternatives or job.checkpoint_gb for job in problem.jobs)
+    choices = any(job.after or job.alternatives or job.checkpoint_gb or job.surplus for job in problem.jobs)
     return choices or any(pool.partner is not None for pool in problem.pools)
 
 

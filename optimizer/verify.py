@@ -38,6 +38,7 @@ from .referee.power import check_power
 from .referee.runs import Track, lay
 from .referee.stability import changes_of
 from .referee.storage import storage_wish
+from .referee.surplus import check_surplus
 from .referee.thermal import check_temperature
 from .referee.windows import check_window
 from .referee.wishes import Wish, check_duties, check_outages, wishes_of
@@ -134,6 +135,7 @@ def _check_plan(day: Day, plan: Plan, gap: float | None, findings: Findings) -> 
     elif _check_lengths(day, plan.series, findings):
         check_power(day, plan.series, tracks, findings)
         check_quotas(day, tracks, findings)
+        check_surplus(day, plan.series, tracks, findings)
         for battery in problem.batteries:
             check_battery(day, battery, plan.series, findings)
         check_machines(day, plan.series, findings)

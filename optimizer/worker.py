@@ -28,6 +28,7 @@ from optimizer.problem import Problem, compile_problem
 from optimizer.refusals import check_problem
 from optimizer.replay import Previous, replayed
 from optimizer.solve import Options
+from optimizer.surplus import without
 
 
 def work(problem: Problem, request: Request, tell: Callable[[Find], None] = lambda _: None) -> Iterator[Find]:
@@ -63,7 +64,12 @@ def last_starts(problem: Problem, request: Request, clock: Clock, best: Best) ->
     schedule = replayed(problem, request.previous)
     if schedule is None:
         return
-    redone = redispatch(problem, schedule.pattern, Options(gap=request.gap, time_limit_s=max(0.5, clock.left / 3)))
+    options = Options(gap=request.gap, time_limit_s=max(0.5, clock.left / 3))
+    redone = redispatch(problem, schedule.pattern, options)
+    if redone is None and problem.has_surplus_jobs:
+        # who runs on surplus is stopped first
+        schedule = without(problem, schedule)
+        redone = redispatch(problem, schedule.pattern, options)
     if redone is not None and best.offer(redone, schedule.pattern, "LP"):
         yield best.find()
 

@@ -79,6 +79,7 @@ OTHER: dict[str, Any] = {
     "resize_loss_h": 0.5,
     "checkpoint_gb": 9.0,
     "exiled": True,
+    "surplus": True,
     "clock_mhz": (1000.0, 1200.0, 1400.0),
 }
 

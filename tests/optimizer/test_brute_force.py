@@ -79,6 +79,7 @@ def test_one_random_day_in_thirty_has_each_thing_that_version_1_1_can_ask() -> N
         *((name, sum(name in day for day in days)) for name in parts),
         *((name, sum(name in day["grid"] for day in days)) for name in grids),
         ("after", sum(any(job.get("after") for job in day["jobs"]) for day in days)),
+        ("surplus", sum(any(job.get("surplus") for job in day["jobs"]) for day in days)),
         ("lever", sum(any("lever" in pool for pool in day["pools"]) for day in days)),
         ("alternatives", sum(any(job.get("alternatives") for job in day["jobs"]) for day in days)),
         ("mass", sum("mass" in day.get("cooling", {}) for day in days)),

@@ -213,6 +213,14 @@ BAD: list[tuple[dict[str, Any], str, str, str]] = [
         "not_ours",
         "leave it out",
     ),
+    ({"jobs": [job("a", surplus=True, preemptible=True)]}, "/jobs/0/due_h", "no_promise", "write 0"),
+    ({"jobs": [job("a", surplus=True, due_h=0.0)]}, "/jobs/0/preemptible", "no_promise", "write true"),
+    (
+        {"jobs": [job("a", surplus=True, preemptible=True, due_h=0.0, min_run_slots=2)]},
+        "/jobs/0/min_run_slots",
+        "no_promise",
+        "write 1",
+    ),
     ({"jobs": [job("a", residency=["MA"])]}, "/jobs/0/residency", "no_pool", "name its pool"),
     (
         {"jobs": [job("a", pool="hall", residency=["MA"], state="running")], "pools": [pool(jurisdiction="ES")]},

@@ -30,6 +30,7 @@ TANK = {"energy_mwh": 1.0, "fill_mw": 0.5, "draw_mw": 0.5, "start_mwh": 0.5}
 NODES = {"name": "hall", "gpu": "H100", "gpus": [4, 8, 8, 8, 8], "idle_w_per_gpu": 50_000.0}
 NODES |= {"nodes": {"gpus_per_node": 4, "boot_slots": 1, "on_before": 0}}
 GANG = job("a", 1.0, pool="hall", gpus=4)
+ON_SURPLUS: dict[str, Any] = {"surplus": True, "preemptible": True, "unmet_cost_per_h": 90.0}
 CHAT = {"name": "chat", "power_mw": [1.0] * 5, "min_power_mw": 0.5, "below_nominal_cost_per_mwh": 25.0}
 PLANT = {"tangents": [{"slope": 0.1, "intercept_mw": 0.0}], "water_m3_per_mwh": 1.0}
 
@@ -174,6 +175,23 @@ LOOSENED: dict[str, tuple[dict[str, Any], str, Any, str]] = {
         "jobs/0/alternatives/0/egress_cost",
         2.0,
         "terms.partner",
+    ),
+    "surplus alone": (five(job("a", 1.0, **ON_SURPLUS)), "jobs/0/surplus", False, "surplus.bought"),
+    "surplus without stores": (
+        five(
+            job("a", 1.0, **ON_SURPLUS),
+            grid={"import_limit_mw": 0.0},
+            batteries=[battery(energy_mwh=4.0, soc_start_mwh=3.0)],
+        ),
+        "jobs/0/surplus",
+        False,
+        "surplus.given",
+    ),
+    "surplus of what is sold": (
+        five(job("a", 1.0, **ON_SURPLUS), series=SUN, grid={"import_limit_mw": 0.0, "export_limit_mw": 2.0}),
+        "jobs/0/surplus",
+        False,
+        "surplus.sold",
     ),
     "residency": (
         five(

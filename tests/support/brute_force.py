@@ -294,6 +294,7 @@ def solve(problem: dict[str, Any]) -> Answer:
     choices: dict[str, list[brute_nodes.Choice]] = {}
     it = _it(program, problem, grid, jobs, choices)
     flows = _energy(program, problem, grid, it) | {"nodes": choices}
+    brute_ways.surplus(program, problem, grid, jobs, flows)
     brute_duties.store(program, problem, grid, flows["asked"], {i: job.choice for i, job in jobs.items()})
     found = program.solve()
     if found is None:

@@ -58,3 +58,23 @@ def _judge(job: dict[str, Any], grid: Any, known: list[dict[str, Any]], way: tup
             lost += job.get("resize_loss_h", 0.0)
         before = k
     return lost
+
+
+def surplus(program: Any, problem: dict[str, Any], grid: Any, jobs: dict[str, Any], flows: dict[str, Any]) -> None:
+    """Beside a job on surplus nothing is bought or given, and all is sold that earns."""
+    mine = [job for job in problem.get("jobs", []) if job.get("surplus")]
+    asked, connection = flows["asked"], problem.get("grid", {})
+    price = grid.row(problem.get("series", {}).get("export_price_per_mwh"))
+    for t in range(grid.slots if mine else 0):
+        alone = program.column(0, 1, whole=True)
+        for job in mine:
+            on = dict(jobs[job["id"]].on[t])
+            on[alone] = on.get(alone, 0.0) - job.get("count", 1)
+            program.row(on, high=0.0)
+        gives = [asked.bought[t], *flows["discharge"][t], *(row[t] for row in (*asked.made, *asked.missing))]
+        for column in gives:
+            most = float(program.high[column])
+            program.row({column: 1.0, alone: most}, high=most)
+        limit = float(program.high[asked.sold[t]])
+        if price[t] > 0 and connection.get("export_allowance_mwh") is None:
+            program.row({asked.sold[t]: 1.0, alone: -limit}, low=0.0)

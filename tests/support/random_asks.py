@@ -25,6 +25,7 @@ def day(seed: int) -> dict[str, Any]:
         _order,
         _ways,
         _clocks,
+        _surplus,
         _in_force,
         _nodes,
         _storage,
@@ -308,3 +309,17 @@ def _clocks(raw: dict[str, Any], dice: random.Random) -> None:
                     for k, level in enumerate(levels):
                         level.pop("limit_w", None)
                         level["clock_mhz"] = 1000.0 + 200.0 * k
+
+
+def _surplus(raw: dict[str, Any], dice: random.Random) -> None:
+    """Sometimes the first job runs on surplus alone, and there is more sun."""
+    first = raw["jobs"][0]
+    if dice.random() < 0.2 and not first.get("after"):
+        series = raw["series"]
+        series["pv_available_mw"] = [
+            round(2.0 * v + 1.0, 2) for v in series.get("pv_available_mw", [0.0] * raw["horizon"]["slots"])
+        ]
+        for field in ("min_run_slots", "max_pauses", "pinned_start"):
+            first.pop(field, None)
+        first |= {"surplus": True, "preemptible": True}
+        first.setdefault("unmet_cost_per_h", 80.0)

@@ -36,6 +36,7 @@ EVERYTHING = day(
     job("stay", 1.0, state="running", levels=TWO_LEVELS),
     job("one", start_cost=1.0),
     job("share", preemptible=True),
+    job("sun", 1.0, due_h=0.0, surplus=True, preemptible=True),
     job("last", 1.0, after=["stay"], unmet_cost_per_h=9.0),
     job("el", 1.0, pool="hall", gpus=4, levels=TWO_LEVELS, resize_loss_h=0.1, preemptible=True, checkpoint_gb=9.0)
     | {"alternatives": [{"gpus": 2}, {"pool": "shed"}, {"pool": "cloud", "egress_cost": 1.0}]},
@@ -64,7 +65,9 @@ EVERYTHING = day(
 MASS = {"mwh_per_k": 0.25, "start_c": 24.0, "lowest_c": 20.0, "allowable_c": 32.0}
 MASS |= {"recommended_c": 27.0, "most_change_k_per_slot": 4.0}
 TANK = {"energy_mwh": 1.0, "fill_mw": 1.0, "draw_mw": 1.0, "start_mwh": 0.5, "end_min_mwh": 0.5}
-WITH_MASS = EVERYTHING | {"cooling": EVERYTHING["cooling"] | {"mass": MASS, "tank": TANK}}
+# and without an allowance of export what is left over is sold
+NO_ALLOWANCE = {name: value for name, value in EVERYTHING["grid"].items() if name != "export_allowance_mwh"}
+WITH_MASS = EVERYTHING | {"grid": NO_ALLOWANCE, "cooling": EVERYTHING["cooling"] | {"mass": MASS, "tank": TANK}}
 PATTERN = {"run": np.array([1, 1, 0, 0])}
 WAYS = (
     {},
