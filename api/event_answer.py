@@ -90,7 +90,7 @@ def _beyond(event: GridEvent, site: Site, edition: Edition | None) -> dict[str, 
 def _kept_already(event: GridEvent, edition: Edition) -> bool:
     """Whether the refereed plan in force keeps an event that it does not know."""
     peak = _peak(edition, slots_of(event, horizon_of(edition)))
-    return peak is not None and peak <= event.most_import_mw
+    return peak is not None and peak <= event.aimed_mw
 
 
 def _peak(edition: Edition, window: range) -> float | None:

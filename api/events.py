@@ -9,9 +9,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import Field, ValidationError
+from pydantic import Field, Strict, ValidationError
 
 from models.checking import AtLeast0, Checked, Moment, Name, Text, Whole, faults_of
 from models.errors import Fault, InvalidInput
@@ -29,9 +29,17 @@ class GridEvent(Checked):
     most_import_mw: AtLeast0 = Field(description="at the meter, mean of a slot")
     kind: Literal["hard", "priced"] = "hard"
     cost_per_mwh: AtLeast0 | None = Field(None, description="priced: of each MWh beyond, in the site's currency")
+    margin_ratio: Annotated[float, Strict(), Field(ge=0, le=0.5, allow_inf_nan=False)] = Field(
+        0.0, description="plans aim this share lower: what is drawn moves around what was expected"
+    )
     priority: Whole = Field(0, ge=0, le=9, description="0 is kept longest where not all can be kept")
     source: Text = Field("", description="who asks: feed, contract")
     note: Text = ""
+
+    @property
+    def aimed_mw(self) -> float:
+        """What a plan keeps, so that the meter keeps what was asked for."""
+        return self.most_import_mw * (1.0 - self.margin_ratio)
 
     def faults(self) -> Iterable[Fault]:
         """Ends before it starts, lasts too long, has a price where none belongs or none where one does."""
@@ -88,7 +96,7 @@ def with_events(document: Mapping[str, Any], events: Sequence[GridEvent], horizo
     """
     touched = [(event, slots) for event in events if (slots := slots_of(event, horizon))]
     found = dict(document)
-    hard = [(k, event.most_import_mw) for event, slots in touched if event.kind == "hard" for k in slots]
+    hard = [(k, event.aimed_mw) for event, slots in touched if event.kind == "hard" for k in slots]
     if hard:
         told = document["grid"]["import_limit_mw"]
         limits = list(told) if isinstance(told, list) else [told] * horizon.slots
@@ -104,7 +112,7 @@ def with_events(document: Mapping[str, Any], events: Sequence[GridEvent], horizo
 
 def _priced(event: GridEvent, slots: range, horizon: Horizon) -> dict[str, Any]:
     span = {"start": rfc3339(horizon.at(slots.start)), "end": rfc3339(horizon.at(slots.stop))}
-    return {"id": event.id, **span, "most_import_mw": event.most_import_mw, "cost_per_mwh": event.cost_per_mwh}
+    return {"id": event.id, **span, "most_import_mw": event.aimed_mw, "cost_per_mwh": event.cost_per_mwh}
 
 
 def impossible(document: Mapping[str, Any], event: GridEvent, horizon: Horizon) -> str | None:

@@ -16,8 +16,8 @@ from zoneinfo import ZoneInfo
 from models.errors import Fault, InvalidInput
 from models.horizon import rfc3339
 
-FIELDS = ("id", "start", "end", "most_import_mw", "kind", "cost_per_mwh", "priority", "note")
-_NUMBERS = {"most_import_mw": float, "cost_per_mwh": float, "priority": int}
+FIELDS = ("id", "start", "end", "most_import_mw", "margin_ratio", "kind", "cost_per_mwh", "priority", "note")
+_NUMBERS = {"most_import_mw": float, "margin_ratio": float, "cost_per_mwh": float, "priority": int}
 
 
 @dataclass(frozen=True, slots=True)

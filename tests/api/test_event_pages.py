@@ -61,14 +61,21 @@ def test_without_a_key_that_may_write_nothing_is_accepted(asked: House, scope: s
 
 
 def test_an_event_is_accepted_shown_and_taken_back(asked: House) -> None:
-    taken = post(asked, "/events?lang=en", fields(key=asked.keys["write"], note="evening peak"))
+    taken = post(asked, "/events?lang=en", fields(key=asked.keys["write"], note="evening peak", margin_ratio="0.02"))
     assert (taken.status_code, taken.headers["location"]) == (303, "/events/cut-1?lang=en")
-    again = post(asked, "/events", fields(key=asked.keys["write"], note="evening peak"))
+    again = post(asked, "/events", fields(key=asked.keys["write"], note="evening peak", margin_ratio="0.02"))
     assert again.status_code == 303, "twice is once"
     other = post(asked, "/events", fields(key=asked.keys["write"], most_import_mw="0.04"))
     assert other.status_code == 409
     page = asked.client.get("/events/cut-1?lang=en").text
-    for text in ("Load target", "evening peak", "What became of it", "No slot of it is over yet.", "0.050\u00a0MW"):
+    for text in (
+        "Load target",
+        "evening peak",
+        "2.0%",
+        "What became of it",
+        "No slot of it is over yet.",
+        "0.050\u00a0MW",
+    ):
         assert text in page, text
     listed = asked.client.get("/events?lang=fr").text
     assert "/events/cut-1?lang=fr" in listed

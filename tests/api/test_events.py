@@ -53,6 +53,17 @@ def test_limits_of_several_events_and_of_the_site_are_the_least_of_them() -> Non
     assert with_events(document, [], horizon) == document
 
 
+def test_a_plan_aims_below_an_event_by_its_margin_and_the_record_judges_the_event_itself() -> None:
+    horizon = Horizon(NOON, STEP, 4)
+    document = {"grid": {"import_limit_mw": 0.12}, "jobs": []}
+    asked = event(margin_ratio=0.1)
+    assert with_events(document, [asked], horizon)["grid"]["import_limit_mw"] == pytest.approx([0.045] * 4)
+    over = record(asked, NOON + STEP * 4, STEP, meter_of(today=0.048, usual=0.1, days=5), [], None)
+    assert over["kept"] is True, "what was promised was kept"
+    with pytest.raises(InvalidInput, match="margin_ratio"):
+        event(margin_ratio=0.6)
+
+
 def test_a_priced_event_becomes_the_contracts_own_on_slot_borders() -> None:
     horizon = Horizon(NOON, STEP, 8)
     document = {"schema_version": "1.0", "grid": {"import_limit_mw": 0.12}, "jobs": []}
