@@ -29,6 +29,7 @@ from optimizer.parts import (
     supply,
     surplus,
     water,
+    ways,
 )
 from optimizer.problem import Floats, Problem
 from optimizer.sessions import Pattern
@@ -64,6 +65,7 @@ def build(
         gpus.add(model, problem, ledger)
         partners.add(model, problem, ledger)
     else:
+        ways.add(model, problem, ledger, pattern or {})
         jobs.add(model, problem, ledger, exact=exact if exact_jobs is None else exact_jobs, pattern=pattern or {})
         storage.add(model, problem, ledger, pattern or {})
         nodes.add(model, problem, ledger)

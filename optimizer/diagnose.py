@@ -11,8 +11,7 @@ from scipy.sparse import csc_matrix
 
 from models.horizon import rfc3339
 from optimizer.build import build
-from optimizer.ledger import Give
-from optimizer.parts.ways import places
+from optimizer.ledger import Give, Ledger
 from optimizer.problem import Entry, Problem
 from optimizer.solve import Options, Outcome, solve
 from optimizer.storage import traffic_gb
@@ -48,7 +47,7 @@ def diagnose(problem: Problem, options: Options) -> list[str]:
         if give.slot is not None and (upkeep := _upkeep(problem, f"{kind} {name}", give.slot)):
             sentence += f"; it is{upkeep}"
         if kind == "job":
-            limits = _limits_in_its_way(problem, by_id[name], outcome, model)
+            limits = _limits_in_its_way(problem, by_id[name], outcome, model, ledger)
             sentence += f"; in its way: {', '.join(limits)}" if limits else ""
         sentences.append(sentence)
     return sentences or [_sessions(problem)]
@@ -129,7 +128,9 @@ def _upkeep(problem: Problem, asset: str, t: int) -> str:
     return told(problem.upkeep, asset, problem.horizon, t)
 
 
-def _limits_in_its_way(problem: Problem, e: Entry, outcome: Outcome, model: pyo.ConcreteModel) -> list[str]:
+def _limits_in_its_way(
+    problem: Problem, e: Entry, outcome: Outcome, model: pyo.ConcreteModel, ledger: Ledger
+) -> list[str]:
     """Limits that leave no room for one more copy in some slot of its window, and the jobs that share them."""
     mw, need = problem.unit_mw, float(e.power.min())
     supply = problem.import_limit + problem.pv + problem.wind + sum(b.power for b in problem.batteries)
@@ -161,8 +162,8 @@ def _limits_in_its_way(problem: Problem, e: Entry, outcome: Outcome, model: pyo.
         used = sum(
             way.gpus * outcome.value(on)
             for o in problem.entries
-            if o.id != e.id and o.id in model.jobs.slots
-            for way, s, on in places(model, o)
+            if o.id != e.id
+            for way, s, on in ledger.places.get(o.id, [])
             if s == t and way.pool == e.pool
         )
         if used + e.gpus > pool.gpus[t] + TRIFLE:

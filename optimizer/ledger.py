@@ -75,11 +75,14 @@ class Ledger:
 
     ``removed`` is the heat that leaves by the cooling plant, ``cooling`` its power at the slot's own heat,
     ``used`` is heat and cooling, ``bought`` and ``sold`` what crosses the meter, ``given`` and ``taken`` what
-    each battery, generator and service puts out and takes in.
+    each battery, generator and service puts out and takes in. ``places`` is where each entry may run: its ways, slots,
+    and the variables that say whether it does; ``lost_h`` the work that changes of its gang lose.
     """
 
     slots: int
     elastic: bool = False
+    places: dict[str, list[tuple[Any, int, Any]]] = field(default_factory=dict)
+    lost_h: dict[str, Sum] = field(default_factory=lambda: defaultdict(Sum))
     gpus_used: dict[tuple[int, int], Sum] = field(default_factory=lambda: defaultdict(Sum))
     pool_power: dict[tuple[int, int], Sum] = field(default_factory=lambda: defaultdict(Sum))
     loads: dict[int, Sum] = field(default_factory=lambda: defaultdict(Sum))

@@ -11,7 +11,6 @@ from typing import Any
 import pyomo.environ as pyo
 
 from optimizer.ledger import Give, Ledger, Sum
-from optimizer.parts import ways
 from optimizer.problem import Entry, Problem
 from optimizer.sessions import Pattern, ends_early, starts_of
 from optimizer.ways import Way
@@ -31,7 +30,7 @@ def add(model: pyo.ConcreteModel, problem: Problem, ledger: Ledger, *, exact: bo
     done: dict[str, Sum] = {e.id: Sum() for e in entries}
     free = [e for e in entries if e.id not in pattern and e.share is None]
     block.on = pyo.Var(at, domain=pyo.NonNegativeIntegers, bounds=lambda _, i, t: (0, by_id[i].count))
-    ways.add(model, entries, pattern, done, ledger)
+    _places(block, entries, ledger, done, pattern)
     _sessions(block, free, ledger, done, exact=exact)
     _shares(block, [e for e in entries if e.share is not None], ledger)
     _minimum_runs(block, problem, [e for e in free if e.min_run > 1 and e.may_run])
@@ -53,6 +52,23 @@ def add(model: pyo.ConcreteModel, problem: Problem, ledger: Ledger, *, exact: bo
     _work(block, problem, entries, ledger, done)
     _order(block, problem, entries, losses, pattern)
     _ends(block, problem, entries, done, pattern)
+
+
+def _places(block: pyo.Block, entries: list[Entry], ledger: Ledger, done: dict[str, Sum], pattern: Pattern) -> None:
+    """Where each entry is on: by itself, or in one of its ways at a time, of which changes may lose work."""
+    in_ways: dict[tuple[str, int], list[Any]] = {}
+    for e in entries:
+        if not e.ways:
+            ledger.places[e.id] = [(e, t, block.on[e.id, t]) for t in block.slots[e.id]]
+            continue
+        done[e.id].plus(ledger.lost_h[e.id], -1.0)
+        if e.id not in pattern:
+            in_ways |= {(e.id, t): [] for t in block.slots[e.id]}
+            for _, t, on in ledger.places[e.id]:
+                in_ways[e.id, t].append(on)
+    block.one_way_at_a_time = pyo.Constraint(
+        list(in_ways), rule=lambda b, i, t: pyo.quicksum(in_ways[i, t]) - b.on[i, t] == 0
+    )
 
 
 def _open_slots(e: Entry, pattern: Pattern) -> list[int]:
@@ -171,7 +187,7 @@ def _shares(block: pyo.Block, entries: list[Entry], ledger: Ledger) -> None:
 def _levels(model: pyo.ConcreteModel, entries: list[Entry], ledger: Ledger, *, exact: bool) -> None:
     """Power and speed on the curve: a mix of levels (concave, so the relaxation is tight) or true segments."""
     block = model.jobs
-    places = {e.id: ways.places(model, e) for e in entries}
+    places = {e.id: ledger.places[e.id] for e in entries}
     count = {way.key: e.count for e in entries for way in e.options}
     curved = {(way.key, t): (way, on) for i in places for way, t, on in places[i] if len(way.power) > 1}
     if exact:
@@ -238,7 +254,7 @@ def _changes(model: pyo.ConcreteModel, problem: Problem, entries: list[Entry], l
         money = e.published.on_money
         for t in block.slots[e.id]:
             change.add(float(money[t]), block.on[e.id, t])
-        for way, t, on in ways.places(model, e):
+        for way, t, on in ledger.places[e.id]:
             away = e.published.level_money(t, way.power)
             if not away.any():
                 continue

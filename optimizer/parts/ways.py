@@ -7,46 +7,38 @@ from typing import Any
 
 import pyomo.environ as pyo
 
-from optimizer.ledger import Ledger, Sum
-from optimizer.problem import Entry
+from optimizer.ledger import Ledger
+from optimizer.problem import Entry, Problem
 from optimizer.sessions import Pattern, egress_of, resizes, taken
-from optimizer.ways import Way
 
 
-def add(
-    model: pyo.ConcreteModel, entries: Sequence[Entry], pattern: Pattern, done: dict[str, Sum], ledger: Ledger
-) -> None:
+def add(model: pyo.ConcreteModel, problem: Problem, ledger: Ledger, pattern: Pattern) -> None:
     """Add ``ways`` for entries that have a choice: in which way they are on in each slot.
 
-    ``jobs.on`` of the same slot says whether they are on at all. What changes of the gang cost goes into ``done``.
+    The ledger takes these as the entries' places, and the hours that changes of their gangs lose.
     """
     block = model.ways = pyo.Block()
-    choosing = {e.id: e for e in entries if e.ways}
-    open_ = {way.key: _open_slots(model, e, k, pattern) for e in choosing.values() for k, way in enumerate(e.ways)}
-    block.on_in = pyo.Var([(key, t) for key, slots in open_.items() for t in slots], domain=pyo.Binary)
+    choosing = [e for e in problem.entries if e.ways and (e.may_run or e.due_h > 0)]
+    at = [(way.key, t) for e in choosing for k, way in enumerate(e.ways) for t in _open_slots(e, k, pattern)]
+    block.on_in = pyo.Var(at, domain=pyo.Binary)
     block.open = dict(block.on_in.items())
-    for e in choosing.values():
+    free = [e for e in choosing if e.id not in pattern]
+    for e in choosing:
+        mine = {way.key: way for way in e.ways}
+        ledger.places[e.id] = [(mine[key], t, on) for (key, t), on in block.open.items() if key in mine]
         if e.id in pattern:
-            for way in e.ways:
-                for t in open_[way.key]:
-                    block.on_in[way.key, t].domain = pyo.Reals
-                    block.on_in[way.key, t].setlb(1)
-                    block.on_in[way.key, t].setub(1)
-            done[e.id].constant -= e.resize_loss_h * resizes(e, pattern)
-    free = [e for e in choosing.values() if e.id not in pattern]
-    block.one_way_at_a_time = pyo.Constraint(
-        [(e.id, t) for e in free for t in model.jobs.slots[e.id]],
-        rule=lambda b, i, t: _all_in(b, choosing[i], t) - model.jobs.on[i, t] == 0,
-    )
-    _pools(block, free)
-    _resizes(block, model, free, done)
-    _moves(block, free, ledger)
-    for e in choosing.values():
-        if e.id in pattern:
+            for _, _, on in ledger.places[e.id]:
+                on.domain = pyo.Reals
+                on.setlb(1)
+                on.setub(1)
+            ledger.lost_h[e.id].constant += e.resize_loss_h * resizes(e, pattern)
             ledger.cost["partner"].constant += egress_of(e, pattern)
+    _pools(block, free)
+    _resizes(block, free, ledger)
+    _moves(block, free, ledger)
 
 
-def _open_slots(model: pyo.ConcreteModel, e: Entry, number: int, pattern: Pattern) -> list[int]:
+def _open_slots(e: Entry, number: int, pattern: Pattern) -> list[int]:
     """Slots in which an entry may run in one of its ways; those in which it does where that is given."""
     if e.id in pattern:
         on = taken(e, pattern)[number][1]
@@ -54,7 +46,7 @@ def _open_slots(model: pyo.ConcreteModel, e: Entry, number: int, pattern: Patter
     way = e.ways[number]
     # whoever runs when the day begins goes on where it is
     moves = e.on_before and way.pool != e.ways[0].pool
-    return [t for t in model.jobs.slots[e.id] if t >= max(way.first, 1 if moves else 0)]
+    return list(range(max(e.first, way.first, 1 if moves else 0), e.last))
 
 
 def _in(block: pyo.Block, key: str, t: int) -> Any:
@@ -92,7 +84,7 @@ def _pools_of(e: Entry) -> list[int | None]:
     return list(dict.fromkeys(way.pool for way in e.ways))
 
 
-def _resizes(block: pyo.Block, model: pyo.ConcreteModel, entries: Sequence[Entry], done: dict[str, Sum]) -> None:
+def _resizes(block: pyo.Block, entries: Sequence[Entry], ledger: Ledger) -> None:
     """A change of the gang is one exactly where the ways of two slots differ, and costs work."""
     by_id = {e.id: e for e in entries if e.resize_loss_h > 0}
     at = [(i, t) for i, e in by_id.items() for t in range(e.first + (0 if e.on_before else 1), e.last)]
@@ -114,13 +106,12 @@ def _resizes(block: pyo.Block, model: pyo.ConcreteModel, entries: Sequence[Entry
     every = [(i, k, t) for i, t in at for k in range(len(by_id[i].ways))]
     block.resized_when_ways_differ = pyo.Constraint(every, rule=changed)
     block.not_resized_otherwise = pyo.Constraint(every, rule=same)
-    jobs = model.jobs
-    block.resized_while_on = pyo.Constraint(at, rule=lambda b, i, t: b.resized[i, t] - jobs.on[i, t] <= 0)
+    block.resized_while_on = pyo.Constraint(at, rule=lambda b, i, t: b.resized[i, t] - _all_in(b, by_id[i], t) <= 0)
     block.resized_while_on_before = pyo.Constraint(
-        [(i, t) for i, t in at if t], rule=lambda b, i, t: b.resized[i, t] - jobs.on[i, t - 1] <= 0
+        [(i, t) for i, t in at if t], rule=lambda b, i, t: b.resized[i, t] - _all_in(b, by_id[i], t - 1) <= 0
     )
     for i, t in at:
-        done[i].add(-by_id[i].resize_loss_h, block.resized[i, t])
+        ledger.lost_h[i].add(by_id[i].resize_loss_h, block.resized[i, t])
 
 
 def _moves(block: pyo.Block, entries: Sequence[Entry], ledger: Ledger) -> None:
@@ -132,11 +123,3 @@ def _moves(block: pyo.Block, entries: Sequence[Entry], ledger: Ledger) -> None:
     )
     for key, cost in egress.items():
         ledger.cost["partner"].add(cost, block.goes[key])
-
-
-def places(model: pyo.ConcreteModel, e: Entry) -> list[tuple[Entry | Way, int, Any]]:
-    """Each way of an entry with each slot in which it may run so, and the variable that says whether it does."""
-    if not e.ways:
-        return [(e, t, model.jobs.on[e.id, t]) for t in model.jobs.slots[e.id]]
-    open_ = model.ways.open
-    return [(way, t, open_[way.key, t]) for way in e.ways for t in model.jobs.slots[e.id] if (way.key, t) in open_]
