@@ -19,7 +19,7 @@ from optimizer.calm import DEARER, prefer_calm
 from optimizer.energy_model import EnergyModel
 from optimizer.parts.surplus import hold as hold_alone
 from optimizer.problem import Entry, Flags, Floats, Ints, Problem
-from optimizer.schedule import Energy, Group, Schedule, curve_speed, fits_pools, it_power, least_power
+from optimizer.schedule import RESTING, Energy, Group, Schedule, curve_speed, fits_pools, it_power, least_power
 from optimizer.sessions import Pattern, lawful, lost_h, taken
 from optimizer.solve import Options, Outcome, solve
 from optimizer.starts_given import levels_of
@@ -145,7 +145,7 @@ def _owes_too_much(problem: Problem, e: Entry, pattern: Pattern) -> bool:
 def _groups(
     model: pyo.ConcreteModel, outcome: Outcome, e: Entry, pattern: Pattern, problem: Problem, exact: bool
 ) -> list[list[Group]]:
-    slots: list[list[Group]] = [[] for _ in range(problem.slots)]
+    slots: list[list[Group]] = [RESTING] * problem.slots
     for way, on in taken(e, pattern):
         for t in (int(t) for t in on.nonzero()[0]):
             slots[t] = _groups_of_way(model.jobs, outcome, way, t, int(on[t]), exact)

@@ -15,6 +15,9 @@ from optimizer.ways import Way
 Group = tuple[int, float, float]
 """Copies that run alike in a slot: how many, power of one, speed of one."""
 
+RESTING: list[Group] = []
+"""What every slot holds in which nothing runs: shared, because a list each for thousands of jobs takes its time."""
+
 
 @dataclass(frozen=True)
 class Schedule:
@@ -147,8 +150,10 @@ def it_power(problem: Problem, schedule: Schedule) -> Floats:
 
 def rented(problem: Problem, schedule: Schedule) -> tuple[dict[str, float], float]:
     """GPU-hours with each partner by the name of its pool, and the money for them and for going there."""
-    used, _, _ = in_pools(problem, schedule)
     hours, money = {}, sum(egress_of(e, schedule.pattern) for e in problem.entries if e.ways)
+    if all(pool.rent is None for pool in problem.pools):
+        return hours, money
+    used, _, _ = in_pools(problem, schedule)
     for k, pool in enumerate(problem.pools):
         if pool.rent is not None:
             hours[pool.name] = problem.step_h * float(used[k].sum())

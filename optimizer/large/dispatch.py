@@ -19,7 +19,7 @@ from optimizer.large.kernels import BIG, fill_entries
 from optimizer.large.master import Master
 from optimizer.large.prices import Answer, close_in
 from optimizer.problem import Entry, Floats
-from optimizer.schedule import Group, Schedule
+from optimizer.schedule import RESTING, Group, Schedule
 from optimizer.sessions import Pattern, ends_early, starts_of
 
 GROUPS = 64
@@ -129,7 +129,7 @@ class MixedLevels:
     def _schedule(self, work: Floats) -> Schedule:
         """The least power that does the work: a mix of levels lies under the curve, and on it the work costs less."""
         problem = self.energy.problem
-        groups: dict[str, list[list[Group]]] = {e.id: [[] for _ in range(problem.slots)] for e in problem.entries}
+        groups: dict[str, list[list[Group]]] = {e.id: [RESTING] * problem.slots for e in problem.entries}
         for j, e in enumerate(self.entries):
             mine, rising = slice(self.begin[j], self.begin[j + 1]), int(self.top[j]) + 1
             copies = self.copies[mine]

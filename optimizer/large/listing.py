@@ -16,7 +16,7 @@ from optimizer.large.crowd import Crowd
 from optimizer.large.kernels import BIG, STAYS, UNMET, sweep
 from optimizer.large.prices import Round
 from optimizer.problem import Flags, Floats, Ints
-from optimizer.schedule import Group, Schedule, curve_speed
+from optimizer.schedule import RESTING, Group, Schedule, curve_speed
 
 TRIES = 5
 """Prices of work that are tried for one gang in one sweep."""
@@ -228,12 +228,12 @@ class Listing:
     def schedule(self) -> Schedule:
         """The schedule as it stands on the board, at the levels chosen there."""
         slots = self.problem.slots
-        groups: dict[str, list[list[Group]]] = {e.id: [[] for _ in range(slots)] for e in self.problem.entries}
+        groups: dict[str, list[list[Group]]] = {e.id: [RESTING] * slots for e in self.problem.entries}
         for u, name in enumerate(self.owner):
             e, copies = self.crowd.kinds[self.line[u]], int(self.copies[u])
             for t in np.flatnonzero(self.on[u]).tolist():
                 power = float(self.drawn[u, t])
-                groups[name][t].append((copies, power, curve_speed(e, power)))
+                groups[name][t] = [*groups[name][t], (copies, power, curve_speed(e, power))]
         return Schedule(self.pattern(), groups)
 
     def pattern(self) -> dict[str, Ints]:
