@@ -12,147 +12,21 @@ from __future__ import annotations
 
 import argparse
 import http.client
-import json
 import os
 import signal
-import subprocess
 import sys
 import tempfile
-import threading
-import time
-from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
 from models.horizon import rfc3339
-from tests.support.faulty_line import OPEN, SILENT, FaultyLine
-from tests.support.gpu_world import build
-from tests.support.node import Node
+from tests.support.faulty_line import OPEN, SILENT
 from tests.support.running_service import Service, chergui, running, small_site
 from tests.system.loop_figures import figures
-from tests.system.plugged_slurm import GPUS, PluggedSlurm, plugged
-
-LEASE_S, DEFAULT_W, GRANT_W = 9.0, 350.0, 600.0
-PATIENCE_S = float(os.environ.get("CHERGUI_PATIENCE_S", "120"))
-JOB = "llm-7"
-
-
-def new_key(service: Service) -> str:
-    """A key for agents."""
-    made = chergui("key", "new", "--scope", "write", "--data-dir", str(service.folder))
-    return next(line for line in made.stdout.split() if line.startswith("chergui_"))
-
-
-class Meter:
-    """The grid meter: a page with one number; ``mw`` None: it says nothing."""
-
-    def __init__(self) -> None:
-        self.mw: float | None = 0.05
-        owner = self
-
-        class Handler(BaseHTTPRequestHandler):
-            def log_message(self, *_: Any) -> None:
-                pass
-
-            def do_GET(self) -> None:
-                owner.tick += 1
-                content = json.dumps({"mw": owner.mw and owner.mw + owner.tick % 2 * 1e-5}).encode()
-                self.send_response(200 if owner.mw is not None else 503)
-                self.send_header("Content-Length", str(len(content)))
-                self.end_headers()
-                self.wfile.write(content)
-
-        self.tick = 0
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self.url = f"http://127.0.0.1:{self._server.server_address[1]}/"
-        threading.Thread(target=self._server.serve_forever, daemon=True).start()
-
-
-class Hall:
-    """Everything on this machine."""
-
-    def __init__(self, folder: Path, service: Service, slurm: PluggedSlurm | None) -> None:
-        self.folder, self.service, self.slurm = folder, service, slurm
-        self.meter = Meter()
-        (folder / "nvml").mkdir()
-        library = build(folder / "nvml")
-        port = int(service.url.rsplit(":", 1)[1])
-        self.key_file = folder / "agent.key"
-        self.key_file.write_text(new_key(service))
-        self.guard: subprocess.Popen[bytes] | None = None
-        self.factor = folder / "factor.json"
-        lines = ["limit_mw = 0.12", "flexible_mw = 0.08", "period_s = 0.2"]
-        lines += [
-            "[meter]",
-            'kind = "http"',
-            f'url = "{self.meter.url}"',
-            'pointer = "/mw"',
-            'power_unit = "MW"',
-            "[listen]",
-            "port = 0",
-            f'file = "{self.factor}"',
-        ]
-        lines += ["[law]", "calm_s = 1.0", "settle_s = 0.5", "rise_per_s = 0.5", "lost_after_s = 1.0"]
-        (folder / "guard.toml").write_text("\n".join(lines) + "\n")
-        self.lines = [FaultyLine(("127.0.0.1", port)) for _ in range(2)]
-        self.nodes = [self._node(k, library) for k in range(2)]
-
-    def _node(self, k: int, library: Path) -> Node:
-        folder = self.folder / f"n{k + 1}"
-        (folder / "run" / "placement").mkdir(parents=True)
-        if self.slurm is None:
-            (folder / "run" / "placement" / "4711").write_text(json.dumps({"job": JOB, "gpus": list(range(8))}))
-        node = Node(folder, library, self.lines[k].url)
-        node.world.gpus = [{**node.world.gpus[0], "uuid": f"GPU-{k}{j}"} for j in range(8)]
-        node.world.save()
-        text = (folder / "agent.toml").read_text().replace('"hall-n1"', f'"hall-n{k + 1}"')
-        guard = f'[guard]\nfile = "{self.factor}"\nttl_s = 3.0\n'
-        (folder / "agent.toml").write_text(f'key_file = "{self.key_file}"\n{text}{guard}')
-        return node
-
-    def start_guard(self) -> None:
-        command = [sys.executable, "-P", "-m", "agent.guard", "--config", str(self.folder / "guard.toml")]
-        with (self.folder / "guard.txt").open("ab") as log:
-            self.guard = subprocess.Popen(command, stderr=log, stdout=log, cwd=self.folder)
-
-    def caps(self, k: int) -> list[float]:
-        return self.nodes[k].limits()
-
-    def granted(self, k: int | None = None) -> bool:
-        return all(min(self.caps(i)) >= GRANT_W for i in ((0, 1) if k is None else (k,)))
-
-    def fallen(self, k: int | None = None) -> bool:
-        return all(max(self.caps(i)) <= DEFAULT_W for i in ((0, 1) if k is None else (k,)))
-
-    def end(self) -> None:
-        for process in [*self.nodes[0].running, *self.nodes[1].running, self.guard]:
-            if process is not None and process.poll() is None:
-                process.kill()
-                process.wait()
-
-
-class Log:
-    """Lines of proof."""
-
-    def __init__(self, hall: Hall) -> None:
-        self.hall, self.count, self._began = hall, 0, time.monotonic()
-
-    def pull(self, plug: str) -> None:
-        print(f"{time.monotonic() - self._began:7.1f} s  {plug}", flush=True)
-
-    def proves(self, what: Callable[[], Any], line: str, within_s: float = 0.0) -> None:
-        """Wait for something and say how long it took."""
-        began, allowed = time.monotonic(), within_s or PATIENCE_S
-        while not what():
-            if time.monotonic() - began > allowed:
-                shown = [(self.hall.caps(k), self.hall.nodes[k].status().get("state")) for k in range(2)]
-                why = [self.hall.nodes[k].status().get("last_answer") for k in range(2)]
-                raise SystemExit(f"NOT within {allowed:g} s: {line}; {shown} {why}\n{self.hall.service.log()[-1500:]}")
-            time.sleep(0.02)
-        self.count += 1
-        print(f"           proven after {time.monotonic() - began:6.2f} s: {line}", flush=True)
+from tests.system.plugged_hall import GRANT_W, JOB, LEASE_S, Hall, Log, new_key
+from tests.system.plugged_queue import Queue
+from tests.system.plugged_slurm import PluggedSlurm, plugged
 
 
 def job() -> dict[str, Any]:
@@ -359,84 +233,6 @@ def past_event(log: Log, service: Service) -> None:
         )
 
     log.proves(recorded, "its record tells slot by slot what was metered, and by which method it is judged")
-
-
-class Queue:
-    """Slurm's part of the script: jobs that are planned, one that is not, and Slurm without us."""
-
-    def __init__(self, slurm: PluggedSlurm, log: Log) -> None:
-        self.slurm, self.log = slurm, log
-        self.base = self.waiting = self.stranger = self.late = 0
-        self.before: dict[str, str] = {}
-
-    def hand_in(self, hall: Hall) -> None:
-        """The job that the hall is granted for, and one that no row of the policy names."""
-        cluster = self.slurm.cluster
-        self.base = cluster.submit("sleep 7200", "-N2", "-w", "gpu1,gpu2", GPUS, "-t", "180")
-        self.log.proves(lambda: cluster.state(self.base) == "RUNNING", "Slurm runs it")
-        files = [node.folder / "run" / "placement" / str(self.base) for node in hall.nodes]
-        self.log.proves(
-            lambda: all(file.exists() for file in files), "its prolog says on both nodes whose their GPUs are"
-        )
-        self.stranger = cluster.submit("true", "-p", "debug", "-N3", GPUS, "-t", "60", "--begin=now+7200")
-        self.before = cluster.job(self.stranger)
-
-    def wait_for_windows(self) -> None:
-        """A job that finds no room now is given its window, and power that is not granted is reserved away."""
-        if not self.waiting:
-            self.waiting = self.slurm.cluster.submit("true", "-N3", GPUS, "-t", "60", "-L", "kw:30")
-        self.log.proves(
-            lambda: self.slurm.waits(self.waiting), "Slurm holds its start, and its user reads why and when"
-        )
-        latest = datetime.now(UTC) + timedelta(hours=6)
-        self.log.proves(lambda: self.slurm.start_of(self.waiting) <= latest, "no later than its latest start")
-        spare = self.slurm.licences - 20
-        self.log.proves(
-            lambda: 0 < self.slurm.reserved() <= spare, "licences that the plan does not grant are reserved"
-        )
-
-    def let_go(self) -> None:
-        """Failsafe: no job waits for us, and none starts that needs power."""
-        soon = timedelta(minutes=1)
-        self.log.proves(lambda: self.slurm.start_of(self.waiting) < datetime.now(UTC) + soon, "what waited is let go")
-        self.log.proves(lambda: self.slurm.reserved() == self.slurm.licences, "and every free licence is held")
-
-    def lose(self, hall: Hall) -> None:
-        """Slurm's controller dies and comes back."""
-        self.log.pull("kill -9 of slurmctld")
-        self.slurm.kill()
-        self.log.proves(lambda: not self.slurm.answers(), "Slurm is silent")
-        time.sleep(5.0)
-        self.log.proves(hall.granted, "the caps stay")
-        self.slurm.restart()
-        self.log.proves(self.slurm.answers, "Slurm is back")
-        self.log.proves(lambda: self.slurm.cluster.state(self.base) == "RUNNING", "its job runs on")
-        self.wait_for_windows()
-
-    def hand_in_late(self) -> None:
-        """A job that may wait for two minutes, and for which there is no room."""
-        self.late = self.slurm.cluster.submit("true", "-N3", GPUS, "-t", "5", "--comment", "chergui=on delay=2m")
-        told = ("scontrol", "show", "job", str(self.late))
-        self.log.pull("a job is handed in that may wait for two minutes")
-        said = "its latest start stands in Slurm itself"
-        self.log.proves(lambda: "AdminComment=chergui: starts" in self.slurm.cluster.run(*told), said)
-
-    def outlive(self, hall: Hall) -> None:
-        """Without us: epilogs, latest starts, strangers."""
-        cluster = self.slurm.cluster
-        latest = self.slurm.start_of(self.late)
-        cluster.run("scancel", str(self.base))
-        gone = [node.folder / "run" / "placement" / str(self.base) for node in hall.nodes]
-        self.log.proves(lambda: not any(file.exists() for file in gone), "a job ends: its epilog gives the GPUs back")
-        self.log.proves(lambda: self.slurm.began(self.late) is not None, "the job starts by itself", 300.0)
-        began = self.slurm.began(self.late)
-        told = f"{(began - latest).total_seconds():.0f} s after its latest start" if began else ""
-        in_time = began is not None and timedelta(0) <= began - latest <= timedelta(seconds=60)
-        self.log.proves(lambda: in_time, f"not before it was told, {told}", 1.0)
-        self.log.proves(lambda: self.slurm.unchanged(self.stranger, self.before), "whom no row names was never touched")
-        count, middle, longest, well = self.slurm.hooks()
-        said = f"{count} prologs and epilogs took {middle:.0f} ms (median), {longest:.0f} ms at most, and none failed"
-        self.log.proves(lambda: well and middle <= 200.0, said, 1.0)
 
 
 if __name__ == "__main__":

@@ -10,7 +10,6 @@ import shutil
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime, timedelta
@@ -119,8 +118,6 @@ class PluggedSlurm:
     def end(self) -> None:
         """End the daemon that the script itself started."""
         if self._again is not None and self._again.poll() is None:
-            self.cluster.run("scancel", "--user=root")
-            time.sleep(2.0)
             self._again.terminate()
             self._again.wait(20)
 
@@ -144,12 +141,11 @@ def plugged(folder: Path) -> Iterator[PluggedSlurm | None]:
         (folder / name).write_text(script)
         (folder / name).chmod(0o755)
     more = f"Prolog={folder}/prolog\nEpilog={folder}/epilog\nPrologFlags=Alloc"
-    with ExitStack() as stack:
-        found = PluggedSlurm(stack.enter_context(cluster(nodes=3, more=more)), folder)
-        try:
-            yield found
-        finally:
-            found.end()
+    # What the script started itself ends after the cluster, whose last words need a controller.
+    with ExitStack() as last, cluster(nodes=3, more=more) as started:
+        found = PluggedSlurm(started, folder)
+        last.callback(found.end)
+        yield found
 
 
 def _instant(text: str) -> datetime:
