@@ -19,8 +19,9 @@ from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+from bench.ingest_fleet import measure_fleet
 from bench.ingest_rows import Fleet, Row, Spent
-from bench.ingest_web import Web, measure_fleet, measure_push, measure_read, server
+from bench.ingest_web import Web, measure_push, measure_read, server
 from ingest.line_protocol import encode, parse
 from ingest.stores.embedded import EmbeddedStore
 
@@ -39,7 +40,8 @@ def measure_store(folder: Path, fleet: Fleet, minutes: int) -> Iterator[Row]:
     ours, theirs = Spent(), Spent()
     for number in range(minutes):
         batch = fleet.minute(number)
-        rows = [(number // 5, k, point.time_ns, point.fields[0][1], 0) for k, point in enumerate(batch)]
+        known_ms = time.time_ns() // 1_000_000
+        rows = [(number // 5, k, point.time_ns, point.fields[0][1], known_ms) for k, point in enumerate(batch)]
 
         def insert(rows: Sequence[tuple[object, ...]] = rows) -> None:
             bare.execute("BEGIN IMMEDIATE")
@@ -131,7 +133,9 @@ def main() -> None:
     asked.add_argument("--batches", type=int, default=60, help="pushed over HTTP")
     asked.add_argument("--reads", type=int, default=300)
     asked.add_argument("--nodes", type=int, default=30_000, help="of the 500 MW site")
-    asked.add_argument("--fleet-minutes", type=int, default=6)
+    asked.add_argument("--fleet-minutes", type=int, default=6, help="of its roll-ups, pushed at speed")
+    asked.add_argument("--hold-s", type=float, help="push a day of them within this instead; the goal is 3600")
+    asked.add_argument("--planner", type=float, default=1.0, help="share of the 500 MW day solved meanwhile; 0: none")
     asked.add_argument("--only", default="lines,store,read,history,push,fleet", help="some of these, by commas")
     asked.add_argument("--folder", type=Path, help="where the store lies (default: a temporary folder)")
     wanted = asked.parse_args()
@@ -153,7 +157,9 @@ def main() -> None:
             (folder / "push").mkdir()
             with server(folder / "push") as web:
                 rows += pushed(web, wanted) if "push" in parts else ()
-                rows += measure_fleet(web, wanted.nodes, wanted.fleet_minutes) if "fleet" in parts else ()
+                if "fleet" in parts:
+                    size = (wanted.nodes, wanted.fleet_minutes, wanted.hold_s, wanted.planner)
+                    rows += measure_fleet(web, folder / "push", *size)
     finally:
         shutil.rmtree(folder, ignore_errors=True)
     load = ", ".join(f"{one:.1f}" for one in os.getloadavg())

@@ -1,4 +1,4 @@
-"""Telemetry over HTTP, measured beside an empty route: the push endpoint, a large site's roll-ups, a question."""
+"""Telemetry over HTTP, measured beside an empty route: the push endpoint, a question."""
 
 from __future__ import annotations
 
@@ -10,11 +10,10 @@ import sys
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 
 from bench.ingest_rows import Row, Spent
-from ingest.points import to_ns
 from models.horizon import rfc3339
 
 
@@ -24,6 +23,7 @@ class Web:
     def __init__(self, port: int, key: str, pid: int) -> None:
         self._here = http.client.HTTPConnection("127.0.0.1", port, timeout=300)
         self._headers = {"Authorization": f"Bearer {key}"}
+        self.pid = pid
         self._proc = Path(f"/proc/{pid}")
 
     def ask(self, method: str, path: str, body: bytes | None = None) -> float:
@@ -79,33 +79,6 @@ def measure_push(web: Web, batches: Sequence[bytes], points: int) -> Iterator[Ro
             spent.cpu_s += web.cpu_s() - before
     told = f"empty route with the same bodies: {empty.rate / 1000:,.0f}k points/s"
     yield Row(f"push endpoint, batches of {points:,}", "≥ 50k points/s", str(ours), told, ours.rate >= 5e4)
-
-
-def measure_fleet(web: Web, nodes: int, minutes: int) -> Iterator[Row]:
-    """Node roll-ups of a large site: eight fields a node and minute, pushed as fast as they are taken."""
-    fields = ("power_w", "inlet_c", "gpu_power_w", "gpu_max_c", "utilization_ratio", "cap_w", "fan_ratio", "gpus")
-    heads = [f"rollup,node=n{k:05d},site=local " for k in range(nodes)]
-    chance = random.Random(9)
-    start_ns = to_ns(datetime.now(UTC)) - (minutes + 2) * 60 * 10**9
-    spent, memory = Spent(), [web.rss_mb()]
-    for minute in range(minutes):
-        at = start_ns + minute * 60 * 10**9
-        lines = [
-            head + ",".join(f"{name}={round(chance.uniform(0, 900), 1)}" for name in fields) + f" {at}"
-            for head in heads
-        ]
-        for begin in range(0, nodes, 5_000):
-            body = "\n".join(lines[begin : begin + 5_000]).encode()
-            before = web.cpu_s()
-            points = len(lines[begin : begin + 5_000]) * len(fields)
-            spent.time(lambda body=body: web.post("/api/v2/write", body), points)
-            spent.cpu_s += web.cpu_s() - before
-        memory.append(web.rss_mb())
-    asked = nodes * len(fields) / 60
-    told = f"{spent}, {spent.rate / asked:.1f} x real time; memory {memory[0]:.0f} to {max(memory):.0f} MB"
-    half = memory[len(memory) // 2]
-    what = f"{nodes:,} nodes x {len(fields)} series a minute, {minutes} minutes pushed"
-    yield Row(what, "real time, bounded memory", told, f"half-way {half:.0f} MB", spent.rate >= asked)
 
 
 def measure_read(folder: Path, series: int, start: datetime, minutes: int, times: int) -> Iterator[Row]:

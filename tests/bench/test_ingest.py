@@ -13,7 +13,7 @@ ROOT = Path(__file__).resolve().parents[2]
 
 @pytest.mark.timeout(600)
 def test_a_tiny_run_prints_every_row(tmp_path: Path) -> None:
-    tiny = "--series 40 --minutes 45 --batches 2 --reads 3 --nodes 30 --fleet-minutes 2"
+    tiny = "--series 40 --minutes 45 --batches 2 --reads 3 --nodes 30 --fleet-minutes 4 --planner 0"
     command = [sys.executable, "-m", "bench.ingest", *tiny.split(), "--folder", str(tmp_path)]
     done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=ROOT, timeout=580)
     assert done.returncode == 0, done.stderr
