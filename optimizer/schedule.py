@@ -150,7 +150,8 @@ def it_power(problem: Problem, schedule: Schedule) -> Floats:
 
 def rented(problem: Problem, schedule: Schedule) -> tuple[dict[str, float], float]:
     """GPU-hours with each partner by the name of its pool, and the money for them and for going there."""
-    hours, money = {}, sum(egress_of(e, schedule.pattern) for e in problem.entries if e.ways)
+    hours: dict[str, float] = {}
+    money = sum(egress_of(e, schedule.pattern) for e in problem.entries if e.ways)
     if all(pool.rent is None for pool in problem.pools):
         return hours, money
     used, _, _ = in_pools(problem, schedule)
