@@ -8,15 +8,16 @@ import numpy as np
 
 from models.errors import Fault, InvalidInput
 from models.forecast.fan import Fan, averaged
+from models.forecast.features import Features
 from models.forecast.ladder import Rung
 from models.forecast.learned import LEVELS, Learned
 from models.forecast.past import known_part
-from models.forecast.plants import HOUR, cloudless_mw, prepared
+from models.forecast.plants import HOUR, Prepared, cloudless_mw, prepared
 from models.forecast.refine import by_shape, straight
 from models.forecast.rows import Flags
 from models.forecast.site import PV
 from models.horizon import Horizon
-from models.series import Series
+from models.series import Series, Values
 from models.site import Site
 from models.sky import Place, clear_sky
 from models.weather import WeatherTable
@@ -32,14 +33,38 @@ def served(site: Site, model: Learned, found: Rung, horizon: Horizon, issued_at:
     """
     if not found.tables:
         raise InvalidInput("the forecast", [Fault("weather", "none", "no weather on this step; take the climatology")])
-    fans = [_of_run(site, model, table, horizon, issued_at, found) for table in found.tables]
+    hours = [_from_known(table, horizon, issued_at) for table in found.tables]
+    ready = [
+        prepared(site, model.quantity, [table.on(span)], [issued_at])
+        for table, span in zip(found.tables, hours, strict=True)
+    ]
+    # All runs at once: an ensemble has dozens, and a forest takes nearly as long for one as for all.
+    together = Features(
+        ready[0].features.names,
+        np.concatenate([one.features.values for one in ready]),
+        np.concatenate([one.features.awake for one in ready]),
+    )
+    borders = np.cumsum([len(one.features) for one in ready])[:-1]
+    shares = np.split(model.predict(together), borders)
+    fans = [
+        _of_run(site, model, table, horizon, issued_at, found, *made)
+        for table, made in zip(found.tables, zip(hours, ready, shares, strict=True), strict=True)
+    ]
     return fans[0] if len(fans) == 1 else averaged(fans, found.step)
 
 
-def _of_run(site: Site, model: Learned, table: WeatherTable, horizon: Horizon, issued_at: datetime, found: Rung) -> Fan:
-    hours = _from_known(table, horizon, issued_at)
-    ready = prepared(site, model.quantity, [table.on(hours)], [issued_at])
-    shares = model.predict(ready.features)
+def _of_run(
+    site: Site,
+    model: Learned,
+    table: WeatherTable,
+    horizon: Horizon,
+    issued_at: datetime,
+    found: Rung,
+    hours: Horizon,
+    ready: Prepared,
+    shares: Values,
+) -> Fan:
+    """The fan of one run: ``shares`` (shape ``(hours, levels)``) of its capacity, spread over the slots."""
     parts = HOUR // horizon.step
     fine = Horizon(hours.start, horizon.step, hours.slots * parts)
     if model.quantity == PV:
