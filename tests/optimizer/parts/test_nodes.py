@@ -120,6 +120,14 @@ def test_a_boot_goes_to_its_end() -> None:
     assert "nodes.min_up" in {violation.rule for violation in verify(raw, parse_plan(plan))}
 
 
+def test_a_second_node_is_started_in_time_beside_the_first() -> None:
+    # six hours of gangs in five slots, one node up and the other two slots away
+    pair = [GANG | {"id": name, "work_h": 3.0, "deadline": at(5)} for name in "ab"]
+    plan = planned(ten(*pair, pools=[halls(on_before=1, boot_slots=2)]))
+    # the second carries a gang for one slot, after two of its boot
+    assert series_of(plan).nodes_on["hall"] == [2, 2, 2, 1, 1, *[0] * 5]
+
+
 def test_work_gathers_where_nodes_are_up() -> None:
     small = [job(name, 1.0, pool="hall", gpus=2, levels=[{"power_mw": 0.2, "speed": 1.0}]) for name in "bc"]
     plan = planned(ten(*small, prices=[50.0] * 10, pools=[halls(on_before=0, boot_slots=1)]))
