@@ -126,7 +126,6 @@ def _surplus(problem: Problem) -> Iterator[Fault]:
             ("preemptible", not job.preemptible, "true"),
             ("min_run_slots", job.min_run_slots > 1, "1"),
             ("max_pauses", job.max_pauses is not None, "null"),
-            ("pinned_start", job.pinned_start is not None, "null"),
         ):
             if wrong:
                 message = f"a job on surplus alone is stopped whenever there is none; write {mend}"

@@ -11,11 +11,12 @@ from optimizer.explain.statement import Fact, Reason, Statement
 from optimizer.problem import Entry, Floats, Ints
 from optimizer.sessions import taken
 from optimizer.site_limits import supported_it
+from optimizer.ways import Way
 
 
 def in_the_way(seen: Seen, e: Entry, on: Ints) -> list[Statement]:
-    """Limits that leave a job no room in some of these slots at the lowest level of its first way, the others held to
-    theirs.
+    """Limits that leave a job no room in some of these slots at the lowest level of the way that it takes, the others
+    held to theirs.
 
     Each is counted from the documents: what the others take, what the job needs, what there is.
     """
@@ -27,15 +28,16 @@ def in_the_way(seen: Seen, e: Entry, on: Ints) -> list[Statement]:
         power[len(p.pools) if way.pool is None else way.pool] += held * float(way.power[0])
         if way.pool is not None:
             held_gpus[way.pool] += way.gpus * held
-    power[len(p.pools) if e.pool is None else e.pool] += on * float(e.power[0])
-    told = _gpus(seen, e, on, here, held_gpus)
+    mine = seen.way(e, int(np.argmax(seen.pattern[e.id] > 0)))
+    power[len(p.pools) if mine.pool is None else mine.pool] += on * float(mine.power[0])
+    told = _gpus(seen, e, mine, on, here, held_gpus)
     used = held_gpus.copy()
-    if e.pool is not None:
-        used[e.pool] += on * e.gpus
+    if mine.pool is not None:
+        used[mine.pool] += on * mine.gpus
     for k, pool in enumerate(p.pools):
         power[k] += np.maximum(0.0, pool.idle_power(used[k], None))
     for feed in p.feeds:
-        if e.pool in feed.pools:
+        if mine.pool in feed.pools:
             drawn: Floats = power[list(feed.pools)].sum(axis=0)
             told += _over(seen, e, here, drawn * mw, feed.limit * mw, "feed", Reason.FEEDER_LIMIT, feed.name)
     it: Floats = power[[*(pool.ours for pool in p.pools), True]].sum(axis=0)
@@ -47,25 +49,25 @@ def in_the_way(seen: Seen, e: Entry, on: Ints) -> list[Statement]:
     return told + _over(seen, e, here, it * mw, carried * mw, "import", Reason.IMPORT_LIMIT)
 
 
-def _gpus(seen: Seen, e: Entry, on: Ints, here: list[int], held: Floats) -> list[Statement]:
-    if e.pool is None:
+def _gpus(seen: Seen, e: Entry, mine: Entry | Way, on: Ints, here: list[int], held: Floats) -> list[Statement]:
+    if mine.pool is None:
         return []
-    pool = seen.problem.pools[e.pool]
-    over = [t for t in here if held[e.pool, t] + on[t] * e.gpus > pool.within_reach[t]]
+    pool = seen.problem.pools[mine.pool]
+    over = [t for t in here if held[mine.pool, t] + on[t] * mine.gpus > pool.within_reach[t]]
     if not over:
         return []
     t = over[0]
     others = [
         o.id
         for o in seen.problem.entries
-        if o.id != e.id and any(way.pool == e.pool and held[t] for way, held in taken(o, seen.pattern))
+        if o.id != e.id and any(way.pool == mine.pool and held[t] for way, held in taken(o, seen.pattern))
     ]
     facts: dict[str, Fact] = {
         "job": e.id,
         "pool": pool.name,
         "slot_at": seen.at(t),
-        "held_gpus": int(held[e.pool, t]),
-        "needed_gpus": int(on[t] * e.gpus),
+        "held_gpus": int(held[mine.pool, t]),
+        "needed_gpus": int(on[t] * mine.gpus),
         "there_gpus": int(pool.within_reach[t]),
         "holders_names": others[:MOST_NAMED],
         "slots_n": len(over),

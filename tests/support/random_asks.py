@@ -319,7 +319,7 @@ def _surplus(raw: dict[str, Any], dice: random.Random) -> None:
         series["pv_available_mw"] = [
             round(2.0 * v + 1.0, 2) for v in series.get("pv_available_mw", [0.0] * raw["horizon"]["slots"])
         ]
-        for field in ("min_run_slots", "max_pauses", "pinned_start"):
+        for field in ("min_run_slots", "max_pauses"):
             first.pop(field, None)
         first |= {"surplus": True, "preemptible": True}
         first.setdefault("unmet_cost_per_h", 80.0)

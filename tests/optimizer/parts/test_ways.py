@@ -11,7 +11,10 @@ from small_day import TWO_LEVELS, at, bounds, compiled, day, job, planned, pool,
 
 from optimizer.direct import needs_no_prices, only_milp
 from optimizer.document import Plan
+from optimizer.explain.seen import Seen
+from optimizer.explain.way import in_the_way
 from optimizer.preflight import conflicts
+from optimizer.refusals import check_problem
 
 SHED = pool(name="shed", gpus=4)
 HALF = [{"power_mw": 0.4, "speed": 0.5}]
@@ -189,6 +192,18 @@ def test_a_job_that_must_run_and_may_be_nowhere_is_named() -> None:
     plan = planned(ten(job(pool="hall", gpus=4, residency=["FR"]), pools=[MOROCCO]))
     assert plan.status == "infeasible"
     assert "job a must run and its residency forbids each pool" in plan.conflicts[0]
+
+
+def test_what_is_in_its_way_is_told_of_the_pool_that_it_goes_to() -> None:
+    slow = {"pool": "shed", "gpus": 4, "levels": [{"power_mw": 0.6, "speed": 0.5}]}
+    other = job("other", 1.0, pool="shed", gpus=4, deadline=at(1))
+    raw = ten(job(pool="hall", gpus=8, alternatives=[slow]), other, pools=[pool(gpus=7), SHED])
+    seen = Seen.of(check_problem(raw), planned(raw))
+    assert where(seen.plan)[0] == (1, "shed", 4)
+    told = in_the_way(seen, seen.entry("a"), np.array([1, 1, *[0] * 8]))
+    assert [(s.key, s.facts["pool"], s.facts["holders_names"]) for s in told] == [
+        ("in_the_way.gpus", "shed", ["other"])
+    ]
 
 
 def test_ways_need_the_whole_model() -> None:
