@@ -150,6 +150,22 @@ def test_free_cooling_waits_for_cold_air() -> None:
     assert on_slots(hours) == [7, 8, 9]
 
 
+def test_the_referee_reads_the_weather_too() -> None:
+    def coiled(capacity_mw: float) -> dict[str, Any]:
+        free = {"bulb": "dry_bulb_c", "full_below_c": 10.0, "none_above_c": 20.0}
+        coil = {"name": "coil", "capacity_heat_mw": capacity_mw, "free": free}
+        return ten(load(1.2), series={"dry_bulb_c": [5.0, 15.0, *[25.0] * 8]}, cooling=units(coil))
+
+    plan = dump_plan(planned(coiled(1.2)))
+    strict = check_problem(coiled(1.0))
+    found = verify(strict, parse_plan(plan | {"problem_digest": strict.digest}))
+    # however cold it is, a coil removes no more than it can; half way, half of that
+    assert [(v.rule, v.slot, v.amount) for v in found if v.rule == "cooling.unit"] == [
+        ("cooling.unit", 0, pytest.approx(0.2)),
+        ("cooling.unit", 1, pytest.approx(0.1)),
+    ]
+
+
 def test_units_cool_a_mass_too() -> None:
     hall = {"mwh_per_k": 0.25, "start_c": 24.0, "lowest_c": 20.0, "allowable_c": 24.0}
     plan = planned(ten(load(1.0), prices=[10.0] * 5 + [100.0] * 5, cooling=units(mass=hall)))
