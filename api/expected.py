@@ -7,7 +7,7 @@ climatology. Each quantity says by which, why not by a higher one, and what its 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -19,6 +19,7 @@ from ingest.errors import SourceUnavailable
 from ingest.sources.weather import SourceNote, history_for, weather_for
 from ingest.sources.weather_runs import members_for, run_for
 from models.errors import Fault, InvalidInput
+from models.forecast.bulbs import moved
 from models.forecast.fan import Fan
 from models.forecast.ladder import Rung, rung
 from models.forecast.learned import LEAD_EDGES_H, PROVEN_DAYS, Report
@@ -58,6 +59,8 @@ def expected(site: Site, horizon: Horizon, now: datetime, base: Path | None, kno
     found, note = weather_step(site, horizon, now, base, knowledge)
     usuals = {} if found.tables else _usuals(site, horizon, now, knowledge, found)
     forecast = _physics(site, horizon, now, found, usuals)
+    if found.tables and knowledge is not None:
+        note = _air_moved(forecast, note, now, knowledge)
     bands: dict[str, dict[str, list[float]]] = {}
     told: dict[str, dict[str, Any]] = {}
     for quantity in QUANTITIES:
@@ -224,6 +227,18 @@ def _without_weather(site: Site, horizon: Horizon, now: datetime, usuals: dict[s
         "dry_bulb_c": hot(site.design_dry_bulb_c),
         "wet_bulb_c": hot(site.design_wet_bulb_c),
     }
+
+
+def _air_moved(forecast: SiteForecast, note: SourceNote, now: datetime, knowledge: Knowledge) -> SourceNote:
+    """Both bulbs moved by what the site's thermometer has shown, and the note that says so."""
+    error = knowledge.air_error(now)
+    if error is None:
+        return note
+    forecast["dry_bulb_c"], forecast["wet_bulb_c"] = moved(forecast["dry_bulb_c"], forecast["wet_bulb_c"], error)
+    mean = float(error.by_hour.mean())
+    return replace(
+        note, method=f"{note.method}; moved by {mean:+.1f} K as {error.hours} hours of the site's meter show"
+    )
 
 
 def _learned(

@@ -15,6 +15,7 @@ from ingest.ports import TelemetryStore
 from models.errors import CherguiError, InvalidInput, NotFound
 
 if TYPE_CHECKING:
+    from models.forecast.bulbs import AirError
     from models.forecast.learned import Learned, Report
     from models.forecast.load_serving import LoadVerdict
     from models.series import Series
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 
 HOUR = timedelta(hours=1)
 SEASON_DAYS = 45
+AIR_DAYS = 14
 _METERS = {"pv_available_mw": "site.pv_mw", "wind_available_mw": "site.wind_mw"}
 _log = logs.get("planner")
 
@@ -46,6 +48,7 @@ class Knowledge:
         self._telemetry = telemetry
         self._opened: dict[str, tuple[str, Learned, Report]] = {}
         self._verdicts: dict[str, tuple[date, LoadVerdict | None]] = {}
+        self._air: tuple[date, AirError | None] | None = None
 
     def champion(self, quantity: str) -> Champion | str:
         """The model that serves, or why none does."""
@@ -101,6 +104,17 @@ class Knowledge:
     def metered_base_load(self, now: datetime, past: timedelta) -> Series | None:
         """Hourly MW of all that no plan decides, over so long a past; None where nothing was metered."""
         return self._metered("site.base_load_mw", now, past)
+
+    def air_error(self, now: datetime) -> AirError | None:
+        """What the site's thermometer (`site.dry_bulb_c`) showed beside the archived runs, looked up once a day."""
+        if self._air is None or self._air[0] != now.date():
+            from models.forecast.bulbs import air_error
+
+            past = timedelta(days=AIR_DAYS)
+            measured = self._metered("site.dry_bulb_c", now, past)
+            found = None if measured is None else air_error(self.past_runs(now - past)[0], measured, now)
+            self._air = (now.date(), found)
+        return self._air[1]
 
     def judged(self, name: str, now: datetime, judge: Callable[[], LoadVerdict | None]) -> LoadVerdict | None:
         """What ``judge`` says, asked once a day (UTC).

@@ -23,7 +23,7 @@ from ingest.sources.weather import weather_for
 from ingest.stores.memory import MemoryStore
 from models.errors import InvalidInput
 from models.forecast.site import PV, WIND
-from models.horizon import parse_rfc3339
+from models.horizon import Horizon, parse_rfc3339
 from models.site import WeatherSource
 
 NOW = parse_rfc3339("2026-06-01T06:20:00Z")
@@ -201,3 +201,23 @@ def test_a_member_that_was_not_known_yet_is_not_looked_at(stored, tmp_path):
     found = expected(stored, horizon_at(stored, NOW), NOW, tmp_path, None)
     assert found.told[PV]["step"] == "single run"
     assert "was not known yet" in found.told[PV]["reason"]
+
+
+def test_the_sites_thermometer_moves_both_bulbs_and_the_source_says_so(site, tmp_path):
+    store = MemoryStore()
+    knowledge = Knowledge(tmp_path, site.name, store)
+    for back in range(6, 0, -1):
+        at = NOW.replace(hour=0, minute=0) - 24 * back * HOUR
+        run = weather_for(site, Horizon(at, HOUR, 48), at)[0].on(Horizon(at, HOUR, 48))
+        knowledge.keep(replace(run, available_at=at))
+        for k in range(24):
+            fields = (("dry_bulb_c", float(run["temp_air_c"][k]) + 2.0),)
+            store.write([Point("site", canonical({"site": site.name}), fields, to_ns(at + k * HOUR))], at)
+    plain, found = asked(site, Knowledge(tmp_path / "none", site.name)), asked(site, knowledge)
+    warmer = found.forecast["dry_bulb_c"].values - plain.forecast["dry_bulb_c"].values
+    assert (warmer > 1.5).all()
+    assert (warmer <= 2.0).all()
+    wetter = found.forecast["wet_bulb_c"].values - plain.forecast["wet_bulb_c"].values
+    assert (wetter > 0.2).all()
+    assert (wetter < warmer).all()
+    assert "144 hours of the site's meter" in found.note.method
