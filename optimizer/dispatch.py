@@ -19,7 +19,17 @@ from optimizer.calm import DEARER, prefer_calm
 from optimizer.energy_model import EnergyModel
 from optimizer.parts.surplus import hold as hold_alone
 from optimizer.problem import Entry, Flags, Floats, Ints, Problem
-from optimizer.schedule import RESTING, Energy, Group, Schedule, curve_speed, fits_pools, it_power, least_power
+from optimizer.schedule import (
+    RESTING,
+    Energy,
+    Group,
+    Schedule,
+    at_constant_levels,
+    curve_speed,
+    fits_pools,
+    it_power,
+    least_power,
+)
 from optimizer.sessions import Pattern, lawful, lost_h, taken
 from optimizer.solve import Options, Outcome, solve
 from optimizer.starts_given import levels_of
@@ -107,11 +117,7 @@ def at_levels(
     problem: Problem, pattern: Pattern, levels: Mapping[str, int], options: Options, *, battery_idle: bool = False
 ) -> Redispatched | None:
     """Energy for on-slots at one constant level an entry; None where it cannot be supplied or breaks a rule."""
-    groups: dict[str, list[list[Group]]] = {}
-    for e in problem.entries:
-        power, speed = float(e.power[levels[e.id]]), float(e.speed[levels[e.id]])
-        groups[e.id] = [[(int(n), power, speed)] if n else [] for n in pattern[e.id]]
-    schedule = Schedule(pattern, groups)
+    schedule = at_constant_levels(problem, pattern, levels)
     if any(_owes_too_much(problem, e, pattern) for e in problem.entries):
         return None
     it, only = it_power(problem, schedule), alone(problem, pattern)

@@ -9,6 +9,7 @@ import numpy as np
 from optimizer.board import Board, slots_needed, work_of
 from optimizer.problem import Entry, Flags, Floats, Ints, Problem
 from optimizer.sessions import lawful
+from optimizer.ways import Way
 
 
 def in_order_of_release(problem: Problem, it_limit: Floats, levels: Mapping[str, int]) -> dict[str, Ints]:
@@ -26,10 +27,27 @@ def in_order(
     for e in entries:
         # what runs on surplus alone is for whoever knows the surplus
         if e.may_run and not e.surplus and (e.due_h > 0 or e.must_start):
-            level = levels[e.id]
-            pattern[e.id] = _earliest(problem, e, board, level)
-            board.take(e, pattern[e.id], e.power[level] * pattern[e.id])
+            way, here, level, on = _place(problem, e, board, levels[e.id])
+            pattern[e.id] = on
+            pattern |= {other.key: on if other is way else np.zeros_like(on) for other in e.ways}
+            board.take(here, on, here.power[level] * on)
     return pattern
+
+
+def _place(problem: Problem, e: Entry, board: Board, level: int) -> tuple[Entry | Way, Entry, int, Ints]:
+    """In which way an entry does most of what is due, of these the one that ends first; the entry in that way alone.
+
+    Who runs when the day begins goes on where it is.
+    """
+    found = []
+    for way in e.options[:1] if e.on_before else e.options:
+        here = e.in_way(way)
+        at = min(level, len(here.power) - 1)
+        on = _earliest(problem, here, board, at)
+        done = min(e.count * e.due_h, work_of(problem, here, on, at))
+        found.append(((-round(done, 9), int(np.flatnonzero(on)[-1]) if on.any() else 0), way, here, at, on))
+    _, way, here, at, on = min(found, key=lambda one: one[0])
+    return way, here, at, on
 
 
 def _earliest(problem: Problem, e: Entry, board: Board, level: int) -> Ints:

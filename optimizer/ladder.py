@@ -16,9 +16,9 @@ from optimizer.by_rule import energy_by_rule
 from optimizer.document import Plan
 from optimizer.extract import extract
 from optimizer.first_come import in_order
-from optimizer.problem import Entry, Floats, Ints, Problem
+from optimizer.problem import Entry, Floats, Problem
 from optimizer.replay import Previous, battery_wishes, replayed
-from optimizer.schedule import Group, Schedule, it_power
+from optimizer.schedule import Schedule, at_constant_levels, it_power
 from optimizer.site_limits import supported_it
 from optimizer.surplus import without
 
@@ -67,7 +67,7 @@ def _earliest_deadline_first(problem: Problem, levels: Mapping[str, int], margin
         problem.entries,
         key=lambda e: (not e.must_stay, e.pinned is None, e.deadline, -_price(e), e.id),
     )
-    return _at_levels(problem, in_order(problem, limit, levels, queue), levels)
+    return at_constant_levels(problem, in_order(problem, limit, levels, queue), levels)
 
 
 def _price(e: Entry) -> float:
@@ -88,12 +88,4 @@ def _no_new_starts(problem: Problem) -> Schedule:
             length = int(np.ceil(owed / worked - 1e-9)) if worked > 0 else 1
             on[first : min(first + max(1, length), e.last)] = e.count
         pattern[e.id] = on
-    return _at_levels(problem, pattern, levels)
-
-
-def _at_levels(problem: Problem, pattern: Mapping[str, Ints], levels: Mapping[str, int]) -> Schedule:
-    groups: dict[str, list[list[Group]]] = {}
-    for e in problem.entries:
-        power, speed = float(e.power[levels[e.id]]), float(e.speed[levels[e.id]])
-        groups[e.id] = [[(int(n), power, speed)] if n else [] for n in pattern[e.id]]
-    return Schedule(pattern, groups)
+    return at_constant_levels(problem, pattern, levels)

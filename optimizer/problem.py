@@ -95,6 +95,14 @@ class Entry:
         """Its ways, and itself where there is no choice; the first is where it goes when nobody chooses."""
         return self.ways or (self,)
 
+    def in_way(self, way: Entry | Way) -> Entry:
+        """The entry as if one of its ways were the only one."""
+        if isinstance(way, Entry):
+            return self
+        first = max(self.first, way.first)
+        curve: dict[str, Any] = {"power": way.power, "speed": way.speed, "limit_w": way.limit_w}
+        return replace(self, pool=way.pool, gpus=way.gpus, first=first, ways=(), **curve)
+
     @property
     def opens(self) -> int:
         """First slot in which it may run in the first of its ways."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -81,6 +82,19 @@ def least_power(e: Entry | Way, speed: float) -> float:
     """Smallest power of one copy that yields a speed, on the rising part of the curve."""
     top = int(np.argmax(e.speed)) + 1
     return float(np.interp(speed, e.speed[:top], e.power[:top]))
+
+
+def at_constant_levels(problem: Problem, pattern: Pattern, levels: Mapping[str, int]) -> Schedule:
+    """On-slots at one level an entry; in a way that has fewer levels, at its highest."""
+    groups: dict[str, list[list[Group]]] = {}
+    for e in problem.entries:
+        slots = groups[e.id] = [RESTING] * problem.slots
+        for way, on in taken(e, pattern):
+            level = min(levels[e.id], len(way.power) - 1)
+            power, speed = float(way.power[level]), float(way.speed[level])
+            for t in on.nonzero()[0].tolist():
+                slots[t] = [(int(on[t]), power, speed)]
+    return Schedule(pattern, groups)
 
 
 def in_pools(problem: Problem, schedule: Schedule) -> tuple[Floats, Floats, Floats]:

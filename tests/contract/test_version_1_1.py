@@ -19,7 +19,7 @@ from small_day import battery, compiled, day, job, planned, rows_of
 from models.errors import InvalidInput
 from optimizer import document
 from optimizer.build import build
-from optimizer.document import Battery, Cooling, Grid, dump_plan, is_new, schema
+from optimizer.document import Battery, Cooling, Grid, Job, Level, Pool, dump_plan, is_new, schema
 from optimizer.preflight import conflicts
 from optimizer.problem import Problem
 from optimizer.refusals import check_problem
@@ -43,6 +43,10 @@ def told_as_1_1(raw: dict[str, Any]) -> dict[str, Any]:
     told = {**new_fields(document.Problem), **copy.deepcopy(raw), "schema_version": "1.1"}
     told["grid"] = {**new_fields(Grid), **told.get("grid", {})}
     told["batteries"] = [{**new_fields(Battery), **one} for one in told.get("batteries", [])]
+    told["pools"] = [{**new_fields(Pool), **one} for one in told.get("pools", [])]
+    told["jobs"] = [{**new_fields(Job), **one} for one in told.get("jobs", [])]
+    for one in told["jobs"]:
+        one["levels"] = [{**new_fields(Level), **level} for level in one["levels"]]
     if told.get("cooling") is not None:
         told["cooling"] = {**new_fields(Cooling), **told["cooling"]}
     return told
@@ -68,11 +72,12 @@ def told(problem: Problem) -> tuple[object, ...]:
 
 def test_every_part_of_a_document_that_is_new_says_so_and_has_a_default() -> None:
     names = {"outages", "billing_interval_slots", "renewable_share"} | {"reserve_mwh", "soc_end_value_per_mwh"}
+    names |= {"alternatives", "residency", "surplus", "partner", "jurisdiction", "lever", "clock_mhz"}
     names |= {"water_m3_per_mwh", "water_limits"} | {"events", "nominations", "generators", "inference", "reserve"}
     definitions = schema("problem")["$defs"]
     properties = schema("problem")["properties"] | {
         name: place
-        for part in ("Grid", "Battery", "Cooling")
+        for part in ("Grid", "Battery", "Cooling", "Job", "Level", "Pool")
         for name, place in definitions[part]["properties"].items()
     }
     assert all(properties[name]["since"] == "1.1" and "default" in properties[name] for name in names)

@@ -13,8 +13,10 @@ from optimizer.direct import needs_no_prices, only_milp
 from optimizer.document import Plan
 from optimizer.explain.seen import Seen
 from optimizer.explain.way import in_the_way
+from optimizer.ladder import descend
 from optimizer.preflight import conflicts
 from optimizer.refusals import check_problem
+from optimizer.verify import verify
 
 SHED = pool(name="shed", gpus=4)
 HALF = [{"power_mw": 0.4, "speed": 0.5}]
@@ -192,6 +194,20 @@ def test_a_job_that_must_run_and_may_be_nowhere_is_named() -> None:
     plan = planned(ten(job(pool="hall", gpus=4, residency=["FR"]), pools=[MOROCCO]))
     assert plan.status == "infeasible"
     assert "job a must run and its residency forbids each pool" in plan.conflicts[0]
+
+
+def test_a_plan_without_a_solver_sends_jobs_where_there_is_room() -> None:
+    # the hall is taken for four hours, and too small for the third at any time
+    jobs = [
+        job("first", 4.0, pool="hall", gpus=8, deadline=at(4)),
+        job("a", pool="hall", gpus=4, alternatives=[{"pool": "shed"}], deadline=at(5)),
+        job("b", 1.0, pool="hall", gpus=9, alternatives=[{"pool": "shed", "gpus": 2, "ready": at(1)}]),
+    ]
+    received = check_problem(ten(*jobs, pools=[pool(), SHED]))
+    plans = list(descend(compiled(received.raw), None))
+    assert (plans[0].rung, verify(received, plans[0])) == ("GREEDY", [])
+    assert where(plans[0]) == [(0, "shed", 4), (1, "shed", 4)]
+    assert where(plans[0], "b") == [(2, "shed", 2)]
 
 
 def test_what_is_in_its_way_is_told_of_the_pool_that_it_goes_to() -> None:
