@@ -109,6 +109,11 @@ class _Search:
         if last is None:
             return
         yield Find(bound=self.best.bound, prices=self._kept(last))
+        if self.clock.left <= 0:
+            # a plan at the slots' prices is worth a moment beyond the limit, a better one is not
+            if listing is None:
+                yield from self._plan(self._list(last, BENDS[:1], BRISK), last.rows, quick=True)
+            return
         affordable = int(BENDS_SHARE * (self.clock.at(ENDING_SHARE) - time.monotonic()) / max(1e-3, self.listing_s))
         if waiting or affordable > 1:
             again = self._list(last, BENDS[: max(1, affordable)], PATIENT)
