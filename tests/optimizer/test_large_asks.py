@@ -17,6 +17,7 @@ import random_asks
 import retold_day
 from plan_here import plan_here
 
+from optimizer.direct import only_milp
 from optimizer.finds import Best, Clock, Request
 from optimizer.large.crowd import Crowd
 from optimizer.large.search import search
@@ -35,6 +36,7 @@ class Searched:
     optimum: float
     bound: float | None
     plans: list[float]
+    whole: bool  # an order or a crowd at the storage, which a listing can only keep by chance
 
 
 @functools.cache
@@ -55,13 +57,15 @@ def searched() -> list[Searched]:
             if find.plan is not None and find.plan.objective is not None:
                 assert verify(received, find.plan, 1e-6) == []
                 plans.append(find.plan.objective)
-        found.append(Searched(raw, optimum, bound, plans))
+        found.append(Searched(raw, optimum, bound, plans, only_milp(problem)))
     return found
 
 
 def test_most_days_are_searched_and_have_a_plan() -> None:
     assert len(searched()) >= len(SEEDS) / 2
-    assert sum(bool(day.plans) for day in searched()) >= 0.9 * len(searched())
+    listed = [day for day in searched() if not day.whole]
+    assert len(listed) >= 4
+    assert sum(bool(day.plans) for day in listed) >= 0.9 * len(listed)
 
 
 def test_every_bound_is_proven_and_below_the_optimum() -> None:
