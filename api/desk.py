@@ -94,7 +94,12 @@ def previous_of(edition: Edition | None) -> Previous | None:
     try:
         # editions of before version 1.1 kept no prices
         prices = None if edition.get("prices") is None else KeptPrices.from_json(edition["prices"])
-        return Previous(parse_plan(edition["plan"]), parse_rfc3339(edition["problem"]["horizon"]["start"]), prices)
+        return Previous(
+            parse_plan(edition["plan"]),
+            parse_rfc3339(edition["problem"]["horizon"]["start"]),
+            prices,
+            edition["problem"],
+        )
     except InvalidInput:
         _log.exception("plan_in_force_not_readable", plan_id=edition.get("plan_id"))
         return None

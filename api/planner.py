@@ -32,7 +32,9 @@ from models.horizon import Horizon, rfc3339
 from models.jobs import TrainingJob
 from models.site import Site
 from optimizer import baselines
+from optimizer.carried import carried
 from optimizer.compose import Availability, SiteState, compose
+from optimizer.compose_asks import with_asks
 from optimizer.document import Plan, ReceivedProblem, dump_plan
 from optimizer.in_force import with_plan_in_force
 from optimizer.kept_prices import KeptPrices
@@ -105,9 +107,9 @@ def cycle(task: Task, now: datetime, on_progress: Tell | None = None) -> Outcome
 
     def composed(jobs: Sequence[TrainingJob]) -> ReceivedProblem:
         state = SiteState(task.memory.soc_mwh, task.memory.peak_mw)
-        document = with_plan_in_force(
-            compose(site, horizon, availability, jobs, state, name), site, horizon, task.previous
-        )
+        day = compose(site, horizon, availability, jobs, state, name)
+        document = with_asks(day, site, horizon, carried(horizon, task.previous))
+        document = with_plan_in_force(document, site, horizon, task.previous)
         return check_problem(with_events(document, events, horizon))
 
     problem, jobs, aside = _refused_set_aside(task.jobs, composed)

@@ -12,6 +12,7 @@ from pydantic import Field
 
 from models.checking import Above0, AtLeast0, Celsius, Checked, Evidence, Fraction, Name, Number, Share, Text
 from models.errors import Fault
+from models.site_asks import Mass, Water
 
 Kind = Literal["air-cooled-chiller", "water-cooled-chiller", "dry-cooler"]
 
@@ -75,6 +76,8 @@ class CoolingPlant(Checked):
     liquid: CoolingSide | None = None
     hall: HallLimits = HallLimits()
     loop: LoopLimits = LoopLimits()
+    water: Water | None = None
+    mass: Mass | None = None
     tangents: int = Field(4, ge=2, le=12, strict=True, description="straight pieces of the electric power over heat")
 
     @property

@@ -36,6 +36,7 @@ from models.horizon import Horizon
 from models.job_sources import Jobs
 from models.jobs import PRIORITIES, Priority
 from models.market import Market
+from models.site_asks import Budgets, Generator, Service
 from models.site_rules import cross_faults
 from models.supply import Battery, Feed, Grid, Solar, Wind
 from models.tariff import Tariff
@@ -242,6 +243,9 @@ class Site(Checked):
     solar: tuple[Solar, ...] = ()
     wind: tuple[Wind, ...] = ()
     batteries: tuple[Battery, ...] = ()
+    generators: tuple[Generator, ...] = ()
+    services: tuple[Service, ...] = ()
+    budgets: Budgets = Budgets()
     grid: Grid
     tariff: Tariff
     cooling: CoolingPlant | None = None

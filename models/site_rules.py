@@ -11,7 +11,7 @@ from typing import Any
 
 from models.errors import Fault
 
-_ASSETS = ("solar", "wind", "batteries")
+_ASSETS = ("solar", "wind", "batteries", "generators", "services")
 
 
 def cross_faults(raw: Mapping[str, Any]) -> list[Fault]:

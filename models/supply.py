@@ -9,6 +9,7 @@ from pydantic import Field
 
 from models.checking import Above0, AtLeast0, Checked, Count, Fraction, Name, Number, Share, Text
 from models.errors import Fault
+from models.site_asks import Outage, Promise, Target
 from models.tariff import DAYS, Day, Hour, Month
 
 
@@ -58,6 +59,10 @@ class Battery(Checked):
     )
     soc_assumed_mwh: AtLeast0 | None = Field(None, description="used until telemetry tells; none: half way")
     wear_cost_per_mwh: AtLeast0 = Field(0.0, description="per MWh discharged")
+    end_value_per_mwh: AtLeast0 = Field(0.0, description="worth of each MWh at the end of a horizon")
+    reserve_cost_per_mwh_h: AtLeast0 | None = Field(
+        None, description="per MWh of reserve_mwh missing and hour; none: plans leave the reserve alone"
+    )
     moved_price_per_mwh: AtLeast0 = Field(0.0, description="per MWh in or out otherwise than the plan in force has it")
     default: Literal["idle", "hold_reserve"] = Field("idle", description="what its set-point is without a plan")
     note: Text = ""
@@ -131,6 +136,12 @@ class Grid(Checked):
     carbon_kg_per_mwh: AtLeast0 = Field(0.0, description="of imported energy, mean")
     carbon_price_per_kg: AtLeast0 = 0.0
     peak_assumed_mw: AtLeast0 = Field(0.0, description="month's highest import until the meter tells")
+    billing_minutes: Above0 = Field(
+        1.0, description="interval over whose mean import the demand charge is measured; less than a slot: each slot"
+    )
+    outages: tuple[Outage, ...] = ()
+    targets: tuple[Target, ...] = Field((), description="of import less export")
+    promises: tuple[Promise, ...] = Field((), description="day-ahead nominations")
     note: Text = ""
 
     @property
@@ -141,7 +152,12 @@ class Grid(Checked):
         return min([self.import_limit_mw, *(w.import_limit_mw for w in self.windows)])
 
     def faults(self) -> Iterable[Fault]:
-        """A firm limit above the plain one, windows that are no limit."""
+        """A firm limit above the plain one, windows that are no limit, targets and promises of one id."""
+        for section in ("targets", "promises"):
+            ids = [one.id for one in getattr(self, section)]
+            for k, name in enumerate(ids):
+                if name in ids[:k]:
+                    yield Fault(f"{section}[{k}].id", "duplicate_name", f"{name!r} stands twice; rename one")
         if self.firm_limit_mw is not None and self.firm_limit_mw > self.import_limit_mw:
             yield Fault(
                 "firm_limit_mw",

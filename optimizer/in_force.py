@@ -26,7 +26,9 @@ def with_plan_in_force(
     """
     found = dict(document)
     planning = site.planning
-    moved = {d.name: d.moved_price_per_mwh for d in site.batteries if d.moved_price_per_mwh > 0}
+    prices = [(b.name, b.moved_price_per_mwh) for b in site.batteries]
+    prices += [(g.name, g.moved_price_per_mwh) for g in site.generators]
+    moved = {name: price for name, price in prices if price > 0}
     wanted = planning.frozen_minutes > 0 or planning.moved_price_per_gpu_h > 0 or moved
     if previous is None or previous.plan.series is None or not wanted:
         return found
@@ -50,6 +52,17 @@ def with_plan_in_force(
         if raw["name"] in moved and raw["name"] in series.discharge_mw
         else raw
         for raw in document["batteries"]
+    ]
+    made = series.generator_mw
+    found["generators"] = [
+        raw
+        | {
+            "published_mw": _ahead(made[raw["name"]], [0.0] * len(made[raw["name"]]), gone, horizon),
+            "moved_cost_per_mwh": moved[raw["name"]],
+        }
+        if raw["name"] in moved and raw["name"] in made
+        else raw
+        for raw in document.get("generators", [])
     ]
     return found | {"schema_version": "1.1", "stability": stability}
 

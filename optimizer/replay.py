@@ -6,8 +6,10 @@ plan does not reach stays off; whether the rest still holds is for the referee t
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
+from typing import Any
 
 import numpy as np
 
@@ -19,11 +21,13 @@ from optimizer.schedule import Group, Schedule, curve_speed
 
 @dataclass(frozen=True)
 class Previous:
-    """A plan made earlier, the first instant of its horizon, which the plan itself does not say, and its prices."""
+    """A plan made earlier, the first instant of its horizon, which the plan itself does not say, its prices, and the
+    raw document that it answers."""
 
     plan: Plan
     start: datetime
     prices: KeptPrices | None = None
+    problem: Mapping[str, Any] | None = None
 
 
 def replayed(problem: Problem, previous: Previous) -> Schedule | None:

@@ -17,6 +17,7 @@ from models.site import (
     WeatherSource,
     Wishes,
 )
+from models.site_asks import Budgets, Generator, Mass, Outage, Promise, Service, Target, Water
 from models.supply import Battery, Feed, Grid, GridWindow, Solar, Wind
 from models.tariff import Period, Season, Tariff
 from models.telemetry import ModbusDevice, Mqtt, NvmlAgent, Prometheus, QueryRow, SampleRow, Scrape, Telemetry, TopicRow
@@ -32,6 +33,14 @@ PARTS = (
     Solar,
     Wind,
     Battery,
+    Generator,
+    Service,
+    Budgets,
+    Outage,
+    Target,
+    Promise,
+    Water,
+    Mass,
     Grid,
     GridWindow,
     Tariff,

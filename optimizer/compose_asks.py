@@ -1,0 +1,166 @@
+"""What a site file asks beyond version 1.0, put into the contract's words on one horizon.
+
+A site that asks for none of it gets the document it had. Times are put on slot borders outwards.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import timedelta
+from typing import Any
+
+from models.horizon import Horizon, local_day, rfc3339
+from models.site import Site
+from models.site_asks import Generator, Mass, Outage, Promise, Service, Span, Target
+
+
+def with_asks(
+    document: Mapping[str, Any], site: Site, horizon: Horizon, started: Mapping[str, Any] | None = None
+) -> dict[str, Any]:
+    """A composed document with everything that its site asks of version 1.1.
+
+    Args:
+        document: as composed for version 1.0.
+        site: says what is asked.
+        horizon: its slots.
+        started: state of what is asked when slot 0 begins, as :func:`optimizer.carried.carried` gives it; none: as
+            the site file assumes.
+    """
+    state = started or {}
+    asked: dict[str, Any] = {}
+    grid = {**_billing(site, horizon, state), **_budgets(site), **_outages(site.grid.outages, horizon)}
+    if grid:
+        asked["grid"] = {**document["grid"], **grid}
+    events = [_target(one, horizon) for one in site.grid.targets if _touches(one, horizon)]
+    promises = [_promise(one, horizon, state) for one in site.grid.promises if _touches(one, horizon)]
+    made = [_generator(one, horizon, state) for one in site.generators]
+    served = [_service(one, site, horizon) for one in site.services]
+    for key, rows in (("events", events), ("nominations", promises), ("generators", made), ("inference", served)):
+        if rows:
+            asked[key] = rows
+    kept = {b.name: _battery(b.end_value_per_mwh, b.reserve_cost_per_mwh_h, b.reserve_mwh) for b in site.batteries}
+    if any(kept.values()):
+        asked["batteries"] = [_with_reserve(raw, kept[raw["name"]], site) for raw in document["batteries"]]
+    if "cooling" in document and site.cooling is not None:
+        more = {**_water(site, horizon, state), **_mass(site.cooling.mass, horizon, state)}
+        if more:
+            asked["cooling"] = {**document["cooling"], **more}
+    return {**document, **asked, "schema_version": "1.1"} if asked else dict(document)
+
+
+def _span(one: Span, horizon: Horizon) -> dict[str, str]:
+    first = (one.start - horizon.start) // horizon.step
+    last = -((horizon.start - one.end) // horizon.step)
+    return {"start": rfc3339(horizon.at(first)), "end": rfc3339(horizon.at(last))}
+
+
+def _touches(one: Span, horizon: Horizon) -> bool:
+    return one.start < horizon.end and one.end > horizon.start
+
+
+def _slots(hours: float, horizon: Horizon) -> int:
+    return max(1, -(-timedelta(hours=hours) // horizon.step))
+
+
+def _billing(site: Site, horizon: Horizon, state: Mapping[str, Any]) -> dict[str, Any]:
+    slots = _slots(site.grid.billing_minutes / 60, horizon)
+    if slots == 1:
+        return {}
+    elapsed = elapsed_slots(site, horizon)
+    told = {"billing_interval_slots": slots, "billing_elapsed_slots": elapsed}
+    return told | ({"billing_elapsed_mwh": state.get("billing_elapsed_mwh", 0.0)} if elapsed else {})
+
+
+def elapsed_slots(site: Site, horizon: Horizon) -> int:
+    """Slots of the running billing interval before slot 0; intervals begin with the hour of UTC, or with its day."""
+    slots = _slots(site.grid.billing_minutes / 60, horizon)
+    midnight = horizon.start.replace(hour=0, minute=0, second=0, microsecond=0)
+    return int((horizon.start - midnight) // horizon.step) % slots
+
+
+def _budgets(site: Site) -> dict[str, Any]:
+    return site.budgets.model_dump(exclude={"note"}, exclude_none=True)
+
+
+def _outages(outages: Sequence[Outage], horizon: Horizon) -> dict[str, Any]:
+    rows = [_span(one, horizon) for one in outages if _touches(one, horizon)]
+    return {"outages": rows} if rows else {}
+
+
+def _target(one: Target, horizon: Horizon) -> dict[str, Any]:
+    return {"id": one.id, **_span(one, horizon), **one.model_dump(include=_TARGET, exclude_none=True)}
+
+
+_TARGET = {"most_import_mw", "least_import_mw", "cost_per_mwh"}
+
+
+def _promise(one: Promise, horizon: Horizon, state: Mapping[str, Any]) -> dict[str, Any]:
+    told = {"id": one.id, **_span(one, horizon), "import_mw": one.import_mw}
+    told |= {"over_cost_per_mwh": one.over_cost_per_mwh, "under_cost_per_mwh": one.under_cost_per_mwh}
+    gone = state.get("promises", {}).get(one.id, 0.0)
+    return told | ({"elapsed_mwh": gone} if one.start < horizon.start and gone else {})
+
+
+def _generator(one: Generator, horizon: Horizon, state: Mapping[str, Any]) -> dict[str, Any]:
+    left_out = {"note", "min_up_h", "min_down_h", "moved_price_per_mwh"}
+    told = one.model_dump(exclude=left_out, exclude_none=True)
+    told |= {"min_up_slots": _slots(one.min_up_h, horizon), "min_down_slots": _slots(one.min_down_h, horizon)}
+    on, slots = state.get("generators", {}).get(one.name, (False, 10_000))
+    return told | {"on_before": bool(on), "state_slots": int(slots)}
+
+
+def _service(one: Service, site: Site, horizon: Horizon) -> dict[str, Any]:
+    shape = one.by_hour or (1.0,) * 24
+    power = [round(one.mean_mw * shape[at.astimezone(site.zone).hour], 9) for at in horizon.starts()]
+    least = [round(one.min_share * mw, 9) for mw in power]
+    told = {"name": one.name, "power_mw": power, "min_power_mw": [min(a, b) for a, b in zip(least, power, strict=True)]}
+    return told | {"below_nominal_cost_per_mwh": one.below_nominal_cost_per_mwh}
+
+
+def _battery(end_value: float, reserve_cost: float | None, reserve_mwh: float) -> dict[str, Any]:
+    told: dict[str, Any] = {"soc_end_value_per_mwh": end_value} if end_value > 0 else {}
+    if reserve_cost is not None and reserve_mwh > 0:
+        told |= {"reserve_mwh": reserve_mwh, "below_reserve_cost_per_mwh_h": reserve_cost}
+    return told
+
+
+def _with_reserve(raw: Mapping[str, Any], more: Mapping[str, Any], site: Site) -> dict[str, Any]:
+    """A priced reserve is a wish above the physical minimum, in the place of a floor."""
+    if "reserve_mwh" not in more:
+        return {**raw, **more}
+    lowest = next(b.soc_min_mwh for b in site.batteries if b.name == raw["name"])
+    return {**raw, **more, "soc_min_mwh": min(lowest, raw["soc_start_mwh"])}
+
+
+def _water(site: Site, horizon: Horizon, state: Mapping[str, Any]) -> dict[str, Any]:
+    water = None if site.cooling is None else site.cooling.water
+    if water is None:
+        return {}
+    told: dict[str, Any] = {"water_m3_per_mwh": water.m3_per_mwh, "water_price_per_m3": water.price_per_m3}
+    if water.limit_m3_per_day is None:
+        return told
+    limits: list[dict[str, Any]] = []
+    day = horizon.start.astimezone(site.zone).date()
+    while True:
+        start, end = local_day(day, site.zone)
+        if start >= horizon.end:
+            return told | {"water_limits": limits}
+        limit: dict[str, Any] = {"id": day.isoformat(), "start": rfc3339(start), "end": rfc3339(end)}
+        limit["limit_m3"] = water.limit_m3_per_day
+        if start < horizon.start:
+            limit["so_far_m3"] = state.get("water_m3", 0.0)
+        if water.over_cost_per_m3 is not None:
+            limit["over_cost_per_m3"] = water.over_cost_per_m3
+        limits.append(limit)
+        day += timedelta(days=1)
+
+
+def _mass(mass: Mass | None, horizon: Horizon, state: Mapping[str, Any]) -> dict[str, Any]:
+    if mass is None:
+        return {}
+    told = mass.model_dump(exclude={"note", "assumed_c", "most_change_k_per_h"}, exclude_none=True)
+    start = state.get("temperature_c", mass.assumed_c)
+    told["start_c"] = min(max(start, mass.lowest_c), mass.allowable_c)
+    if mass.most_change_k_per_h is not None:
+        told["most_change_k_per_slot"] = mass.most_change_k_per_h * horizon.step_h
+    return {"mass": told}
