@@ -57,6 +57,9 @@ HEAVY_ROOMS = (
     "api.gather",
     "api.pages.render",
     "api.forecasting",
+    "api.evidence",
+    "api.expected",
+    "api.outlook",
 )
 
 
