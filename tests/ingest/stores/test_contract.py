@@ -7,7 +7,9 @@ from datetime import UTC, datetime, timedelta
 import numpy as np
 import pytest
 
+from ingest.intake import Intake
 from ingest.points import Unsigned, point, to_ns
+from ingest.quarantine import Released, Which, bad_at, quarantined, release
 from models.errors import InvalidInput, NotFound
 
 START = datetime(2026, 6, 1, tzinfo=UTC)
@@ -197,3 +199,26 @@ def test_it_names_its_metrics(store):
     store.write([gpu(0, 400.0, 0), point("types", {}, {"b": True, "a": "text"}, T0)])
     store.write(forecast(1.0), START)
     assert store.metrics() == ["forecast.pv_mw", "gpu.power_w", "types.a", "types.b"]
+
+
+def test_what_is_flagged_is_listed_and_released_from_every_store(store):
+    class Noon:
+        def now(self):
+            return START + timedelta(minutes=2)
+
+        def monotonic(self):
+            return 0.0
+
+    intake = Intake(store, Noon())
+    for at_s, watts in enumerate((431.0, 432.0, 0.431)):
+        intake.accept([gpu(0, watts, at_s)])
+    which = Which(START, START + QUARTER, "gpu.power_w", {"gpu": "GPU-0"}, bad_only=True)
+    span = ("gpu.power_w", {"gpu": "GPU-0"}, START, START + QUARTER)
+    assert bad_at(store, *span) == {T0 + 2 * S: "unit_suspect"}
+    assert release(store, which, "key-1", Noon().now(), 'read by hand: "right", all of it') == 1
+    assert bad_at(store, *span) == {}
+    [row], total = quarantined(store, Which(START, START + QUARTER))
+    assert (total, row.value, row.flags) == (1, 0.431, ("unit_suspect",))
+    assert row.released == Released("key-1", "2026-06-01T00:02:00Z", 'read by hand: "right", all of it')
+    with pytest.raises(NotFound, match=r"gpu\.power_w"):
+        release(store, which, "key-2", Noon().now(), "once more")
