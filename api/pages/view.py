@@ -87,6 +87,11 @@ def plan_view(edition: dict[str, Any]) -> dict[str, Any]:
         "jobs": job_views(edition, horizon),
         "pools": [pool["name"] for pool in problem.get("pools", [])],
     }
+    for group, key, name in (("supply", "generator", "generator_mw"), ("demand", "services", "inference_mw")):
+        if series.get(name):
+            view[group][key] = _sum(series[name], slots)
+    if series.get("temperature_c"):
+        view["temperatures"]["mass_c"] = series["temperature_c"]
     view["curtailed"] = _curtailed(view)
     return view
 

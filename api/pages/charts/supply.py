@@ -7,8 +7,15 @@ from typing import Any
 from api.pages.charts import frame
 from api.pages.words import Words
 
-SUPPLY = {"pv": frame.ORANGE, "wind": frame.SKY, "battery": frame.GREEN, "import": frame.DARK}
-DEMAND = {"it": frame.BLUE, "cooling": frame.PINK, "base": frame.GREY, "charge": frame.GREEN, "export": frame.YELLOW}
+SUPPLY = {"pv": frame.ORANGE, "wind": frame.SKY, "battery": frame.GREEN, "generator": frame.RED, "import": frame.DARK}
+DEMAND = {
+    "it": frame.BLUE,
+    "services": frame.SKY,
+    "cooling": frame.PINK,
+    "base": frame.GREY,
+    "charge": frame.GREEN,
+    "export": frame.YELLOW,
+}
 _NAMED_FROM = 0.06  # share of the whole height from which a layer carries its name
 
 
@@ -21,7 +28,7 @@ def spec(view: dict[str, Any], words: Words) -> dict[str, Any] | None:
     for group, palette, sign in (("supply", SUPPLY, 1), ("demand", DEMAND, -1)):
         base = [0.0] * view["horizon"]["slots"]
         for key, colour in palette.items():
-            values = view[group][key]
+            values = view[group].get(key)
             if values is None or not any(abs(v) > 1e-6 for v in values):
                 continue
             name = words.t(f"{group}.{key}")
@@ -99,17 +106,17 @@ def _names(view: dict[str, Any], words: Words, whole: float) -> dict[str, Any]:
     rows = []
     for group, palette, sign in (("supply", SUPPLY, 1), ("demand", DEMAND, -1)):
         for order, key in enumerate(palette):
-            values = view[group][key]
+            values = view[group].get(key)
             if values is None:
                 continue
             inner = range(len(values) // 25, max(1, len(values) - len(values) // 25))
             peak = max(inner, key=lambda k, values=values: min(values[max(0, k - 3) : k + 4]))  # type: ignore[misc]
             if min(values[max(0, peak - 3) : peak + 4]) < _NAMED_FROM * whole:
                 continue
-            below = sum((view[group][k] or [0.0] * len(values))[peak] for k in list(palette)[:order])
+            below = sum((view[group].get(k) or [0.0] * len(values))[peak] for k in list(palette)[:order])
             middle = sign * (below + values[peak] / 2)
             rows.append({"t": marks[peak], "v": round(middle, 4), "n": words.t(f"{group}.{key}"), "k": key})
-    dark = ["it", "import", "battery", "charge"]
+    dark = ["it", "import", "battery", "generator", "charge"]
     return {
         "data": {"values": rows},
         "mark": {"type": "text", "fontSize": 11, "fontWeight": "bold"},

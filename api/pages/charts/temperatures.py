@@ -12,6 +12,7 @@ LOOKS = {
     "wet_bulb_c": (frame.SKY, [2, 2]),
     "hall_air_c": (frame.BLUE, [1, 0]),
     "loop_supply_c": (frame.PINK, [6, 3]),
+    "mass_c": (frame.GREEN, [8, 2]),
 }
 LIMITS = {"hall_air_recommended_c": frame.DARK, "hall_air_allowable_c": frame.RED}
 

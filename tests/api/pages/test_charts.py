@@ -188,3 +188,17 @@ def test_tables_hold_the_numbers_of_the_documents(edition, view, language):
 def test_csv_does_not_run_in_a_spreadsheet_and_shows_unknown_as_empty():
     text = csv_text(Table(["a", "b"], [0, 0], [["=1+1", None], ["x", -2.5]]))
     assert text == "a,b\r\n'=1+1,\r\nx,-2.5\r\n"
+
+
+def test_generators_services_and_a_thermal_mass_are_drawn_where_a_plan_has_them():
+    edition = made_edition()
+    slots = edition["problem"]["horizon"]["slots"]
+    more = {"generator_mw": {"a": [0.5] * slots, "b": [0.25] * slots}, "inference_mw": {"chat": [0.75] * slots}}
+    series = edition["plan"]["series"] | more | {"temperature_c": [24.5] * slots}
+    view = plan_view(edition | {"plan": edition["plan"] | {"series": series}})
+    assert view["supply"]["generator"] == [0.75] * slots
+    assert view["demand"]["services"] == [0.75] * slots
+    made, plain = specs(view, "fr"), specs(plan_view(edition), "fr")
+    assert "Groupes électrogènes" in str(made["supply"]["layer"][0])
+    assert "Groupes électrogènes" not in str(plain["supply"]["layer"][0])
+    assert "Masse thermique" in str(made["temperatures"])
