@@ -6,7 +6,7 @@ hands a job in again, with what is left of it, overrules what was followed.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Literal
@@ -59,8 +59,21 @@ def followed_memory(site: Site, memory: Memory, edition: Edition, start: datetim
         return Memory(start, soc, peak)
     if passed:
         soc |= {name: values[passed - 1] for name, values in series["soc_mwh"].items()}
-    billed = [series["import_mw"][k] for k in range(passed) if _period(site, horizon.at(k)) == _period(site, start)]
+    told = _interval_means(edition, horizon, passed)
+    billed = [mean for k, mean in told if _period(site, horizon.at(k)) == _period(site, start)]
     return Memory(start, soc, max([peak, *billed]))
+
+
+def _interval_means(edition: Edition, horizon: Horizon, passed: int) -> Iterator[tuple[int, float]]:
+    """Mean import of each billing interval that ended among the first ``passed`` slots, with its last slot."""
+    grid = edition["problem"].get("grid") or {}
+    length, slots = grid.get("billing_interval_slots", 1), grid.get("billing_elapsed_slots", 0)
+    energy_mwh = grid.get("billing_elapsed_mwh", 0.0)
+    for k in range(passed):
+        slots, energy_mwh = slots + 1, energy_mwh + horizon.step_h * edition["plan"]["series"]["import_mw"][k]
+        if slots >= length:
+            yield k, energy_mwh / (slots * horizon.step_h)
+            slots, energy_mwh = 0, 0.0
 
 
 def _period(site: Site, moment: datetime) -> tuple[int, int]:

@@ -10,8 +10,10 @@ from ingest.errors import StoreUnavailable
 from ingest.ports import TelemetryStore
 from ingest.quarantine import bad_at
 from models.errors import NotFound
+from models.horizon import Horizon
 from models.site import Site
 from models.supply import Battery
+from optimizer.compose_asks import billing_slots, elapsed_slots
 
 FRESH = timedelta(minutes=15)
 ASSUMED = "assumed: as planned since the service began"
@@ -51,8 +53,11 @@ def _stored_mwh(site: Site, store: TelemetryStore, battery: Battery, now: dateti
 
 
 def _last_import_mw(site: Site, store: TelemetryStore, start: datetime) -> float:
-    """Mean import of the slot before ``start``; 0 where nothing was metered, or it was another month's."""
-    step = site.planning.step
+    """Mean import of the last whole billing interval before ``start``, at least a slot; 0 where nothing was metered, or
+    it was another month's."""
+    slot = site.planning.step
+    gone = elapsed_slots(site, Horizon(start, slot, 1))
+    step, start = billing_slots(site, slot) * slot, start - gone * slot
     if (start - step).astimezone(site.zone).month != start.astimezone(site.zone).month:
         return 0.0
     try:

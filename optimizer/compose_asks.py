@@ -63,7 +63,7 @@ def _slots(hours: float, horizon: Horizon) -> int:
 
 
 def _billing(site: Site, horizon: Horizon, state: Mapping[str, Any]) -> dict[str, Any]:
-    slots = _slots(site.grid.billing_minutes / 60, horizon)
+    slots = billing_slots(site, horizon.step)
     if slots == 1:
         return {}
     elapsed = elapsed_slots(site, horizon)
@@ -73,9 +73,13 @@ def _billing(site: Site, horizon: Horizon, state: Mapping[str, Any]) -> dict[str
 
 def elapsed_slots(site: Site, horizon: Horizon) -> int:
     """Slots of the running billing interval before slot 0; intervals begin with the hour of UTC, or with its day."""
-    slots = _slots(site.grid.billing_minutes / 60, horizon)
     midnight = horizon.start.replace(hour=0, minute=0, second=0, microsecond=0)
-    return int((horizon.start - midnight) // horizon.step) % slots
+    return int((horizon.start - midnight) // horizon.step) % billing_slots(site, horizon.step)
+
+
+def billing_slots(site: Site, step: timedelta) -> int:
+    """Slots of a billing interval, at least one."""
+    return max(1, -(-timedelta(minutes=site.grid.billing_minutes) // step))
 
 
 def _budgets(site: Site) -> dict[str, Any]:

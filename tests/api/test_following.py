@@ -95,6 +95,16 @@ def test_the_site_is_where_its_plan_said() -> None:
     assert followed_memory(site, memory, edition(), december).peak_mw == site.grid.peak_assumed_mw
 
 
+def test_the_peak_is_the_mean_of_a_billing_interval_and_not_of_a_slot() -> None:
+    site, memory = read_site(sample_path("local")), Memory(T0, {"b": 3.5}, 4.0)
+    hourly = edition()
+    # two slots of the running hour are behind with 2.5 MWh; 5, 5 end it at 5 MW, then 5, 9, 1, 1 make 4
+    hourly["problem"]["grid"] = {"billing_interval_slots": 4, "billing_elapsed_slots": 2, "billing_elapsed_mwh": 2.5}
+    assert followed_memory(site, memory, hourly, T0 + Q).peak_mw == 4.0
+    assert followed_memory(site, memory, hourly, T0 + 2 * Q).peak_mw == 5.0
+    assert followed_memory(site, memory, hourly, T0 + 6 * Q).peak_mw == 5.0
+
+
 def test_made_up_jobs_are_the_same_each_time_and_stand_where_the_clock_does() -> None:
     site = read_site(sample_path("local"))
     assert wants_made_up_jobs(site)
