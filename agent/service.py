@@ -38,6 +38,7 @@ _log = logging.getLogger("chergui.agent")
 _REPORT_GAP_S = 0.2
 _REPORT_AGAIN_S = 600.0
 """How long a service that takes no reports is left in peace."""
+_REPORT_BUSY_S = 5.0
 
 
 class Agent:
@@ -289,9 +290,12 @@ class Agent:
         try:
             self._service.tell(f"/api/v1/agents/{self._settings.node}/report", report)
         except NoAnswer as error:
-            if error.status:  # a service without this door, or a key without the right; caps do not hang on it
+            if 400 <= error.status < 500 and error.status != 429:
+                # A service without this door, or a key without the right; caps do not hang on it.
                 self._report_after_s = boot_s() + _REPORT_AGAIN_S
                 _log.info("reports are not taken: %s", error.why)
+            elif error.status:  # it is busy now, and what stands here is still to be told
+                self._report_after_s = boot_s() + (error.retry_s or _REPORT_BUSY_S)
 
     # How it stands.
 

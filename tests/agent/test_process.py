@@ -362,3 +362,17 @@ def test_it_reports_what_was_asked_for_set_and_enforced(controlled: Node, server
 def test_every_value_ever_written_is_allowed_and_the_first_is_no_higher_than_the_default(controlled: Node) -> None:
     assert set(controlled.writes()) <= {200.0, 450.0} | {w for w in controlled.writes() if w <= 600}
     assert controlled.writes()[:4] == [200.0] * 4, "before the first answer the least that the device accepts"
+
+
+def test_a_service_that_is_busy_is_told_again_and_one_without_the_door_left_in_peace(
+    node: Node, server: CapsServer
+) -> None:
+    server.report_status = 503
+    node.start()
+    node.wait(lambda: len(server.reports) >= 2, "another report after a 503")
+    server.report_status = 404
+    before = len(server.reports)
+    node.wait(lambda: len(server.reports) > before, "the report that is answered 404")
+    told, asked = len(server.reports), len(server.asked)
+    node.wait(lambda: len(server.asked) > asked + 8, "questions that go on")
+    assert len(server.reports) <= told + 1, "the one that was under way"

@@ -53,6 +53,7 @@ class CapsServer:
         self.drip = False
         self.asked: list[dict[str, str]] = []
         self.reports: list[dict[str, Any]] = []
+        self.report_status = 204
         owner = self
 
         class Handler(BaseHTTPRequestHandler):
@@ -64,7 +65,9 @@ class CapsServer:
 
             def do_POST(self) -> None:
                 owner.reports.append(json.loads(self.rfile.read(int(self.headers["Content-Length"]))))
-                self.send_response(204)
+                self.send_response(owner.report_status)
+                if owner.report_status == 503:
+                    self.send_header("Retry-After", "1")
                 self.end_headers()
 
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
