@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 from pyomo.repn import generate_standard_repn
-from small_day import at, battery, compiled, cost, day, job, planned
+from small_day import at, battery, compiled, cost, day, job, planned, pool
 
 from optimizer.build import build
 from optimizer.ledger import FIRST_TERMS, TERMS
@@ -12,6 +12,8 @@ from optimizer.ledger import FIRST_TERMS, TERMS
 ALL = day(
     job("a", start_cost=3.0, due_h=1.0, unmet_cost_per_h=60.0, work_value_per_h=4.0),
     job("b", 1.0, deadline=at(1), late_cost_per_h=7.0, published={"runs": [], "moved_cost_per_h": 2.5}),
+    job("c", 1.0, pool="cloud", gpus=2),
+    pools=[pool(name="cloud", gpus=4, partner={"price_per_gpu_h": 3.0})],
     stability={"until": at(4)},
     grid={"export_limit_mw": 1.0, "demand_charge_per_mw": 5.0, "carbon_price_per_kg": 0.01},
     series={"export_price_per_mwh": [5.0] * 4, "carbon_kg_per_mwh": [100.0] * 4},
@@ -34,6 +36,7 @@ TERMS_OF_SLOT_2 = {
     "work_value": {"jobs.beyond_due[a]": -4.0},
     "fuel": {"battery.discharge[set,2]": 90.0, "generators.on[set,2]": 4.0},
     "water": {"gpus.it[2]": 3.0},
+    "partner": {"jobs.on[c,2]": 6.0},
     "stored": {},
     "change": {"jobs.on[b,2]": 2.5},
     "wishes": {"battery.discharge[chat,2]": 80.0},
@@ -75,12 +78,13 @@ def test_what_is_stored_at_the_end_is_worth_something_in_the_last_slot_alone() -
 def test_the_diagnosing_model_counts_slack_and_no_money() -> None:
     money, constant = cost(ALL, elastic=True)
     assert constant == 0
-    # what has a price is no slack: only b must be done
+    # what has a price is no slack: only b and c must be done
     limits = {"battery.short_of_end[store]"} | {
         f"balance.{name}[{t}]" for name in ("missing", "surplus") for t in range(4)
     }
+    limits |= {f"gpus.over_pool[cloud,{t}]" for t in range(4)}
     # a job's work gives first, a limit only where no job is to blame
-    assert money == {"jobs.unmet[b]": 1.0, **dict.fromkeys(limits, 1e4)}
+    assert money == {"jobs.unmet[b]": 1.0, "jobs.unmet[c]": 1.0, **dict.fromkeys(limits, 1e4)}
 
 
 def test_hours_scale_energy_and_not_peaks() -> None:
