@@ -73,7 +73,7 @@ def test_they_agree_on_what_version_1_1_asks(seed: int) -> None:
 
 def test_one_random_day_in_thirty_has_each_thing_that_version_1_1_can_ask() -> None:
     days = [random_asks.day(seed) for seed in range(5000, 5200)]
-    parts = ("events", "nominations", "reserve", "generators", "inference")
+    parts = ("events", "nominations", "reserve", "generators", "inference", "stability")
     grids = ("billing_interval_slots", "export_allowance_mwh", "carbon_budget_kg", "renewable_share", "outages")
     for part, count in (
         *((name, sum(name in day for day in days)) for name in parts),
