@@ -172,3 +172,27 @@ def test_an_edition_says_what_its_curves_rest_on_and_how_far_the_pieces_of_the_c
         worst = max(worst, float((plant_power_mw(heat, *pair, site.cooling) - np.max(lines, axis=0)).max()))
     assert worst <= side["error_mw"] + 1e-6
     assert worst >= 0.8 * side["error_mw"]
+
+
+def test_a_round_writes_the_plan_in_force_into_its_problem_where_the_site_freezes_a_window(site: Site) -> None:
+    steady = {"frozen_minutes": 60.0, "moved_price_per_gpu_h": 1.0}
+    frozen = site.model_copy(update={"planning": site.planning.model_copy(update=steady)})
+    queue = [job("a", work_h=2.0), job("b", work_h=2.0)]
+    first = planned(frozen, *queue).edition
+    assert "stability" not in first["problem"]
+    assert first["steadiness"]["moved_starts"] is None
+    later = NOW + timedelta(minutes=30)
+    memory = first_memory(frozen, horizon_at(frozen, later).start)
+    again = cycle(Task(frozen, queue, memory, previous=previous_of(first)), later).edition
+    start = horizon_at(frozen, later).start
+    assert again["problem"]["stability"] == {
+        "until": first["valid_until"],
+        "frozen_until": rfc3339(start + timedelta(hours=1)),
+    }
+    assert [raw["published"]["moved_cost_per_h"] for raw in again["problem"]["jobs"]] == [32.0, 32.0]
+    assert again["steadiness"]["set_point_changes_per_hour"] >= 0
+    assert isinstance(again["steadiness"]["moved_starts"], int)
+    # a saving counts no change, for the yardstick knows no plan in force
+    told = again["saving"]
+    change = again["plan"]["terms"].get("change", 0.0)
+    assert told["cost"] == pytest.approx(again["plan"]["objective"] - change)
