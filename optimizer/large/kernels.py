@@ -794,15 +794,9 @@ def sweep(
                             feeds[f, t] -= extra
         cost = np.empty((wide, n))
         top = np.empty(wide, dtype=np.int64)
-        fits = True
+        fits, asked = before_on.any(), 0.0
         for i in range(wide):
             t = first + i
-            if hard and before_on[i]:
-                extra = m * (before_drawn[i] - rest)
-                fits = fits and it[t] + max(0.0, extra) <= it_limit[t] + SLACK
-                for f in range(len(feeds)):
-                    if p < pools and fed[f, p]:
-                        fits = fits and feeds[f, t] + max(0.0, extra) <= feed_limit[f, t] + SLACK
             held = gpu_price[p, t] * gpus[j]
             top[i] = n - 1
             if p < pools and gpus[j] > 0:
@@ -814,17 +808,18 @@ def sweep(
                 held += gpu_fine * (over - before) / m
                 was = used[p, t] - gpu_target[p, t]
                 held += 0.5 * gpu_bend[p] * ((was + m * gpus[j]) ** 2 - was**2) / m
-            for k in range(n):
-                c = power_price[p, t] * power[j, k] + held + being_on[j, t]
+            # every level, and after them the power that the unit had here
+            for k in range(n + 1 if before_on[i] else n):
+                draws = power[j, k] if k < n else before_drawn[i]
+                c = power_price[p, t] * draws + held + being_on[j, t]
                 if t >= late_from[j]:
-                    c += late[j] * gain[j, k]
-                extra = m * (power[j, k] - rest)
+                    c += late[j] * (gain[j, k] if k < n else np.interp(draws, power[j, :n], gain[j, :n]))
+                extra = m * (draws - rest)
                 after = it[t] + extra
                 c += 0.5 * bend[t] * ((after - target[t]) ** 2 - (it[t] - target[t]) ** 2) / m
                 beyond = max(0.0, after - it_limit[t]) - max(0.0, it[t] - it_limit[t])
                 c += fine * beyond / m
-                if hard and k <= top[i] and extra > 0 and after > it_limit[t] + 1e-9:
-                    top[i] = k - 1
+                too_much = extra > 0 and after > it_limit[t] + SLACK
                 if p < pools:
                     for f in range(len(feeds)):
                         if fed[f, p]:
@@ -833,9 +828,14 @@ def sweep(
                             c += fine * beyond / m
                             off, was = after - feed_target[f, t], feeds[f, t] - feed_target[f, t]
                             c += 0.5 * feed_bend[f] * (off**2 - was**2) / m
-                            if hard and k <= top[i] and extra > 0 and after > feed_limit[f, t] + 1e-9:
-                                top[i] = k - 1
-                cost[i, k] = c
+                            too_much = too_much or (extra > 0 and after > feed_limit[f, t] + SLACK)
+                if k == n:
+                    asked += c
+                    fits = fits and not (hard and too_much)
+                else:
+                    cost[i, k] = c
+                    if hard and too_much and k <= top[i]:
+                        top[i] = k - 1
         on = np.zeros(wide, dtype=np.bool_)
         level, kept_level = np.zeros(wide, dtype=np.int64), np.zeros(wide, dtype=np.int64)
         share, kept_share = np.zeros(wide), np.zeros(wide)
@@ -849,16 +849,14 @@ def sweep(
         if kept < total:
             total, theta[u] = kept, marginal
             on[:], level[:], share[:] = before_on, kept_level, kept_share
-        stays = before_on.any() and fits
-        if stays:
+        if fits:
             starts, resumed = count_starts(before_on, flag[j])
-            asked, done = 0.0, -job[j, LOSS] * resumed
+            done = -job[j, LOSS] * resumed
             for i in range(wide):
                 if before_on[i]:
-                    asked += np.interp(before_drawn[i], power[j, :n], cost[i])
                     done += np.interp(before_drawn[i], power[j, :n], gain[j, :n])
-            stays = asked + _for_work(job[j], starts, done) <= total
-        if stays:
+            fits = asked + _for_work(job[j], starts, done) <= total
+        if fits:
             for t in range(first, last):
                 if on_of[u, t]:
                     extra = m * (drawn_of[u, t] - rest)

@@ -22,8 +22,9 @@ from optimizer.problem import Floats
 SEEDS = (1.0, 0.9, 1.1)
 """Shares of the first prices at which schedules are made before the first master."""
 
-HOLD = 0.2
-"""Share of the mean price by which the master may leave the best prices, while it knows few schedules."""
+HOLD, HOLD_MANY, MANY = 0.2, 0.05, 1000
+"""Share of the mean price by which the master may leave the best prices, while it knows few schedules; and for more
+kinds of jobs than so many, whose fluid gives first prices that are nearly right."""
 
 SEED_TRIES = 6
 """Prices of work that are tried for a seed, whose schedules matter and whose bound does not."""
@@ -86,7 +87,8 @@ def rounds(
         return Answer(float(priced.least.sum()), crowd.by_group(priced.money), priced.power, priced.gpus)
 
     begin = list(seeds) or [share * first for share in SEEDS]
-    for found in close_in(energy, master, answer, begin, deadline):
+    hold = HOLD if len(crowd.kinds) <= MANY else HOLD_MANY
+    for found in close_in(energy, master, answer, begin, deadline, hold=hold):
         yield replace(found, theta=theta.copy())
 
 
@@ -107,6 +109,7 @@ def close_in(
     seeds: Sequence[Floats],
     deadline: float,
     closed: float = CLOSED,
+    hold: float = HOLD,
 ) -> Iterator[Round]:
     """Ask for answers at better and better prices, and mix them, until bound and mix meet.
 
@@ -117,6 +120,7 @@ def close_in(
         seeds: row prices to begin with, at least one.
         deadline: instant of the monotonic clock at which to stop.
         closed: relative distance of bound and mix at which to stop.
+        hold: share of the mean price by which prices may leave the best ones, while few answers are known.
     """
     best, best_bound = seeds[0], -np.inf
 
@@ -137,7 +141,7 @@ def close_in(
     held, keep = True, LEAST_KEPT
     for _ in range(MOST_ROUNDS):
         if held:
-            master.hold(best, HOLD)
+            master.hold(best, hold)
         solved = master.solve()
         if solved is None:
             return
@@ -152,6 +156,10 @@ def close_in(
         found = Round(best_bound, relaxed, best, energy.slot_prices(best), columns)
         yield found
         stalled = len(history) > PATIENCE and best_bound - history[-PATIENCE] < STALLED * abs(best_bound)
+        if stalled and held:
+            # the best prices lie beyond what holds them
+            held, history = False, []
+            master.release()
         # stalled: what is left between the two is the distance of jobs' own bounds and schedules
         if found.spread <= closed or (stalled and not held) or time.monotonic() > deadline:
             return

@@ -115,10 +115,9 @@ class _Search:
                 yield from self._plan(self._list(last, BENDS[:1], BRISK), last.rows, quick=True)
             return
         affordable = int(BENDS_SHARE * (self.clock.at(ENDING_SHARE) - time.monotonic()) / max(1e-3, self.listing_s))
-        if waiting or affordable > 1:
-            again = self._list(last, BENDS[: max(1, affordable)], PATIENT)
-            if again is not None and (listing is None or self.cost.of(again) < self.cost.of(listing)):
-                listing = again
+        again = self._list(last, BENDS[: max(1, affordable)], PATIENT)
+        if again is not None and (listing is None or self.cost.of(again) < self.cost.of(listing)):
+            listing = again
         yield from self._plan(listing, last.rows, quick=False)
         if small or listing is None:
             return
