@@ -96,6 +96,12 @@ class Best:
         if bound is not None and (self.bound is None or bound > self.bound):
             self.bound = bound
 
+    @property
+    def told_less(self) -> bool:
+        """Whether more is proven than the best plan says of itself."""
+        told = None if self.plan is None else self.plan.bound
+        return self.plan is not None and self.bound is not None and (told is None or self.bound > told)
+
     def calm(self) -> bool:
         """Give the best plan calmer set-points at the same cost; whether there were any."""
         if self.plan is None or self._found is None:

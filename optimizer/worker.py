@@ -57,7 +57,7 @@ def work(problem: Problem, request: Request, tell: Callable[[Find], None] = lamb
         yield from safe(problem, request, best)
     if not best.proven and (direct or best.plan is None):
         yield from milp(problem, request, clock, best, tell)
-    if best.calm():
+    if best.calm() or best.told_less:
         yield best.find()
 
 
