@@ -107,7 +107,7 @@ def merged(problem: Problem) -> Merged:
 _MEANT = {
     *("id", "tenant", "pool", "gpus", "work_h", "due_h", "power", "speed", "limit_w", "first", "last", "deadline"),
     *("late_cost", "unmet_cost", "value", "preemptible", "loss_h", "start_cost", "min_run", "min_pause", "max_pauses"),
-    *("state", "pinned", "on_before", "ran", "held", "count"),
+    *("state", "pinned", "on_before", "ran", "held", "count", "clock_mhz"),
 }
 """Fields of which this module knows what they mean to a merged job; any other must have its default."""
 

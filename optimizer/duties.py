@@ -1,7 +1,8 @@
 """What grid, law and nature ask of the energy side, on the slots of a horizon and in the problem's unit.
 
 Targets and promises for the net import, the billing interval of the demand charge, budgets of export,
-carbon and renewable share, headroom against a fall of sun and wind, water. A cost of None means that the
+carbon and renewable share, headroom against a fall of sun and wind, water; and what a storage takes of the jobs'
+checkpoints. A cost of None means that the
 duty must be kept.
 """
 
@@ -192,3 +193,17 @@ def under_events(limit: Floats, asked: Iterable[Event]) -> Floats:
         if e.cost is None and e.most is not None:
             kept[e.first : e.last] = np.minimum(kept[e.first : e.last], max(0.0, e.most))
     return kept
+
+
+@dataclass(frozen=True, eq=False)
+class Storage:
+    """GB that can be written and read in each slot; ``cost`` of a GB beyond, None: there may be none."""
+
+    most_gb: Floats
+    cost: float | None
+
+
+def storage(doc: document.Problem, row: Row, step_h: float) -> Storage | None:
+    """Storage of a document; None where nothing is said of it."""
+    given = doc.storage
+    return None if given is None else Storage(row(given.gb_per_s, 3600 * step_h), given.over_cost_per_gb)

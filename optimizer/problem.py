@@ -17,14 +17,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models.horizon import Horizon
-from optimizer import devices, document, duties, plant, stability, storage, thermal, upkeep
+from optimizer import devices, document, duties, plant, stability, thermal, upkeep
 from optimizer.devices import Battery, Generator, Service
-from optimizer.duties import Budgets, Event, Headroom, Interval, Nomination, Water
+from optimizer.duties import Budgets, Event, Headroom, Interval, Nomination, Storage, Water
 from optimizer.nodes import Nodes, nodes
 from optimizer.plant import Cooling
 from optimizer.refusals import horizon_of
 from optimizer.stability import Published, SetPoint
-from optimizer.storage import Storage
 from optimizer.thermal import Cold
 from optimizer.upkeep import Window
 from optimizer.ways import Way, clocks, told_ways, ways_of
@@ -358,7 +357,7 @@ def compile_problem(received: document.ReceivedProblem) -> Problem:
         generators=devices.generators(doc, horizon, row, unit),
         services=served,
         upkeep=upkeep.windows(doc, horizon),
-        storage=storage.storage(doc, row, horizon.step_h),
+        storage=duties.storage(doc, row, horizon.step_h),
         set_points=stability.set_points(doc, horizon, row, unit),
     )
 

@@ -2,38 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from collections.abc import Iterator
 
 import numpy as np
-from numpy.typing import NDArray
 
-from optimizer import document
-
-if TYPE_CHECKING:
-    from optimizer.problem import Entry, Problem
-    from optimizer.sessions import Pattern
-
-Floats = NDArray[np.float64]
-Ints = NDArray[np.int64]
+from optimizer.problem import Entry, Floats, Ints, Problem
+from optimizer.sessions import Pattern
 
 NEAR = 1e-9
 """Relative distance within which a slot's traffic is what the storage takes."""
-
-
-@dataclass(frozen=True, eq=False)
-class Storage:
-    """GB that can be written and read in each slot; ``cost`` of a GB beyond, None: there may be none."""
-
-    most_gb: Floats
-    cost: float | None
-
-
-def storage(doc: document.Problem, row: Callable[..., Floats], step_h: float) -> Storage | None:
-    """Storage of a document; None where nothing is said of it."""
-    given = doc.storage
-    return None if given is None else Storage(row(given.gb_per_s, 3600 * step_h), given.over_cost_per_gb)
 
 
 def moved_gb(e: Entry, on: Ints) -> Floats:

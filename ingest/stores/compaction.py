@@ -9,11 +9,11 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterator
-from contextlib import ExitStack
+from contextlib import AbstractContextManager, ExitStack
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
 import numpy as np
 
@@ -21,16 +21,36 @@ from ingest.points import INT64_MAX, to_ns
 from ingest.stores import history, parts
 from ingest.stores.history import Means
 from ingest.stores.hot import Stored
-from ingest.stores.layout import DAY_NS, LEVELS, MINUTE, QUARTER, RAW, STRAY, Level, day_of, file_of, start_of, table_of
-
-if TYPE_CHECKING:
-    from ingest.stores.embedded import EmbeddedStore
+from ingest.stores.layout import (
+    DAY_NS,
+    LEVELS,
+    MINUTE,
+    QUARTER,
+    RAW,
+    STRAY,
+    Level,
+    Retention,
+    day_of,
+    file_of,
+    start_of,
+    table_of,
+)
 
 _CHUNK = 200_000
 _GRACE_S = 600.0
 """A file that the store has let go stays this long, for readers that began before."""
 
 _Row = tuple[int, int, Stored, int]
+
+
+class Shelf(Protocol):
+    """What tidying asks of a store: what it keeps, the folder of its files, and the right to write."""
+
+    retention: Retention
+    history: Path
+
+    def writing(self) -> AbstractContextManager[None]:
+        """The right to write, across processes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,8 +71,8 @@ class _Moved:
     last: list[_Row] = field(default_factory=list)
 
 
-def tidy(store: EmbeddedStore, connection: sqlite3.Connection, now: datetime) -> Tidied:
-    """See :meth:`EmbeddedStore.tidy`; ``connection`` is for this alone."""
+def tidy(store: Shelf, connection: sqlite3.Connection, now: datetime) -> Tidied:
+    """Move and forget what is due now; ``connection`` is for this alone."""
     over = now - store.retention.hot
     days = [row[0] for row in connection.execute("SELECT day FROM day ORDER BY day")]
     done = {day: _move(store, connection, day, now) for day in days if start_of(day) + timedelta(days=1) <= over}
@@ -63,7 +83,7 @@ def tidy(store: EmbeddedStore, connection: sqlite3.Connection, now: datetime) ->
     return Tidied(moved, tuple(day for day, well in done.items() if not well), dropped)
 
 
-def _move(store: EmbeddedStore, connection: sqlite3.Connection, day: int, now: datetime) -> bool:
+def _move(store: Shelf, connection: sqlite3.Connection, day: int, now: datetime) -> bool:
     connection.execute("BEGIN")
     try:
         before = _state(connection, day)
@@ -215,7 +235,7 @@ def _numbers(rows: list[_Row], kinds: dict[int, str]) -> Means:
     return Means(series, times, values, np.ones(len(told), dtype=np.int64), values, values)
 
 
-def _expire(store: EmbeddedStore, connection: sqlite3.Connection, now: datetime) -> int:
+def _expire(store: Shelf, connection: sqlite3.Connection, now: datetime) -> int:
     """Forget levels beyond their days; beliefs go with the raw values, stray instants with the coarsest means."""
     today = day_of(to_ns(now))
     with store.writing():
