@@ -13,6 +13,9 @@ from ingest.points import INT64_MAX, INT64_MIN, Point, Tags, Value
 
 _MOST_HEADS, _MOST_KEYS = 300_000, 10_000
 _LONGEST = 20
+_NO_STAMP = " "
+"""What no part of a split line can be; the empty string is one, where a space ends a line."""
+
 _NUMBER_BEGINS = frozenset("-.0123456789")  # not + and not the n of nan, which float() would take
 
 
@@ -43,7 +46,7 @@ class Memory:
         new = tuple.__new__
         found: list[Point | str] = []
         fields: tuple[tuple[str, Value], ...]
-        stamp, time_ns = "", 0
+        stamp, time_ns = _NO_STAMP, 0
         for line in lines:
             try:
                 head, told, when = line.split(" ")
@@ -53,7 +56,7 @@ class Memory:
                         raise ValueError
                     stamp, time_ns = when, int(when) * unit_ns
                     if time_ns > INT64_MAX:
-                        stamp = ""
+                        stamp = _NO_STAMP
                         raise ValueError
                 if "," in told or told[-1] == "i":
                     fields = _several(told, keys)

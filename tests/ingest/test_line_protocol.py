@@ -8,7 +8,7 @@ import time
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from ingest import line_protocol
@@ -200,6 +200,7 @@ PLAIN = st.text(st.sampled_from("ab=, -1.e+iu_T"), max_size=6)
 
 @given(st.lists(st.tuples(st.sampled_from(["m", "m,t=a", "m,t=a,t=a", "m,"]), PLAIN, PLAIN), max_size=6))
 @settings(deadline=None)
+@example(rows=[("m", "1", "")])
 def test_the_quick_way_says_what_the_whole_way_says(rows):
     lines = [f"{head} a={value} {time}" for head, value, time in rows]
     lines += [f"{head} a=1,{value},b=2i {time}" for head, value, time in rows]
@@ -241,3 +242,13 @@ def test_good_and_odd_lines_together_keep_their_order_and_their_numbers():
     points, rejects = parse("gpu,gpu=a power_w=1 1\r\n\n# gpu\ngpu,gpu=a power_w=x 2\ngpu,gpu=a power_w=3 3\n\n")
     assert [p.time_ns for p in points] == [1, 3]
     assert [(r.line, r.column, r.code) for r in rejects] == [(4, 19, "value")]
+
+
+@pytest.mark.parametrize("before", ["", "m a=1 5\n", "m a=1 9999999999999999999\n"])
+def test_a_line_that_ends_in_a_space_has_no_timestamp(before):
+    parse("m a=1 3")  # known from now on
+    points, rejects = parse(before + "m a=1 ")
+    assert [point.time_ns for point in points] == ([5] if " 5" in before else [])
+    assert [reject.code for reject in rejects][-1] == "no_timestamp"
+    points, _ = parse(before + "m a=1 ", now=EPOCH + timedelta(microseconds=7))
+    assert points[-1].time_ns == 7000
