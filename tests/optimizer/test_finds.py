@@ -36,6 +36,6 @@ def test_a_bound_that_comes_after_the_plan_is_told() -> None:
 def test_the_last_plan_of_a_solve_knows_all_that_was_proven(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Best, "calm", lambda self: False)
     problem = compile_problem(check_problem(made_site.site(50, seed=1)))
-    finds = list(work(problem, Request(1e-6, 6.0)))
+    finds = list(work(problem, Request(1e-6, 3.0)))
     last = [find.plan for find in finds if find.plan is not None][-1]
     assert last.bound == max(find.bound for find in finds if find.bound is not None)
