@@ -299,7 +299,8 @@ class EmbeddedStore:
             questions = _newest(reader)
             for one in matching(reader, metric, tags):
                 rows = [reader.execute(query, (one.id,)).fetchone() for query in questions]
-                newest = max((row for row in rows if row is not None), default=None, key=lambda row: row[0])
+                # an instant may lie in several places: what was believed last holds, and of equals the warmer
+                newest = max((row for row in rows if row is not None), default=None, key=lambda row: (row[0], row[2]))
                 if newest is not None:
                     found.append(Sample(one.tags, newest[0], from_stored(newest[1], one.kind)))
         return found
@@ -400,7 +401,7 @@ class EmbeddedStore:
 def _newest(reader: sqlite3.Connection) -> list[str]:
     """One question a place in which the newest sample of a series may lie."""
     days = sorted((row[0] for row in reader.execute("SELECT day FROM day")), reverse=True)
-    newest = "SELECT time_ns, value FROM {} WHERE series = ?1 ORDER BY time_ns DESC LIMIT 1"
+    newest = "SELECT time_ns, value, believed_ms FROM {} WHERE series = ?1 ORDER BY time_ns DESC LIMIT 1"
     return [*(parts.newest(day) for day in days), newest.format(STRAY), newest.format("last")]
 
 

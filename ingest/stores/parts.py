@@ -69,12 +69,12 @@ def within(day: int | None, table: str, columns: str) -> str:
 
 
 def newest(day: int) -> str:
-    """Question for time and value of the newest row of a series (?1) in a day's table: from its last part backwards."""
+    """Question for time, value and belief of a series' (?1) newest row in a day's table, from its last part back."""
     table = table_of(day)
     begins = f"SELECT (SELECT max(part) FROM {table}) WHERE {_is_present(day)}"  # noqa: S608  our own name
     return (
         f"WITH RECURSIVE parts (n) AS ({begins} UNION ALL SELECT n - 1 FROM parts WHERE n > 0) "  # noqa: S608
-        f"SELECT time_ns, value FROM parts CROSS JOIN {table} ON part = n WHERE series = ?1 "
+        f"SELECT time_ns, value, believed_ms FROM parts CROSS JOIN {table} ON part = n WHERE series = ?1 "
         f"AND time_ns = (SELECT max(time_ns) FROM {table} WHERE part = n AND series = ?1) LIMIT 1"
     )
 

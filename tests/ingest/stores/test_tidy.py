@@ -15,7 +15,7 @@ from datetime import UTC, datetime, timedelta
 
 import pyarrow.parquet as pq
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from ingest.errors import StoreBusy, StoreFull, StoreUnavailable
@@ -109,7 +109,14 @@ WRITES = st.tuples(
 STEPS = st.lists(st.one_of(WRITES, st.tuples(st.sampled_from(["tidy", "wait"]))), max_size=10)
 
 
+# an older belief of the newest instant comes after that instant has left with its day
+OLDER = [("write", None, [(0, 2.0, -9)]), ("wait",), ("wait",), ("tidy",), ("write", -30, [(0, 1.0, -9)])]
+OTHERS = [("write", None, [(1, 1.0, 0)])]
+
+
 @given(STEPS)
+@example([*OLDER[:4], *OTHERS, OLDER[4]])
+@example(OLDER)
 @settings(max_examples=25 * SOAK, deadline=None)
 def test_whatever_is_written_and_moved_in_whatever_order_it_answers_as_the_reference(tmp_path_factory, steps):
     clock = Hands(START + HOUR)
