@@ -61,7 +61,7 @@ docs: .venv/dev.stamp ## write the reference of commands anew
 	$(BIN)/python docs/commands.py
 
 screenshot: .venv/dev.stamp ## the picture that heads the README, taken from a real run
-	$(BIN)/python docs/screenshot.py
+	$(BIN)/python -m docs.screenshot
 
 clean: ## remove the environment and what was built; var/ (your data) stays
 	rm -rf .venv dist build .mypy_cache .ruff_cache .hypothesis .import_linter_cache

@@ -3,13 +3,12 @@
 Starts the service as a newcomer would (`chergui run` on a sample site, a data directory of its own), waits
 until a plan is published and its charts are interactive, and photographs the top of the page in Chromium.
 
-    python docs/screenshot.py [--site data/sites/dakhla.toml] [--now 2026-06-21T06:00:00Z] [--out docs/images/day.png]
+    python -m docs.screenshot [--site data/sites/dakhla.toml] [--now 2026-06-21T06:00:00Z] [--out docs/images/day.png]
 """
 
 from __future__ import annotations
 
 import argparse
-import shutil
 import signal
 import socket
 import subprocess
@@ -21,17 +20,9 @@ from pathlib import Path
 import httpx
 from playwright.sync_api import sync_playwright
 
+from tests.support.in_browser import ARGUMENTS, CHROMIUM
+
 ROOT = Path(__file__).resolve().parent.parent
-ARGUMENTS = [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-    "--disable-dev-shm-usage",
-]
 
 
 def free_port() -> int:
@@ -72,11 +63,10 @@ def wait_for_plan(address: str, service: subprocess.Popen[bytes], limit_s: float
 
 def shoot(address: str, out: Path, width: int, language: str) -> None:
     """Photograph the top of the page once its charts are interactive."""
-    browser_path = shutil.which("chromium") or shutil.which("chromium-browser")
-    if browser_path is None:
+    if CHROMIUM is None:
         raise RuntimeError("there is no Chromium; tests/peers/install.sh installs it")
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=browser_path, headless=True, args=ARGUMENTS)
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, headless=True, args=ARGUMENTS)
         page = browser.new_page(viewport={"width": width, "height": HEIGHT_PX})
         page.goto(f"{address}/?lang={language}")
         page.locator("html[data-ready=yes]").wait_for(state="attached", timeout=60_000)

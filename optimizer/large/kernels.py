@@ -726,6 +726,33 @@ def _for_work(job: Any, starts: int, done: float) -> float:
 
 
 @njit(cache=True)
+def _book(
+    copies: int,
+    pool: int,
+    gpus: float,
+    rest: float,
+    on: Any,
+    drawn: Any,
+    first: int,
+    last: int,
+    it: Any,
+    used: Any,
+    feeds: Any,
+    fed: Any,
+) -> None:
+    """Put what some copies of a gang hold and draw on the board; fewer than none take it off."""
+    for t in range(first, last):
+        if on[t]:
+            extra = copies * (drawn[t] - rest)
+            it[t] += extra
+            if pool < len(used):
+                used[pool, t] += copies * gpus
+                for f in range(len(feeds)):
+                    if fed[f, pool]:
+                        feeds[f, t] += extra
+
+
+@njit(cache=True)
 def sweep(
     window: Any,
     power: Any,
@@ -783,15 +810,7 @@ def sweep(
         wide, n = last - first, levels[j]
         rest = idle[p] * gpus[j] if p < pools else 0.0
         before_on, before_drawn = on_of[u, first:last].copy(), drawn_of[u, first:last].copy()
-        for t in range(first, last):
-            if on_of[u, t]:
-                extra = m * (drawn_of[u, t] - rest)
-                it[t] -= extra
-                if p < pools:
-                    used[p, t] -= m * gpus[j]
-                    for f in range(len(feeds)):
-                        if fed[f, p]:
-                            feeds[f, t] -= extra
+        _book(-m, p, gpus[j], rest, on_of[u], drawn_of[u], first, last, it, used, feeds, fed)
         cost = np.empty((wide, n))
         top = np.empty(wide, dtype=np.int64)
         fits, asked = before_on.any(), 0.0
@@ -856,43 +875,27 @@ def sweep(
                 if before_on[i]:
                     done += np.interp(before_drawn[i], power[j, :n], gain[j, :n])
             fits = asked + _for_work(job[j], starts, done) <= total
-        if fits:
-            for t in range(first, last):
-                if on_of[u, t]:
-                    extra = m * (drawn_of[u, t] - rest)
-                    it[t] += extra
-                    if p < pools:
-                        used[p, t] += m * gpus[j]
-                        for f in range(len(feeds)):
-                            if fed[f, p]:
-                                feeds[f, t] += extra
-            continue
-        starts, resumed = count_starts(on, flag[j])
-        done = _work_done(on, level, share, gain[j, :n], top) - job[j, LOSS] * resumed
-        money = _for_work(job[j], starts, done)
-        for i in range(wide):
-            money += being_on[j, first + i] if on[i] else 0.0
-            if on[i] and first + i >= late_from[j]:
-                low, high = ends(level[i], top[i])
-                money += late[j] * (gain[j, low] + share[i] * (gain[j, high] - gain[j, low]))
-        money_of[u] = m * money
-        changed = False
-        for t in range(first, last):
-            i = t - first
-            changed = changed or on[i] != on_of[u, t]
-            on_of[u, t] = on[i]
-            drawn_of[u, t] = 0.0
-            if on[i]:
-                low, high = ends(level[i], top[i])
-                drawn_of[u, t] = power[j, low] + share[i] * (power[j, high] - power[j, low])
-                extra = m * (drawn_of[u, t] - rest)
-                it[t] += extra
-                if p < pools:
-                    used[p, t] += m * gpus[j]
-                    for f in range(len(feeds)):
-                        if fed[f, p]:
-                            feeds[f, t] += extra
-        moved += 1 if changed else 0
+        if not fits:
+            starts, resumed = count_starts(on, flag[j])
+            done = _work_done(on, level, share, gain[j, :n], top) - job[j, LOSS] * resumed
+            money = _for_work(job[j], starts, done)
+            for i in range(wide):
+                money += being_on[j, first + i] if on[i] else 0.0
+                if on[i] and first + i >= late_from[j]:
+                    low, high = ends(level[i], top[i])
+                    money += late[j] * (gain[j, low] + share[i] * (gain[j, high] - gain[j, low]))
+            money_of[u] = m * money
+            changed = False
+            for i in range(wide):
+                t = first + i
+                changed = changed or on[i] != on_of[u, t]
+                on_of[u, t] = on[i]
+                drawn_of[u, t] = 0.0
+                if on[i]:
+                    low, high = ends(level[i], top[i])
+                    drawn_of[u, t] = power[j, low] + share[i] * (power[j, high] - power[j, low])
+            moved += 1 if changed else 0
+        _book(m, p, gpus[j], rest, on_of[u], drawn_of[u], first, last, it, used, feeds, fed)
     return moved
 
 

@@ -15,38 +15,17 @@ from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from ingest.site_file import sample_path
+from tests.support.slurm_site import slurm_site
 
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "tests" / "peers"))
 from slurm_cluster import Cluster, cluster  # noqa: E402 - the peers are no package
 
 GPUS = "--gres=gpu:h100:8"
-_SITE = """
-[jobs]
-policy = "policy.toml"
-
-[jobs.slurm]
-act = true
-conf = "{conf}"
-period_s = 1.0
-
-[[jobs.slurm.pools]]
-pool = "hall"
-partitions = ["train"]
-nodes = "gpu[1-3]"
-
+_BUDGET = """
 [jobs.slurm.budget]
 licence = "kw"
 spare = 20
-"""
-_POLICY = """
-[[rows]]
-name = "training"
-partitions = ["train"]
-longest_delay_h = 6.0
-used_share = 1.0
-cap_floor_w = {floor_w}
 """
 
 
@@ -66,14 +45,12 @@ class PluggedSlurm:
 
     def site(self, folder: Path, floor_w: float) -> Path:
         """A site file of this cluster's 24 GPUs that plans quickly and takes its jobs from here alone."""
-        head, mark, _ = sample_path("local").read_text(encoding="utf-8").partition("[synthetic]")
-        assert mark
-        for before, after in (("gpus = 96", "gpus = 24"), ("gap = 0.01", "gap = 0.01\ntime_limit_s = 2.0")):
-            assert head.count(before) == 1
-            head = head.replace(before, after)
-        (folder / "policy.toml").write_text(_POLICY.format(floor_w=floor_w), encoding="utf-8")
-        path = folder / "site.toml"
-        path.write_text(head + _SITE.format(conf=self.cluster.conf), encoding="utf-8")
+        path = slurm_site(folder, self.cluster.conf)
+        text = path.read_text(encoding="utf-8")
+        assert text.count("gap = 0.01") == 1
+        path.write_text(text.replace("gap = 0.01", "gap = 0.01\ntime_limit_s = 2.0") + _BUDGET, encoding="utf-8")
+        with (folder / "policy.toml").open("a", encoding="utf-8") as policy:
+            policy.write(f"cap_floor_w = {floor_w}\n")
         return path
 
     def start_of(self, number: int) -> datetime:
