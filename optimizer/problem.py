@@ -98,9 +98,17 @@ class Entry:
         """The entry as if one of its ways were the only one."""
         if isinstance(way, Entry):
             return self
-        first = max(self.first, way.first)
-        curve: dict[str, Any] = {"power": way.power, "speed": way.speed, "limit_w": way.limit_w}
-        return replace(self, pool=way.pool, gpus=way.gpus, first=first, ways=(), **curve)
+        return replace(
+            self,
+            pool=way.pool,
+            gpus=way.gpus,
+            power=way.power,
+            speed=way.speed,
+            limit_w=way.limit_w,
+            clock_mhz=way.clock_mhz,
+            first=max(self.first, way.first),
+            ways=(),
+        )
 
     @property
     def opens(self) -> int:
@@ -445,17 +453,10 @@ def _placed(e: Entry, ways: tuple[Way, ...]) -> Entry:
     """An entry with the ways that are open to it; as it is in its only one, where there is one."""
     if not ways:
         return replace(e, first=0, last=0, exiled=True)
-    home = ways[0]
-    curve: dict[str, Any] = {
-        "power": home.power,
-        "speed": home.speed,
-        "limit_w": home.limit_w,
-        "clock_mhz": home.clock_mhz,
-    }
-    at_home = replace(e, pool=home.pool, gpus=home.gpus, **curve)
-    if len(ways) == 1 and not home.egress:
-        return replace(at_home, first=max(e.first, home.first))
-    return replace(at_home, ways=ways)
+    at_home = e.in_way(ways[0])
+    if len(ways) == 1 and not ways[0].egress:
+        return at_home
+    return replace(at_home, first=e.first, ways=ways)
 
 
 def _in_force(entries: Sequence[Entry], doc: document.Problem, horizon: Horizon, unit: float) -> tuple[Entry, ...]:

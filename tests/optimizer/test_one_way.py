@@ -45,6 +45,30 @@ def test_what_was_placed_is_planned_at_prices_in_its_way() -> None:
     assert best.bound is None
 
 
+def test_a_way_brings_its_own_levers_along() -> None:
+    # the hall runs at one clock, the shed at two power levels that have none
+    clocked = [{"power_mw": 1.0, "speed": 1.0, "clock_mhz": 1901.0}]
+    slow = {
+        "pool": "shed",
+        "levels": [
+            {"power_mw": 0.3, "speed": 0.4, "limit_w": 300.0},
+            {"power_mw": 0.7, "speed": 0.5, "limit_w": 700.0},
+        ],
+    }
+    first = job("first", 4.0, pool="hall", gpus=8, deadline=at(4), levels=clocked)
+    second = job(pool="hall", gpus=8, levels=clocked, alternatives=[slow])
+    pools = [pool(lever="clock"), pool(name="shed")]
+    received = check_problem(ten(first, second, prices=[50.0] * 6 + [1.0] * 4, pools=pools))
+    problem = compiled(received.raw)
+    request, clock = Request(1e-9, 60.0), Clock(60.0)
+    best = Best(problem, 1e-9, clock)
+    list(first_plan(problem, best))
+    (found,) = [find.plan for find in in_one_way_each(problem, request, clock, best)]
+    assert found is not None
+    assert verify(received, found) == []
+    assert {(run.pool, run.limit_w, run.clock_mhz) for run in found.jobs[1].runs} == {("shed", 700.0, None)}
+
+
 def test_a_few_columns_are_for_the_whole_model_alone() -> None:
     raw = full([50.0] * 10)
     assert not prices_help(compiled(raw))
