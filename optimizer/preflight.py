@@ -91,7 +91,7 @@ def _gangs(problem: Problem, e: Entry, first: int) -> Iterator[str]:
         if way.pool is None:
             return
         pool = problem.pools[way.pool]
-        widest = int(pool.within_reach[max(first, way.first) : e.last].max(initial=0))
+        widest = pool.widest(max(first, way.first), e.last)
         if way.gpus <= widest:
             return
         upkeep = _upkeep(problem, f"pool {pool.name}", max(first, way.first), e.last)

@@ -178,6 +178,10 @@ class Pool:
         """GPUs that a job could use in each slot."""
         return self.gpus if self.nodes is None else self.nodes.within_reach
 
+    def widest(self, first: int, last: int) -> int:
+        """Most GPUs that one gang could use in a slot of ``[first, last)``."""
+        return int(self.within_reach[first:last].max(initial=0))
+
     def idle_power(self, used: Floats, on: Ints | None) -> Floats:
         """Power drawn beside the jobs, with so many GPUs in use and nodes on (None: by rule)."""
         if self.nodes is None:

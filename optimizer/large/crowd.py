@@ -29,11 +29,17 @@ Arrays = tuple[Any, Any, Any, Any, Any, Any, Any, Any, Any, Any, Any]
 
 
 class Crowd:
-    """Kinds of jobs that may run: windows, curves, numbers and flags, by line."""
+    """Kinds of jobs that may run: windows, curves, numbers and flags, by line.
+
+    ``left_undone``: what the due work of all the others costs, which no plan does.
+    """
 
     def __init__(self, problem: Problem) -> None:
         self.problem = problem
-        entries = [e for e in problem.entries if e.may_run and (e.due_h > 0 or e.value > 0 or e.published)]
+        able = [_can_run(problem, e) for e in problem.entries]
+        told = list(zip(problem.entries, able, strict=True))
+        entries = [e for e, can in told if can and (e.due_h > 0 or e.value > 0 or e.published)]
+        self.left_undone = sum(e.count * e.due_h * (e.unmet_cost or 0.0) for e, can in told if not can)
         self.members: list[list[Entry]] = [[entries[i] for i in alike] for alike in classes_of(entries)]
         self.kinds: list[Entry] = [alike[0] for alike in self.members]
         self.times = np.array([float(sum(e.count for e in alike)) for alike in self.members])
@@ -98,6 +104,12 @@ class Crowd:
 def on_money(e: Entry, slots: int) -> Floats:
     """What being on in each slot costs a copy by itself: moving against the plan in force."""
     return np.zeros(slots) if e.published is None else e.published.on_money
+
+
+def _can_run(problem: Problem, e: Entry) -> bool:
+    """Whether its window is open, and its pool ever as large as one gang; who has to run is not asked."""
+    fits = e.pool is None or e.must_start or e.gpus <= problem.pools[e.pool].widest(e.first, e.last)
+    return e.may_run and fits
 
 
 def _flags(e: Entry) -> list[int]:

@@ -89,7 +89,8 @@ def rounds(
     begin = list(seeds) or [share * first for share in SEEDS]
     hold = HOLD if len(crowd.kinds) <= MANY else HOLD_MANY
     for found in close_in(energy, master, answer, begin, deadline, hold=hold):
-        yield replace(found, theta=theta.copy())
+        more = crowd.left_undone
+        yield replace(found, bound=found.bound + more, relaxed=found.relaxed + more, theta=theta.copy())
 
 
 @dataclass(frozen=True)

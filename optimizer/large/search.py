@@ -184,8 +184,8 @@ class _Search:
         end = self.clock.at(ENDING_SHARE)
         every = ROUND_S * (1.0 + len(self.problem.entries) / ROUND_JOBS)
         bound = self.best.bound if self.best.bound is not None else -np.inf
-        # the plan's own levels come out a little cheaper than the board's
-        good_enough = bound + self.best.gap * max(1.0, abs(bound))
+        # what a board costs leaves out who cannot run; the plan's own levels come out a little cheaper than the board's
+        good_enough = bound + self.best.gap * max(1.0, abs(bound)) - self.crowd.left_undone
         due = time.monotonic() + every
         cost = told = np.inf
         if len(listing.line) <= FEW:

@@ -56,6 +56,25 @@ def bounds_of_days() -> dict[int, tuple[float, list[float]]]:
     return found
 
 
+@pytest.mark.parametrize("more", [{"gpus": 10**6}, {"held": True}], ids=["larger than its pool", "held"])
+def test_a_wish_that_nothing_can_meet_spoils_no_bound(more: dict[str, Any]) -> None:
+    raw = made_site.site(50, seed=1)
+    gap = proven_gap(raw)
+    wish = {**copy.deepcopy(raw["jobs"][0]), "id": "wish", "unmet_cost_per_h": 1e5, **more}
+    assert proven_gap({**raw, "jobs": [*raw["jobs"], wish]}) <= gap + 1e-3
+
+
+def proven_gap(raw: dict[str, Any]) -> float:
+    """Distance of the first listing and the bound of slot prices, of the listing."""
+    problem, clock = compile_problem(check_problem(raw)), Clock(8.0)
+    best = Best(problem, 1e-2, clock)
+    for _ in search(problem, Request(1e-2, 8.0), clock, best, small=True):
+        pass
+    assert best.plan is not None
+    assert best.plan.gap is not None
+    return best.plan.gap
+
+
 def test_there_are_sixty_days_to_judge() -> None:
     assert len(bounds_of_days()) >= 60
 
