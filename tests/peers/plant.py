@@ -9,6 +9,7 @@ out of the site file, and said.
 
 from __future__ import annotations
 
+import argparse
 import json
 import os
 import shutil
@@ -295,13 +296,17 @@ def prove(site: Path, seconds: float = 25.0) -> int:
 
 def main() -> int:
     """Run until Ctrl-C, or prove; the exit status."""
-    folder = Path(sys.argv[1]).resolve()
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("folder", type=Path, help="where everything that is started writes")
+    parser.add_argument("--prove", action="store_true", help="collect from all of it for a while, and say what came")
+    told = parser.parse_args()
+    folder = told.folder.resolve()
     folder.mkdir(parents=True, exist_ok=True)
     stop = threading.Event()
     signal.signal(signal.SIGINT, lambda *_: stop.set())
     signal.signal(signal.SIGTERM, lambda *_: stop.set())
     with plant(folder) as site:
-        if "--prove" in sys.argv:
+        if told.prove:
             return prove(site)
         before = " ".join(f"{name}={value}" for name, value in environment(folder).items())
         for words in ("check {0}", "collect {0} --once", "collect {0} --data-dir {1}/data"):
