@@ -65,6 +65,8 @@ def document_of(fields: Mapping[str, str], zone: ZoneInfo) -> dict[str, Any]:
                 found[name] = rfc3339(_instant(text, zone))
             except ValueError as error:
                 faults.append(Fault(f"/{name}", "not_time", str(error)))
+            except OverflowError:
+                faults.append(Fault(f"/{name}", "not_time", f"{text} lies outside the years 1 to 9999 in UTC"))
         elif name in _NUMBERS:
             found[name] = _number(text, _NUMBERS[name])
         else:

@@ -35,6 +35,8 @@ def test_a_number_that_is_none_is_left_to_the_events_own_check():
         ("2026-10-25T02:30", "twice"),  # clocks go back from 03:00 to 02:00
         ("2026-03-29T02:30", "never"),  # and forward from 02:00 to 03:00
         ("soon", "is no time"),
+        ("0001-01-01T00:00", "outside the years 1 to 9999"),
+        ("9999-12-31T23:00-02:00", "outside the years 1 to 9999"),
     ],
 )
 def test_a_local_time_that_names_no_single_instant_is_refused(local, told):
