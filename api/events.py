@@ -118,15 +118,17 @@ def _priced(event: GridEvent, slots: range, horizon: Horizon) -> dict[str, Any]:
 def impossible(document: Mapping[str, Any], event: GridEvent, horizon: Horizon) -> str | None:
     """Why no plan whatever can keep a hard event; None where this simple look finds nothing.
 
-    In each slot the import covers at least base load and GPUs at rest, less all sun, wind and battery power there is.
+    In each slot the import covers at least base load and GPUs at rest, less all sun, wind, battery and generator power
+    there is.
     """
     for k in slots_of(event, horizon) if event.kind == "hard" else ():
         floor = _floor_mw(document, k)
-        if floor > event.most_import_mw + 1e-9:
+        if floor > event.aimed_mw + 1e-9:
             at = rfc3339(horizon.at(k))
+            less = " less its margin" if event.margin_ratio else ""
             return (
-                f"at {at} base load and GPUs at rest take {floor:.6g} MW beyond sun, wind and battery, above the "
-                f"{event.most_import_mw:g} MW asked for"
+                f"at {at} base load and GPUs at rest take {floor:.6g} MW beyond sun, wind, battery and generators, "
+                f"above the {event.aimed_mw:g} MW asked for{less}"
             )
     return None
 
@@ -134,7 +136,7 @@ def impossible(document: Mapping[str, Any], event: GridEvent, horizon: Horizon) 
 def _floor_mw(document: Mapping[str, Any], k: int) -> float:
     series = document["series"]
     given = [_at(series.get(name), k) for name in ("pv_available_mw", "wind_available_mw")]
-    given += [battery["power_mw"] for battery in document.get("batteries", ())]
+    given += [_at(one["power_mw"], k) for key in ("batteries", "generators") for one in document.get(key, ())]
     it_mw = sum(_at(pool["gpus"], k) * _least_w(document, pool) for pool in document.get("pools", ())) / 1e6
     efficiency = document.get("distribution_efficiency", 1.0)
     return float(_at(series.get("base_load_mw"), k) + it_mw / efficiency - sum(given))

@@ -319,3 +319,14 @@ def test_the_bound_counts_what_cannot_be_switched_off_and_everything_that_could_
     assert impossible(document, event(most_import_mw=0.25), horizon) is None
     assert "at 2026-11-25T12:30:00Z" in (impossible(document, event(most_import_mw=0.24), horizon) or "")
     assert impossible(document, event(most_import_mw=0.16, end="2026-11-25T12:30:00Z"), horizon) is None
+    made = document | {"generators": [{"name": "g", "power_mw": [0.1, 0.1, 0.1, 0.02]}]}
+    assert "at 2026-11-25T12:45:00Z" in (impossible(made, event(most_import_mw=0.2), horizon) or "")
+    assert impossible(made, event(most_import_mw=0.23), horizon) is None
+
+
+def test_the_bound_is_held_against_what_a_plan_aims_at() -> None:
+    document = {"series": {"base_load_mw": [0.2] * 4}}
+    horizon = Horizon(NOON, STEP, 4)
+    assert impossible(document, event(most_import_mw=0.21), horizon) is None
+    asked = event(most_import_mw=0.21, margin_ratio=0.1)
+    assert "above the 0.189 MW asked for less its margin" in (impossible(document, asked, horizon) or "")
