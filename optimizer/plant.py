@@ -7,7 +7,7 @@ it costs is convex again: the sum of the units is one plant with tangents like a
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -21,6 +21,9 @@ Row = Callable[..., Floats]
 
 Piece = tuple[float, float]
 """Width in heat and slope of a straight piece of a curve."""
+
+HAIR = 1e-8
+"""Share of all heat by which two corners of a curve may differ and be one: between nearer ones only rounding slopes."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -108,8 +111,14 @@ def _envelope(slope: Floats, intercept: Floats, most: float) -> tuple[list[float
     for (s, i), (r, j) in itertools.combinations(zip(slope.tolist(), intercept.tolist(), strict=True), 2):
         if s != r and 0.0 < (where := (j - i) / (s - r)) < most:
             corners.add(where)
-    heat = sorted(corners)
+    heat = _distinct(corners)
     return heat, [float(np.max(slope * q + intercept)) for q in heat]
+
+
+def _distinct(corners: Iterable[float]) -> list[float]:
+    """Corners in order, the last of those that are hardly apart."""
+    heat = sorted(corners)
+    return [q for q, other in itertools.pairwise(heat) if other - q > HAIR * heat[-1]] + heat[-1:]
 
 
 def _pieces(unit: Unit, t: int) -> list[Piece]:
@@ -134,7 +143,7 @@ def _sum(slope: Floats, intercept: Floats, units: Sequence[Unit], t: int) -> lis
     ends = np.concatenate([[0.0], np.cumsum([width for width, _ in pieces])])
     powers = at_rest + np.concatenate([[0.0], np.cumsum([width * steep for width, steep in pieces])])
     own, _ = _envelope(slope, intercept, most)
-    heat = np.unique(np.concatenate([ends, own]))
+    heat = np.array(_distinct([*ends.tolist(), *own]))
     power = np.interp(heat, ends, powers) + np.maximum((np.outer(heat, slope) + intercept).max(axis=1), 0.0)
     steep = np.diff(power) / np.diff(heat)
     flat = power[:-1] - steep * heat[:-1]

@@ -67,6 +67,16 @@ def test_the_curve_is_that_of_the_cheapest_split(
     assert told == pytest.approx(least, abs=1e-7)
 
 
+def test_two_corners_a_rounding_apart_are_one() -> None:
+    # the plant's own curve bends at 1.8000000000000003 MW, where the first unit has 1.8 MW: between them lies no slope
+    own = [{"slope": 0.15, "intercept_mw": 0.0}, {"slope": 0.3, "intercept_mw": -0.27}]
+    units = [{"capacity_heat_mw": 1.8, "tangents": [{"slope": 0.05, "intercept_mw": 0.0}]}]
+    units += [{"capacity_heat_mw": 2.4, "tangents": [{"slope": 0.07, "intercept_mw": 0.0}]}]
+    cooling = plant(units, own)
+    for heat, power in ((0.0, 0.0), (0.9, 0.18), (1.8, 0.36), (4.2, 0.99 + 0.09 + 0.168)):
+        assert cooling.power(np.full(4, heat)) == pytest.approx([power] * 4, abs=1e-7)
+
+
 def test_the_largest_units_may_be_lost_in_any_slot() -> None:
     units = [{"capacity_heat_mw": 1.0}, {"capacity_heat_mw": [2.0, 2.0, 0.5, 2.0]}, {"capacity_heat_mw": 1.5}]
     own = [{"slope": 0.1, "intercept_mw": 0.0}]
