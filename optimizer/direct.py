@@ -57,10 +57,11 @@ def milp(problem: Problem, request: Request, clock: Clock, best: Best, tell: Cal
     """Solve the whole model: relaxed first where that suffices, exact where burning energy may pay."""
     # what each step forbids by binaries: nothing, burning energy, and burning work as well
     steps = [(False, False), (True, False), (True, True)] if problem.burning_may_pay else [(False, False)]
+    kinds = merged(problem)
     for exact, exact_jobs in steps:
         if clock.left <= 0.2:
             return
-        outcome, model, kinds = _solve(problem, request, clock, best, tell, exact=exact, exact_jobs=exact_jobs)
+        outcome, model = _solve(problem, kinds, request, clock, best, tell, exact=exact, exact_jobs=exact_jobs)
         if outcome.status == "infeasible":
             if best.plan is None:
                 sentences = diagnose(problem, Options(gap=0.01, time_limit_s=max(2.0, clock.left)))
@@ -80,6 +81,7 @@ def milp(problem: Problem, request: Request, clock: Clock, best: Best, tell: Cal
 
 def _solve(
     problem: Problem,
+    kinds: Merged,
     request: Request,
     clock: Clock,
     best: Best,
@@ -87,8 +89,7 @@ def _solve(
     *,
     exact: bool,
     exact_jobs: bool,
-) -> tuple[Outcome, pyo.ConcreteModel, Merged]:
-    kinds = merged(problem)
+) -> tuple[Outcome, pyo.ConcreteModel]:
     model, _ = build(kinds.problem, exact=exact, exact_jobs=exact_jobs)
     start = None
     if best.pattern is not None:
@@ -116,7 +117,7 @@ def _solve(
             if best_known is None or objective < best_known - BETTER * max(1.0, abs(best_known)):
                 plan_beside(Outcome("feasible", objective, proven, values, compiled))
 
-        return solve(model, options, start=start, on_incumbent=incumbent), model, kinds
+        return solve(model, options, start=start, on_incumbent=incumbent), model
 
 
 def pattern_of(kinds: Merged, model: pyo.ConcreteModel, outcome: Outcome) -> dict[str, Ints]:
