@@ -35,7 +35,7 @@ def energy_by_rule(problem: Problem, it: Floats, wishes: Mapping[str, Floats] | 
     cold = problem.cold
     removal = None if cold is None else cold.steady(heat, problem.step_h)
     if cold is not None and removal is not None:
-        more = cold.power(cold.plant(heat, removal)) - cooling
+        more = problem.cooling_power(cold.plant(heat, removal)) - cooling
         charge[NAME], discharge[NAME], soc[NAME] = as_flows(more, problem.step_h)
         need = need + more
     for b in problem.batteries:

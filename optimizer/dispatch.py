@@ -262,7 +262,7 @@ def _dispatch_once(
     for b in problem.batteries:
         if problem.cold is not None and removal is not None and b.kind == "cold":
             # the plant draws what its curve says for what it removes
-            more = problem.cold.power(problem.cold.plant(heat, removal)) - cooling
+            more = problem.cooling_power(problem.cold.plant(heat, removal)) - cooling
             charge[b.name], discharge[b.name], soc[b.name] = as_flows(more, problem.step_h)
             net_charge += more
             continue

@@ -111,20 +111,14 @@ class Removal:
 class Cold:
     """All masses and the tank. ``rest`` is the share of the heat that enters no mass.
 
-    ``most_removed`` bounds what the plant can remove, ``slope`` and ``intercept`` are its tangents.
+    ``most_removed`` bounds what the plant can remove, whose curve ``cooling`` has.
     """
 
     masses: tuple[Mass, ...]
     tank: Tank | None
     rest: float
     most_removed: Floats
-    slope: Floats
-    intercept: Floats
-
-    def power(self, removed: Floats) -> Floats:
-        """Electric power that removes heat, one value a slot."""
-        found: Floats = np.maximum((self.slope * removed + self.intercept).max(axis=0), 0.0)
-        return found
+    cooling: Cooling
 
     def plant(self, heat: Floats, removal: Removal) -> Floats:
         """Heat that the plant removes: from the masses, at once, and for the tank."""
@@ -174,8 +168,7 @@ def cold(doc: document.Problem, plant: Cooling | None, row: Row, unit: float, st
         tank=None if cooling.tank is None else _tank(cooling.tank, unit),
         rest=rest if rest > 1e-12 else 0.0,
         most_removed=plant.capacity,
-        slope=plant.slope,
-        intercept=plant.intercept,
+        cooling=plant,
     )
 
 
@@ -218,7 +211,7 @@ def store(c: Cold, step_h: float, most_heat: float) -> Battery:
 
     ``most_heat`` is what no slot exceeds: with a mass it may be more than the plant removes.
     """
-    most = np.maximum(c.power(c.most_removed), c.power(np.full_like(c.most_removed, most_heat)))
+    most = np.maximum(*(c.cooling.power(heat) for heat in (c.most_removed, np.full_like(c.most_removed, most_heat))))
     power = float(most.max(initial=0.0))
     room = step_h * power * len(most)
     return Battery(

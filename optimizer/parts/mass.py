@@ -19,10 +19,10 @@ def add(model: pyo.ConcreteModel, problem: Problem, ledger: Ledger) -> None:
     if cold is None:
         return
     block = model.mass = pyo.Block()
-    slots, lines = range(problem.slots), range(len(cold.slope) + 1)
-    slope = np.vstack([cold.slope, np.zeros((1, problem.slots))])
-    intercept = np.vstack([cold.intercept, np.zeros((1, problem.slots))])
-    most_power = cold.power(cold.most_removed)
+    slots, lines = range(problem.slots), range(len(cold.cooling.slope) + 1)
+    slope = np.vstack([cold.cooling.slope, np.zeros((1, problem.slots))])
+    intercept = np.vstack([cold.cooling.intercept, np.zeros((1, problem.slots))])
+    most_power = cold.cooling.power(cold.most_removed)
     block.plant = pyo.Var(slots, bounds=lambda _, t: (0.0, float(cold.most_removed[t])))
     block.power = pyo.Var(slots, bounds=lambda _, t: (0.0, float(most_power[t])))
     block.rules = pyo.Var(slots, lines, domain=pyo.Binary)
