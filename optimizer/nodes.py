@@ -55,7 +55,7 @@ class Nodes:
     def holds(self, on: Ints, used: Floats) -> bool:
         """Whether these nodes carry what is in use and keep their boot and their least run."""
         slots, rises = range(len(on)), np.maximum(np.diff(on, prepend=self.on_before), 0)
-        booting = np.array([rises[max(0, t - self.boot + 1) : t + 1].sum() * (self.boot > 0) for t in slots])
+        booting = np.array([rises[max(0, t - self.boot + 1) : t + 1].sum() for t in slots])
         booting = booting + [self.booting_before(t) for t in slots]
         staying = np.array([rises[max(0, t - self.min_up + 1) : t + 1].sum() for t in slots])
         staying = staying + [self.staying_before(t) for t in slots]

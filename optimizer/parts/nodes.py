@@ -21,7 +21,7 @@ def add(model: pyo.ConcreteModel, problem: Problem, ledger: Ledger) -> None:
 
     def lately(b: pyo.Block, name: str, t: int, slots: int) -> Sum:
         total = Sum()
-        for s in range(max(0, t - slots + 1), t + 1 if slots else t):
+        for s in range(max(0, t - slots + 1), t + 1):
             total.add(1.0, b.start[name, s])
         return total
 
