@@ -152,6 +152,17 @@ class PlanStore:
         version = {"epoch": held.version.epoch, "seq": held.version.seq}
         return {**self.edition(held.plan_id, charts=charts), "plan_version": version}
 
+    def named(self, plan_id: str) -> Edition:
+        """The plan of an id, or for ``current`` the one in force.
+
+        Raises:
+            NotFound: there is no such plan.
+        """
+        edition = self.current() if plan_id == "current" else self.edition(plan_id)
+        if edition is None:
+            raise NotFound("plan", plan_id)
+        return edition
+
     def memory(self) -> dict[str, Any] | None:
         """What the cycle that made the plan in force left for the next one."""
         with reading(self._engine) as connection:

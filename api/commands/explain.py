@@ -209,9 +209,7 @@ def _kept(which: str, data_dir: Path | None) -> tuple[ReceivedProblem, Plan, Kep
 
     settings, engine = state_of(data_dir)
     plans = PlanStore(engine, read_site(settings.site_path).name, clock_of(settings))
-    edition = plans.current() if which == KEPT else plans.edition(which)
-    if edition is None:
-        raise NotFound("plan", which)
+    edition = plans.named(which)
     return check_problem(edition["problem"]), parse_plan(edition["plan"]), _prices(edition)
 
 

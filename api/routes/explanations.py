@@ -15,7 +15,6 @@ from api.pages.told import with_sentences
 from api.pages.words import choose_language, words
 from api.plan_store import Edition
 from api.schemas import Explanation, body_of
-from models.errors import NotFound
 
 router = APIRouter(prefix="/api/v1/plans", tags=["plans"])
 EXPLAIN_S, WHAT_IF_S, DIFF_S = 60.0, 10.0, 42.0
@@ -41,10 +40,11 @@ async def explanation(
     a slot. Kept once told; the first asking takes seconds."""
     question = {"job": job, "slot": slot}
     asked: dict[str, Any] = {key: value for key, value in question.items() if value is not None}
+    edition = doors.plans.named(plan_id)
     if slot is not None:
         # editions of before slot prices were kept have none
-        asked["prices"] = _edition(doors, plan_id).get("prices")
-    return await _told(_pair(doors, plan_id) | asked, EXPLAIN_S, request, doors, lang)
+        asked["prices"] = edition.get("prices")
+    return await _told(_pair(edition) | asked, EXPLAIN_S, request, doors, lang)
 
 
 @router.post("/{plan_id}/what-if", response_model=None, responses=_RESPONSES, openapi_extra=body_of("Wish"))
@@ -54,7 +54,7 @@ async def what_if(
     """What another start of a job would cost, and who else would move, or what forbids it. Changes nothing."""
     wish = wish_of(strict_json(body, "the wish"))
     asked = {"job": wish.job, "start": wish.start}
-    return await _told(_pair(doors, plan_id) | asked, WHAT_IF_S, request, doors, lang)
+    return await _told(_pair(doors.plans.named(plan_id)) | asked, WHAT_IF_S, request, doors, lang)
 
 
 @router.get("/{plan_id}/changes/{other_id}", response_model=None, responses=_RESPONSES)
@@ -69,19 +69,11 @@ async def changes(
 ) -> Response:
     """What changed from the first plan to the other, and which inputs stand behind it (one short solve each, unless
     `causes` is false)."""
-    asked = {"other": _pair(doors, other_id), "causes": causes}
-    return await _told(_pair(doors, plan_id) | asked, DIFF_S, request, doors, lang)
+    asked = {"other": _pair(doors.plans.named(other_id)), "causes": causes}
+    return await _told(_pair(doors.plans.named(plan_id)) | asked, DIFF_S, request, doors, lang)
 
 
-def _edition(doors: Doors, plan_id: str) -> Edition:
-    edition: Edition | None = doors.plans.current() if plan_id == "current" else doors.plans.edition(plan_id)
-    if edition is None:
-        raise NotFound("plan", plan_id)
-    return edition
-
-
-def _pair(doors: Doors, plan_id: str) -> dict[str, Any]:
-    edition = _edition(doors, plan_id)
+def _pair(edition: Edition) -> dict[str, Any]:
     return {"problem": edition["problem"], "plan": edition["plan"]}
 
 

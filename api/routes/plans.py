@@ -13,7 +13,6 @@ from api.doors import Doors, Through
 from api.plan_store import Edition
 from api.quoting import quoted
 from api.schemas import READ, PlanEdition, Quote
-from models.errors import NotFound
 from models.lease import Version
 
 router = APIRouter(prefix="/api/v1/plans", tags=["plans"])
@@ -27,10 +26,7 @@ Hours = Annotated[float, Query(gt=0, le=8760, description="how long, rounded up 
 @router.get("/current", response_model=None, responses=_RESPONSES)
 def current(request: Request, doors: Through, _: Reader) -> Response:
     """The plan in force: problem, plan, baseline, saving, sources. 404 before the first plan."""
-    edition = doors.plans.current()
-    if edition is None:
-        raise NotFound("plan", "current")
-    return _answer(request, doors, edition)
+    return _answer(request, doors, doors.plans.named("current"))
 
 
 @router.get("/{plan_id}", response_model=None, responses=_RESPONSES)
@@ -45,10 +41,7 @@ def quote(plan_id: str, doors: Through, _: Reader, pool: str, gpus: Gpus, power_
 
     For as little more as leaves the prices where they are. 404 where the plan has no such prices or no such pool.
     """
-    edition = doors.plans.current() if plan_id == "current" else doors.plans.edition(plan_id)
-    if edition is None:
-        raise NotFound("plan", plan_id)
-    return JSONResponse(quoted(edition, pool, gpus, power_mw, hours))
+    return JSONResponse(quoted(doors.plans.named(plan_id), pool, gpus, power_mw, hours))
 
 
 def _answer(request: Request, doors: Doors, edition: Edition) -> Response:
