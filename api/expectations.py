@@ -52,6 +52,8 @@ class Expectations:
             _log.info("run_times_learned", jobs=self._model.jobs, level=self._level)
         except (OSError, UnicodeDecodeError, InvalidInput) as error:
             self._model = None
+            if isinstance(error, OSError):
+                self._read = None  # what could not be read is looked at again, also where it has not changed
             fault = error.faults[0].message if isinstance(error, InvalidInput) else f"{self._path.name}: {error}"
             told = f"the time limits count: {fault}"
             if told != self.told:

@@ -92,6 +92,16 @@ def test_while_nothing_is_learned_the_limits_count_and_it_is_said(path, text, wh
     assert why in times.told
 
 
+def test_a_file_that_was_away_for_a_while_teaches_again(path):
+    times = Expectations(path, 0.9)
+    before = times.of([JOB], NOW)
+    aside = path.rename(path.with_suffix(".aside"))
+    assert times.of([JOB], NOW)[0].expected_h is None
+    aside.rename(path)
+    assert times.of([JOB], NOW) == before
+    assert times.told.startswith("P90")
+
+
 def test_a_site_that_names_no_accounting_plans_with_limits(tmp_path):
     site = read_site(sample_path("local"))
     assert expectations_of(site, tmp_path) is None
