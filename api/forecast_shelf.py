@@ -43,16 +43,7 @@ class Shelf:
         Raises:
             InvalidInput: it cannot be read.
         """
-        path = self._card(quantity)
-        try:
-            found = json.loads(path.read_bytes())
-        except FileNotFoundError:
-            return None
-        except (OSError, ValueError) as error:
-            raise InvalidInput(f"the card {path}", [Fault("", "not_readable", f"{error}; train anew")]) from None
-        if not isinstance(found, dict):
-            raise InvalidInput(f"the card {path}", [Fault("", "not_an_object", "no JSON object; train anew")])
-        return found
+        return _object(self._card(quantity), "the card", "train anew")
 
     def model(self, quantity: str) -> tuple[Learned, Report]:
         """The model that stands there.
@@ -102,16 +93,28 @@ class Shelf:
         return 0 if noted is None else int(noted.get("days", 0))
 
     def _noted(self, quantity: str) -> dict[str, Any] | None:
-        """The note of the model that stands here."""
-        card = self.card(quantity)
-        try:
-            noted: dict[str, Any] = json.loads((self.folder / f"{quantity}.standing").read_bytes())
-        except FileNotFoundError:
-            return None
-        return noted if card is not None and noted["digest"] == card["digest"] else None
+        """The note of the model that stands here; None where there is none.
+
+        Raises:
+            InvalidInput: it or the card cannot be read.
+        """
+        card, noted = self.card(quantity), _object(self.folder / f"{quantity}.standing", "the note", "score anew")
+        return noted if card and noted and noted.get("digest") == card.get("digest") else None
 
     def _card(self, quantity: str) -> Path:
         return self.folder / f"{quantity}.json"
+
+
+def _object(path: Path, what: str, mend: str) -> dict[str, Any] | None:
+    try:
+        found = json.loads(path.read_bytes())
+    except FileNotFoundError:
+        return None
+    except (OSError, ValueError) as error:
+        raise InvalidInput(f"{what} {path}", [Fault("", "not_readable", f"{error}; {mend}")]) from None
+    if not isinstance(found, dict):
+        raise InvalidInput(f"{what} {path}", [Fault("", "not_an_object", f"no JSON object; {mend}")])
+    return found
 
 
 def _written(path: Path, data: bytes) -> None:

@@ -63,10 +63,10 @@ class Knowledge:
             known = self._opened.get(quantity)
             if known is None or known[0] != digest:
                 known = self._opened[quantity] = (digest, *self.shelf.model(quantity))
+            return Champion(known[1], known[2], self.shelf.scored_days(quantity))
         except (InvalidInput, NotFound) as error:
             _log.exception("model_refused", quantity=quantity)
             return f"the model is refused: {first_line(error)}"
-        return Champion(known[1], known[2], self.shelf.scored_days(quantity))
 
     def keep(self, table: WeatherTable) -> None:
         """Keep a weather run, and one of six hours to learn from; where the disk refuses, the round goes on."""
@@ -112,8 +112,9 @@ class Knowledge:
 
             past = timedelta(days=AIR_DAYS)
             measured = self._metered("site.dry_bulb_c", now, past)
-            found = None if measured is None else air_error(self.past_runs(now - past)[0], measured, now)
-            self._air = (now.date(), found)
+            if measured is None:
+                return None
+            self._air = (now.date(), air_error(self.past_runs(now - past)[0], measured, now))
         return self._air[1]
 
     def judged(self, name: str, now: datetime, judge: Callable[[], LoadVerdict | None]) -> LoadVerdict | None:
@@ -135,7 +136,10 @@ class Knowledge:
         end = now.replace(minute=0, second=0, microsecond=0)
         try:
             return self._telemetry.query(metric, {"site": self._site, **(tags or {})}, end - past, end, HOUR)
-        except (NotFound, InvalidInput, StoreUnavailable):
+        except NotFound:
+            return None
+        except (InvalidInput, StoreUnavailable) as error:
+            _log.warning("meter_not_read", metric=metric, reason=first_line(error))
             return None
 
 

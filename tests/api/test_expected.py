@@ -15,7 +15,7 @@ from api import expected as module
 from api.expected import expected
 from api.gathering import horizon_at
 from api.knowledge import Knowledge
-from ingest.errors import SourceUnavailable
+from ingest.errors import SourceUnavailable, StoreUnavailable
 from ingest.points import Point, canonical, to_ns
 from ingest.site_file import read_site, sample_path
 from ingest.sources import kept_run
@@ -89,6 +89,10 @@ def test_a_model_that_has_fallen_back_leaves_its_place_and_comes_back(site, trai
         assert told["not_learned"] == "the model has fallen back: persistence did better"
         knowledge.shelf.note(name, digest, True, "", 60)
         assert asked(site, knowledge).told[name]["scores"]["proven"], "the days since training count"
+        (knowledge.shelf.folder / f"{name}.standing").write_bytes(b"\x00")
+        told = asked(site, knowledge).told[name]
+        assert told["kind"] == "physics", "a broken note stops no round"
+        assert told["not_learned"].endswith("score anew")
     finally:
         (knowledge.shelf.folder / f"{name}.standing").unlink()
 
@@ -203,7 +207,7 @@ def test_a_member_that_was_not_known_yet_is_not_looked_at(stored, tmp_path):
     assert "was not known yet" in found.told[PV]["reason"]
 
 
-def test_the_sites_thermometer_moves_both_bulbs_and_the_source_says_so(site, tmp_path):
+def test_the_sites_thermometer_moves_both_bulbs_and_the_source_says_so(site, tmp_path, monkeypatch):
     store = MemoryStore()
     knowledge = Knowledge(tmp_path, site.name, store)
     for back in range(6, 0, -1):
@@ -213,6 +217,13 @@ def test_the_sites_thermometer_moves_both_bulbs_and_the_source_says_so(site, tmp
         for k in range(24):
             fields = (("dry_bulb_c", float(run["temp_air_c"][k]) + 2.0),)
             store.write([Point("site", canonical({"site": site.name}), fields, to_ns(at + k * HOUR))], at)
+
+    def away(*_):
+        raise StoreUnavailable("telemetry", "no answer")
+
+    with monkeypatch.context() as outage:
+        outage.setattr(store, "query", away)
+        assert knowledge.air_error(NOW) is None, "not for the rest of the day"
     plain, found = asked(site, Knowledge(tmp_path / "none", site.name)), asked(site, knowledge)
     warmer = found.forecast["dry_bulb_c"].values - plain.forecast["dry_bulb_c"].values
     assert (warmer > 1.5).all()
