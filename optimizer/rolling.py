@@ -179,8 +179,9 @@ def plan(
 
 def _needs_the_whole_model(problem: Problem) -> bool:
     """As :func:`optimizer.direct.only_milp`, read from the document alone."""
-    choices = any(job.after or job.alternatives or job.checkpoint_gb or job.surplus for job in problem.jobs)
-    return choices or any(pool.partner is not None for pool in problem.pools)
+    queues = problem.storage is not None and any(job.checkpoint_gb for job in problem.jobs)
+    choices = any(job.after or job.alternatives or job.surplus for job in problem.jobs)
+    return queues or choices or any(pool.partner is not None for pool in problem.pools)
 
 
 def lower_rungs(problem: ReceivedProblem, previous: Previous | None) -> Iterator[Plan]:
