@@ -38,9 +38,10 @@ def add(model: pyo.ConcreteModel, problem: Problem, ledger: Ledger, pattern: Pat
     block.begun_for_good = pyo.Constraint(
         [(i, t) for i, t in at if t > first[i].first], rule=lambda b, i, t: b.begun[i, t] - b.begun[i, t - 1] >= 0
     )
-    block.begun_by_a_start = pyo.Constraint(
+    # a start may be feigned, being on may not
+    block.begun_where_on = pyo.Constraint(
         at,
-        rule=lambda b, i, t: b.begun[i, t] - sum(jobs.start[i, s] for s in range(first[i].first, t + 1)) <= 0,
+        rule=lambda b, i, t: b.begun[i, t] - (b.begun[i, t - 1] if t > first[i].first else 0) - jobs.on[i, t] <= 0,
     )
     for e in free:
         _moves(block, jobs, e, problem.slots, traffic)

@@ -13,6 +13,7 @@ from optimizer.document import dump_plan, parse_plan
 from optimizer.ladder import descend
 from optimizer.preflight import conflicts
 from optimizer.refusals import check_problem
+from optimizer.rolling import plan
 from optimizer.verify import verify
 
 # a hundredth of 3 GB a second is 108 GB an hour
@@ -24,7 +25,7 @@ THREE = day(PAUSING, GOES_ON, SINGLE, storage=STORAGE, schema_version="1.1")
 GOLDEN = [
     Golden("storage.begun_once_on[a,1]", THREE, "begun[a,1] - jobs.on[a,1] >= 0"),
     Golden("storage.begun_for_good[a,1]", THREE, "begun[a,1] - begun[a,0] >= 0"),
-    Golden("storage.begun_by_a_start[a,1]", THREE, "begun[a,1] - jobs.start[a,0] - jobs.start[a,1] <= 0"),
+    Golden("storage.begun_where_on[a,1]", THREE, "begun[a,1] - begun[a,0] - jobs.on[a,1] <= 0"),
     # a start is read and, less the rise, a stop; the first start of a is not; c has one start, which reads nothing
     Golden(
         "storage.within_bandwidth[1]",
@@ -59,9 +60,22 @@ def test_what_is_beyond_has_its_price_and_its_bound() -> None:
     assert cost(soft)[0]["storage.beyond[1]"] == 2.0
 
 
-def test_only_the_whole_model_knows_of_checkpoints() -> None:
-    assert only_milp(compiled(THREE))
-    assert not only_milp(compiled(day(PAUSING, GOES_ON, SINGLE, schema_version="1.1")))
+@pytest.mark.parametrize("storage", [STORAGE, None])
+def test_only_the_whole_model_knows_of_checkpoints(
+    storage: dict[str, Any] | None, caplog: pytest.LogCaptureFixture
+) -> None:
+    raw = day(PAUSING, GOES_ON, SINGLE, storage=storage, schema_version="1.1")
+    assert only_milp(compiled(raw)) == (storage is not None)
+    plan(check_problem(raw), method="large")
+    assert ("need the whole model" in caplog.text) == (storage is not None)
+
+
+def test_a_feigned_start_does_not_make_room() -> None:
+    """Any two that end together write 110 GB or more, so that one job runs in each of the first hours: 10, 20, 30."""
+    three = planned(THREE)
+    assert three.status == "optimal"
+    assert three.objective == pytest.approx(60.0)
+    assert verify(check_problem(THREE), three) == []
 
 
 DEAR = [10.0, 10.0, 90.0, 90.0, 90.0, *[10.0] * 5]
