@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from api import logs
 from api.settings import Settings
+from ingest.clock import SystemClock
 from ingest.errors import StoreUnavailable
 from ingest.ports import Clock, TelemetryStore
 from ingest.spool import Spool
@@ -39,6 +40,18 @@ def store_for(settings: Settings, site: Site, clock: Clock, process: str) -> Tel
     store = SpooledStore(spool, influx_for(server, settings.site_path.parent))
     store.start()
     return store
+
+
+def store_beside(settings: Settings, site: Site) -> TelemetryStore | None:
+    """The store for a command beside the service: no spool, which belongs to a process that runs; None: no file yet.
+
+    Raises:
+        StoreUnavailable: the file cannot be opened.
+        SourceUnavailable: the token's file cannot be read.
+    """
+    if site.telemetry.influxdb is not None:
+        return influx_for(site.telemetry.influxdb, settings.site_path.parent)
+    return embedded_for(settings, site, SystemClock()) if settings.telemetry_path.is_file() else None
 
 
 def embedded_for(settings: Settings, site: Site, clock: Clock) -> EmbeddedStore:

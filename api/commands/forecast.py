@@ -18,7 +18,6 @@ from models.horizon import use_packaged_time_zones
 if TYPE_CHECKING:
     from api.forecast_shelf import Shelf
     from api.knowledge import Knowledge
-    from ingest.ports import TelemetryStore
     from ingest.sources.forecast_history import Past
     from models.forecast.learned import Report
     from models.horizon import Horizon
@@ -167,19 +166,12 @@ def _begun(
 
 def _knowledge(path: Path, site: Site, data_dir: Path | None) -> Knowledge:
     """What the service keeps in its data folder; its telemetry only where there is some."""
-    from api.clock import ShiftedClock
     from api.knowledge import Knowledge
     from api.settings import Settings
-    from api.telemetry_store import embedded_for, influx_for
+    from api.telemetry_store import store_beside
 
     settings = Settings(path, (data_dir or default_data_dir()).resolve())
-    server = site.telemetry.influxdb
-    telemetry: TelemetryStore | None = None
-    if server is not None:
-        telemetry = influx_for(server, path.parent)
-    elif settings.telemetry_path.exists():
-        telemetry = embedded_for(settings, site, ShiftedClock(timedelta()))
-    return Knowledge(settings.data_dir, site.name, telemetry)
+    return Knowledge(settings.data_dir, site.name, store_beside(settings, site))
 
 
 @contextmanager

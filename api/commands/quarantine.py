@@ -84,20 +84,18 @@ def _refuse(flag: str | None, metric: str | None, why: str | None, *, release: b
 
 
 def _store(settings: Settings, site: Site) -> TelemetryStore:
-    """The InfluxDB that the site names, without a spool, which belongs to a process that runs; else the folder's file.
+    """The store of the service.
 
     Raises:
-        StoreUnavailable: there is no such file.
+        StoreUnavailable: there is none.
     """
-    from api.telemetry_store import embedded_for, influx_for
-    from ingest.clock import SystemClock
+    from api.telemetry_store import store_beside
 
-    if site.telemetry.influxdb is not None:
-        return influx_for(site.telemetry.influxdb, settings.site_path.parent)
-    if not settings.telemetry_path.is_file():
+    store = store_beside(settings, site)
+    if store is None:
         told = "there is no telemetry; name the folder of its data with --data-dir"
         raise StoreUnavailable(str(settings.data_dir), told)
-    return embedded_for(settings, site, SystemClock())
+    return store
 
 
 def _release(data_dir: Path | None, store: TelemetryStore, which: Which, why: str) -> int:
