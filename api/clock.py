@@ -24,8 +24,3 @@ class ShiftedClock(SystemClock):
         real = super().now()
         ahead = timedelta(0) if self._origin is None else (real - self._origin) * self._faster
         return real + self.shift + ahead
-
-    @classmethod
-    def starting_at(cls, moment: datetime | None) -> ShiftedClock:
-        """A clock that shows ``moment`` now; None: the machine's."""
-        return cls(timedelta(0) if moment is None else moment - SystemClock().now())

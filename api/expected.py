@@ -32,7 +32,6 @@ from models.site import Site
 from models.sky import Place
 from models.weather import WeatherTable
 
-HOUR = timedelta(hours=1)
 SPARE = timedelta(hours=24)
 """Asked of the weather beyond the horizon, so that a run still covers one when its source has been silent for a day."""
 QUANTITIES = (PV, WIND)

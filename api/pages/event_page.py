@@ -52,7 +52,6 @@ def list_page(
             place=place,
             rows=rows(events, now),
             when=local_times(place.zone, tongue),
-            now=now,
             asked=asked,
             reply=reply,
             faults={fault.pointer.strip("/"): fault.message for fault in reply.faults},

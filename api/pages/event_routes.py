@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from typing import Annotated, Any
 from urllib.parse import quote
-from zoneinfo import ZoneInfo
 
 from anyio import to_thread
 from fastapi import APIRouter, Depends, Request, Response
@@ -23,6 +22,7 @@ from api.events import GridEvent, event_of
 from api.pages.event_form import Asked, asked_of, document_of
 from api.pages.event_page import Place, Reply, event_page, list_page
 from api.pages.routes import WHY_S, answer_html, asset, words_of
+from api.pages.words import LANGUAGES
 from models.errors import InvalidInput, NoPlanInTime, NotFound
 
 router = APIRouter(prefix="/events", include_in_schema=False)
@@ -31,7 +31,7 @@ _MOST = 500
 
 def _place(doors: Through) -> Place:
     site = doors.site
-    return Place(site.name, ZoneInfo(site.timezone), site.currency, site.grid.import_limit_mw)
+    return Place(site.name, site.zone, site.currency, site.grid.import_limit_mw)
 
 
 Here = Annotated[Place, Depends(_place)]
@@ -131,5 +131,5 @@ def _one(
 
 
 def _to(event: str, lang: str | None) -> Response:
-    more = f"?lang={lang}" if lang in ("en", "fr") else ""
+    more = f"?lang={lang}" if lang in LANGUAGES else ""
     return RedirectResponse(f"/events/{quote(event, safe='')}{more}", status_code=303)

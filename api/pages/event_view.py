@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from api.pages.actual import HEIGHT, WIDTH, steps, straight
+from api.pages.actual import WIDTH, steps, straight
 from api.pages.words import Words
 from models.horizon import parse_rfc3339
 
@@ -63,7 +63,6 @@ def lines(record: Mapping[str, Any]) -> dict[str, str]:
         "limit": steps(told["limit"], wide, top),
         "baseline": steps(told["baseline"], wide, top),
         "metered": straight(told["metered"], wide, top),
-        "height": f"{HEIGHT:g}",
     }
 
 
