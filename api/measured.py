@@ -57,11 +57,11 @@ def _last_import_mw(site: Site, store: TelemetryStore, start: datetime) -> float
     it was another month's."""
     slot = site.planning.step
     gone = elapsed_slots(site, Horizon(start, slot, 1))
-    step, start = billing_slots(site, slot) * slot, start - gone * slot
-    if (start - step).astimezone(site.zone).month != start.astimezone(site.zone).month:
+    step, end = billing_slots(site, slot) * slot, start - gone * slot
+    if (end - step).astimezone(site.zone).month != start.astimezone(site.zone).month:
         return 0.0
     try:
-        found = store.query("site.import_mw", {"site": site.name}, start - step, start, step, "mean").values
+        found = store.query("site.import_mw", {"site": site.name}, end - step, end, step, "mean").values
     except NotFound:
         return 0.0
     mean = float(found[0])

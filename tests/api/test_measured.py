@@ -66,11 +66,14 @@ def test_the_peak_rises_to_what_was_drawn_in_the_slot_before():
     assert low.peak_mw == 9.0
 
 
-def test_the_last_slot_of_a_month_is_not_billed_in_the_next():
+@pytest.mark.parametrize("interval", [15, 120])  # of 120, one runs over midnight, and the last whole one ended before
+def test_the_last_interval_of_a_month_is_not_billed_in_the_next(interval):
+    site = SITE.model_copy(update={"grid": SITE.grid.model_copy(update={"billing_minutes": interval})})
     first = datetime(2026, 6, 1, tzinfo=UTC) - timedelta(hours=1)  # midnight at Laayoune
     store = MemoryStore()
-    store.write([point("site", {"site": "dakhla"}, {"import_mw": 15.0}, to_ns(first - timedelta(minutes=5)))])
-    memory, note = measured_memory(SITE, store, Memory(first, {"bess-1": 20.0}, 9.0), first)
+    for minutes in (5, 65):
+        store.write([point("site", {"site": "dakhla"}, {"import_mw": 15.0}, to_ns(first - timedelta(minutes=minutes)))])
+    memory, note = measured_memory(site, store, Memory(first, {"bess-1": 20.0}, 9.0), first)
     assert (memory.peak_mw, note) == (9.0, ASSUMED)
 
 
