@@ -23,6 +23,7 @@ from models.forecast.bulbs import moved
 from models.forecast.fan import Fan
 from models.forecast.ladder import Rung, rung
 from models.forecast.learned import LEAD_EDGES_H, PROVEN_DAYS, Report
+from models.forecast.plants import QUANTITIES
 from models.forecast.quantiles import QuantileForecast
 from models.forecast.serving import served, usual
 from models.forecast.site import PV, WIND, SiteForecast, capacity_mw, forecast_site
@@ -34,8 +35,8 @@ from models.weather import WeatherTable
 
 SPARE = timedelta(hours=24)
 """Asked of the weather beyond the horizon, so that a run still covers one when its source has been silent for a day."""
-QUANTITIES = (PV, WIND)
-_LEVELS = {"p05": 0.05, "p10": 0.1, "p30": 0.3, "p50": 0.5, "p70": 0.7, "p90": 0.9, "p95": 0.95}
+LEVEL_OF = {"p05": 0.05, "p10": 0.1, "p30": 0.3, "p50": 0.5, "p70": 0.7, "p90": 0.9, "p95": 0.95}
+"""Quantiles that an edition keeps, by their name."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -266,7 +267,7 @@ def _put(forecast: SiteForecast, quantity: str, band: QuantileForecast) -> None:
 
 def _bands(found: Fan | QuantileForecast) -> dict[str, list[float]]:
     if isinstance(found, Fan):
-        return {name: _rounded(found.at(level)) for name, level in _LEVELS.items()}
+        return {name: _rounded(found.at(level)) for name, level in LEVEL_OF.items()}
     return {name: _rounded(getattr(found, name)) for name in ("p10", "p50", "p90")}
 
 

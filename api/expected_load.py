@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from api.expected import LEVEL_OF
 from api.knowledge import Knowledge, first_line
 from models.errors import InvalidInput
 from models.forecast.learned import LEVELS, PROVEN_DAYS
@@ -18,7 +19,6 @@ from models.site import Site
 
 HOUR = timedelta(hours=1)
 BASE = "base_load_mw"
-_NAMES = {0.05: "p05", 0.1: "p10", 0.3: "p30", 0.5: "p50", 0.7: "p70", 0.9: "p90", 0.95: "p95"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +56,7 @@ def expected_load(site: Site, horizon: Horizon, now: datetime, knowledge: Knowle
         values = load_on(load, horizon, lead, site.zone, now)
     except InvalidInput as error:
         return ExpectedLoad(None, nothing, None, told | {"not_learned": first_line(error)})
-    at = {name: values[int(np.argmin(np.abs(LEVELS - level)))] for level, name in _NAMES.items()}
+    at = {name: values[int(np.argmin(np.abs(LEVELS - level)))] for name, level in LEVEL_OF.items()}
     bands = {name: [round(float(value), 6) for value in row] for name, row in at.items()}
     return ExpectedLoad(
         bands["p50"], at["p90"] - at["p50"], bands, told | {"kind": "learned", "scores": _scores(verdict)}

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
-from api.expected import whole_run
+from api.expected import forecast_of, whole_run
 from api.forecast_shelf import Shelf
 from api.gathered_past import gathered_past
 from api.knowledge import Knowledge
@@ -22,7 +22,7 @@ from models.forecast.learned import DayScore, Learned, Report, train
 from models.forecast.plants import QUANTITIES, Prepared, history_of, prepared
 from models.forecast.quantiles import QuantileForecast
 from models.forecast.serving import served, usual
-from models.forecast.site import PV, capacity_mw, forecast_site
+from models.forecast.site import capacity_mw, forecast_site
 from models.forecast.standing import (
     Standing,
     Verdict,
@@ -152,7 +152,7 @@ def physics_band(site: Site, quantity: str, horizon: Horizon, now: datetime, bas
     """
     weather, _ = weather_for(site, horizon, now, base)
     found = forecast_site(site, horizon, weather, now, history_for(site, now))
-    return found["pv_available_mw"] if quantity == PV else found["wind_available_mw"]
+    return forecast_of(found, quantity)
 
 
 def _rung(site: Site, horizon: Horizon, now: datetime, base: Path | None) -> Rung:
