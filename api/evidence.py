@@ -15,8 +15,8 @@ def curves_of(site: Site, dry_bulb_c: Sequence[float], wet_bulb_c: Sequence[floa
     """A row for each GPU curve that the pools use, and for each side of the cooling.
 
     ``error_mw`` of the cooling: the most by which the plant's power exceeds the straight pieces that the plan reckons
-    with, at any heat up to its capacity and in any slot; ``error_ratio``: of the power there. Levels of a GPU's curve
-    lie on it, so it has none.
+    with, at any heat up to its capacity and in any slot; ``error_ratio``: of the power at capacity. Levels of a GPU's
+    curve lie on it, so it has none.
     """
     rows: list[dict[str, Any]] = []
     for key in dict.fromkeys(pool.gpu for pool in site.pools):

@@ -1,4 +1,4 @@
-"""Releasing flagged telemetry: the point that says so and the audit row stand or fall together."""
+"""Releasing flagged telemetry, on record: where the points that say so cannot be written, no audit row claims it."""
 
 from __future__ import annotations
 
