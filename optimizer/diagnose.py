@@ -27,7 +27,8 @@ def diagnose(problem: Problem, options: Options) -> list[str]:
     empty by default and do not cover integers). Sentences name what gave and, for a job, which
     limits are fully used in its window.
     """
-    model, ledger = build(problem, exact=problem.burning_may_pay, elastic=True)
+    exact = problem.burning_may_pay
+    model, ledger = build(problem, exact=exact, exact_jobs=exact or problem.feigning_may_pay, elastic=True)
     outcome = solve(model, options)
     if outcome.values is None:
         return [_sessions(problem)]

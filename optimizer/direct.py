@@ -54,9 +54,13 @@ def needs_no_prices(problem: Problem) -> bool:
 
 
 def milp(problem: Problem, request: Request, clock: Clock, best: Best, tell: Callable[[Find], None]) -> Iterator[Find]:
-    """Solve the whole model: relaxed first where that suffices, exact where burning energy may pay."""
+    """Solve the whole model: relaxed first where that suffices, exact where burning energy or work may pay."""
     # what each step forbids by binaries: nothing, burning energy, and burning work as well
-    steps = [(False, False), (True, False), (True, True)] if problem.burning_may_pay else [(False, False)]
+    steps = [(False, False)]
+    if problem.burning_may_pay:
+        steps += [(True, False), (True, True)]
+    elif problem.feigning_may_pay:
+        steps += [(False, True)]
     kinds = merged(problem)
     for exact, exact_jobs in steps:
         if clock.left <= 0.2:

@@ -296,6 +296,15 @@ class Problem:
             or self.budgets.renewable_share is not None
         )
 
+    @property
+    def feigning_may_pay(self) -> bool:
+        """Whether a restart loss that is none could help: it keeps a job on for longer than its work, so that it writes
+        no checkpoint while the storage has no room.
+
+        That is a question of which slots are on; where they are given, losses are true.
+        """
+        return self.storage is not None and any(e.checkpoint_gb > 0 and e.loss_h > 0 for e in self.entries)
+
     def cooling_power(self, heat: Floats) -> Floats:
         """Electric power of the cooling plant per slot; zeros where there is none."""
         return np.zeros_like(heat) if self.cooling is None else self.cooling.power(heat)

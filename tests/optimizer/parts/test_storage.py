@@ -78,6 +78,15 @@ def test_a_feigned_start_does_not_make_room() -> None:
     assert verify(check_problem(THREE), three) == []
 
 
+def test_a_feigned_loss_does_not_keep_a_job_on() -> None:
+    # it writes more than a slot takes, so that it would have to run to the end of the day, with work for two hours
+    raw = day(job("a", 1.0, preemptible=True, checkpoint_gb=80.0, restart_loss_h=0.7, state="running"), storage=LITTLE)
+    found = planned(raw | {"schema_version": "1.1"})
+    assert found.status == "infeasible"
+    assert "storage/gb_per_s" in " ".join(found.conflicts)
+
+
+LITTLE = {"gb_per_s": 0.02}
 DEAR = [10.0, 10.0, 90.0, 90.0, 90.0, *[10.0] * 5]
 
 
