@@ -343,7 +343,7 @@ def test_the_site_guards_factor_is_applied_at_the_next_tick_and_its_silence_is_t
 def test_an_operators_override_lowers_and_ends(controlled: Node) -> None:
     controlled.once("override", "--limit-w", "300", "--for-s", "3600")
     controlled.wait(lambda: controlled.limits() == [300] * 4, "the override")
-    assert controlled.state() == "LOCAL_OVERRIDE"
+    controlled.wait(lambda: controlled.state() == "LOCAL_OVERRIDE", "its word for it, written after the devices'")
     controlled.once("override", "--for-s", "0")
     controlled.wait(lambda: controlled.limits() == [600, 450, 450, 450], "the plan again")
 
