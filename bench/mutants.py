@@ -30,7 +30,10 @@ from types import ModuleType
 ROOT = Path(__file__).resolve().parents[1]
 REFEREE = ["optimizer/verify.py", *sorted(str(p.relative_to(ROOT)) for p in (ROOT / "optimizer/referee").glob("*.py"))]
 LADDER = ["optimizer/ladder.py", "optimizer/replay.py", "optimizer/by_rule.py"]
-JUDGING = [f"tests/optimizer/test_verify_{name}.py" for name in ("tampering", "verdicts", "rules", "duties")]
+JUDGING = [f"tests/optimizer/test_verify_{name}.py" for name in ("tampering", "verdicts", "rules", "duties", "ways")]
+HELD = "tests/optimizer/test_verify_held.py"
+"""Plans its day before it reads one, so that only the files it was written for wait for that."""
+OF_HELD = ("optimizer/verify.py", *(f"optimizer/referee/{name}.py" for name in ("nodes", "thermal", "units")))
 CLIMBING = ["tests/optimizer/test_ladder.py"]
 LOADED = ("numpy", "pytest", "scipy.optimize", "scipy.sparse", "optimizer.refusals")
 """What every try needs and no mutant touches."""
@@ -233,7 +236,9 @@ def sampled(paths: Sequence[str], most: int | None, seed: int) -> list[Mutant]:
 
 def tests_of(path: str) -> list[str]:
     """The tests that know a file."""
-    return CLIMBING if path in LADDER else JUDGING
+    if path in LADDER:
+        return CLIMBING
+    return [*JUDGING, HELD] if path in OF_HELD else JUDGING
 
 
 def main() -> None:
