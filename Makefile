@@ -25,7 +25,7 @@ run: setup ## set up if needed, then serve the sample site; prints its address a
 	$(BIN)/chergui run --site $(SITE) --data-dir $(DATA) $(if $(PORT),--port $(PORT))
 
 test: lint ## set up if needed, then all checks that need neither root nor a network
-	$(BIN)/pytest -m "not peer" -n 2 --dist loadfile
+	$(BIN)/pytest -m "not peer" -n 2 --dist loadfile --no-loadscope-reorder
 
 test-peers: .venv/dev.stamp ## install the real servers and the browser (may need root), then use them
 	bash tests/peers/install.sh

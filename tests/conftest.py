@@ -15,6 +15,11 @@ def pytest_deselected(items: list[pytest.Item]) -> None:
     _left_out.update(item.nodeid.split("::")[0] for item in items if item.get_closest_marker("peer"))
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Put the longest files first, so that no core waits at the end for the one that has them."""
+    items.sort(key=lambda item: "/system/" not in item.nodeid)
+
+
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     """The list of what was not looked at."""
     skips = Counter(
