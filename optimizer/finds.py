@@ -6,6 +6,7 @@ import time
 from dataclasses import dataclass
 from typing import Literal
 
+from models.courses import Courses
 from optimizer.dispatch import Redispatched, calmed
 from optimizer.document import Plan
 from optimizer.extract import Rung, extract, with_bound
@@ -14,6 +15,7 @@ from optimizer.problem import Problem
 from optimizer.replay import Previous
 from optimizer.sessions import Pattern
 from optimizer.solve import Options
+from optimizer.weighed import Hedge
 
 Method = Literal["auto", "direct", "large"]
 """By the problem's size and shape; the whole model in HiGHS; or slot prices, for many jobs."""
@@ -24,26 +26,34 @@ CALM_S = 2.0
 
 @dataclass(frozen=True)
 class Request:
-    """How hard to try."""
+    """How hard to try.
+
+    ``courses``: what sun, wind and load may do instead, over which starts are to be weighed (:mod:`optimizer.hedge`);
+    ``risk``: 0 to 1, weight of the mean of the worst tenth of them against the mean of all.
+    """
 
     gap: float
     time_limit_s: float
     threads: int = 1
     method: Method = "auto"
     previous: Previous | None = None
+    courses: Courses | None = None
+    risk: float = 0.0
 
 
 @dataclass(frozen=True)
 class Find:
     """Something found: a plan, a better bound, the prices that prove it.
 
-    ``certain``: that there is no plan was found by arithmetic, before any solver could err.
+    ``certain``: that there is no plan was found by arithmetic, before any solver could err. ``hedge``: the plan is the
+    one whose starts do best over the courses, whatever it costs beside the others.
     """
 
     plan: Plan | None = None
     bound: float | None = None
     prices: KeptPrices | None = None
     certain: bool = False
+    hedge: Hedge | None = None
 
 
 class Clock:

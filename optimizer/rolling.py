@@ -30,8 +30,10 @@ from models.strict_json import loads
 from optimizer.document import Plan, Problem, ReceivedProblem, dump_plan, parse_plan
 from optimizer.kept_prices import KeptPrices
 from optimizer.verify import Violation, verify
+from optimizer.weighed import Hedge
 
 if TYPE_CHECKING:
+    from models.courses import Courses
     from optimizer.replay import Previous
 
 log = logging.getLogger("chergui.optimizer")
@@ -76,14 +78,15 @@ class _Best:
     tried: list[str] = field(default_factory=list)
     refused: list[Violation] = field(default_factory=list)
 
-    def offer(self, plan: Plan) -> bool:
+    def offer(self, plan: Plan, *, chosen: bool = False) -> bool:
+        """Take a plan that passes the referee, the better of two unless it was ``chosen``; whether it passed."""
         violations = verify(self.problem, plan, self.gap)
         self.tried.append(plan.rung if not violations else f"{plan.rung} (refused by the referee)")
         if violations:
             self.refused.extend(violations)
             log.error("the referee refused a %s plan: %s", plan.rung, violations[0].sentence)
             return False
-        if self.plan is None or _at_least_as_good(plan, self.plan):
+        if chosen or self.plan is None or _at_least_as_good(plan, self.plan):
             self.plan = plan
         return True
 
@@ -105,6 +108,9 @@ def plan(
     previous: Previous | None = None,
     on_progress: Callable[[Progress], None] | None = None,
     on_prices: Callable[[KeptPrices], None] | None = None,
+    courses: Courses | None = None,
+    risk: float = 0.0,
+    on_hedge: Callable[[Hedge], None] | None = None,
 ) -> Plan:
     """Best plan found in the time, or a plan that says why there is none.
 
@@ -121,6 +127,10 @@ def plan(
         on_progress: told after every find.
         on_prices: told the slot prices where the solve came to any; handed in with ``previous``, the next one begins
             at them.
+        courses: what sun, wind and load may do instead; the plan of the starts that cost least over them is the answer
+            (:mod:`optimizer.hedge`), or the plan itself where there was no time to weigh them.
+        risk: 0 to 1, weight of the worst tenth of the courses.
+        on_hedge: told what weighing came to, if it did.
 
     Raises:
         NoPlanInTime: neither a plan nor a proof that there is none.
@@ -141,6 +151,8 @@ def plan(
             "start": rfc3339(previous.start),
             "prices": None if previous.prices is None else previous.prices.to_json(),
         }
+    if courses is not None:
+        request |= {"courses": courses.to_json(), "risk": risk}
     last_words, bound, garbled, certain = "", None, None, False
     with _child(request) as child:
         for line in _lines(child, begun + START_UP_S + limit):
@@ -151,7 +163,10 @@ def plan(
                 garbled = garbled or fault
                 continue
             if said.plan is not None:
-                certain = best.offer(said.plan) and said.certain
+                passed = best.offer(said.plan, chosen=said.hedge is not None)
+                certain = passed and said.certain
+                if passed and said.hedge is not None and on_hedge is not None:
+                    on_hedge(said.hedge)
             if said.bound is not None:
                 bound = said.bound if bound is None else max(bound, said.bound)
             if on_prices is not None and said.prices is not None:
@@ -209,6 +224,7 @@ class _Said:
     bound: float | None
     prices: KeptPrices | None
     certain: bool
+    hedge: Hedge | None
 
 
 def _heard(line: bytes) -> _Said:
@@ -220,12 +236,13 @@ def _heard(line: bytes) -> _Said:
     try:
         message = loads(line, "the child's message")
         said, bound = message["plan"], message["bound"]
-        prices = message.get("prices")
+        prices, hedge = message.get("prices"), message.get("hedge")
         return _Said(
             None if said is None else parse_plan(said),
             None if bound is None else float(bound),
             None if prices is None else KeptPrices.from_json(prices),
             bool(message.get("certain", False)),
+            None if hedge is None else Hedge.from_json(hedge),
         )
     except (InvalidInput, TypeError, KeyError, ValueError) as error:
         raise SolverFault(f"it said {line[:80]!r}, which is no find") from error

@@ -14,6 +14,7 @@ import threading
 from collections.abc import Callable, Iterator
 from typing import Any
 
+from models.courses import Courses
 from models.horizon import parse_rfc3339
 from optimizer import late_imports  # noqa: F401 - before anything that brings Pyomo
 from optimizer.direct import milp, needs_no_prices, only_milp, suits_milp
@@ -21,6 +22,7 @@ from optimizer.dispatch import redispatch
 from optimizer.document import dump_plan, parse_plan
 from optimizer.extract import infeasible_plan
 from optimizer.finds import Best, Clock, Find, Request
+from optimizer.hedge import hedged
 from optimizer.kept_prices import KeptPrices
 from optimizer.large.search import first_plan, safe, search
 from optimizer.one_way import in_one_way_each, prices_help
@@ -35,9 +37,13 @@ from optimizer.surplus import without
 def work(problem: Problem, request: Request, tell: Callable[[Find], None] = lambda _: None) -> Iterator[Find]:
     """Finds in the order in which they come; the last plan with the best bound is the answer.
 
+    Where the request names courses, the answer is the plan of the last find, with its ``hedge``, if that comes.
     ``tell`` is called at once for what is found inside the solver, where a generator cannot yield; it may be called
     from two threads.
     """
+    if request.courses is not None:
+        yield from hedged(problem, request, request.courses, work, tell)
+        return
     clock = Clock(request.time_limit_s)
     impossible = conflicts(problem)
     if impossible:
@@ -89,7 +95,9 @@ def main() -> None:
     def tell(find: Find) -> None:
         plan = None if find.plan is None else dump_plan(find.plan)
         prices = None if find.prices is None else find.prices.to_json()
-        line = json.dumps({"plan": plan, "bound": find.bound, "prices": prices, "certain": find.certain}) + "\n"
+        hedge = None if find.hedge is None else find.hedge.to_json()
+        told = {"plan": plan, "bound": find.bound, "prices": prices, "certain": find.certain, "hedge": hedge}
+        line = json.dumps(told) + "\n"
         with one_at_a_time:
             channel.write(line)
             channel.flush()
@@ -99,7 +107,9 @@ def main() -> None:
     if before is not None:
         prices = None if before["prices"] is None else KeptPrices.from_json(before["prices"])
         previous = Previous(parse_plan(before["plan"]), parse_rfc3339(before["start"]), prices)
-    request = Request(asked["gap"], asked["time_limit_s"], asked["threads"], asked["method"], previous)
+    courses = None if asked.get("courses") is None else Courses.from_json(asked["courses"])
+    how = asked["gap"], asked["time_limit_s"], asked["threads"], asked["method"]
+    request = Request(*how, previous, courses, asked.get("risk", 0.0))
     # a solve ends with its process: sweeping up millions of model objects, now or at the end, is time lost
     gc.disable()
     for find in work(compile_problem(received), request, tell):
