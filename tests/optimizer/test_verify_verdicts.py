@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import copy
 import json
+import math
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -117,6 +118,41 @@ def test_a_plan_s_number_that_is_far_off_is_always_noticed(day: str) -> None:
         if not then and name.startswith("plan ") and name.endswith("3.0") and not any(word in name for word in free)
     ]
     assert unseen == []
+
+
+PROBLEM, PLAN = pair("paper")
+JOB, TWICE = PLAN["jobs"][0], {**PLAN, "jobs": [*PLAN["jobs"], PLAN["jobs"][0], PLAN["jobs"][0]]}
+NOTHING = {"status": "infeasible", "conflicts": ["a stands against b"], "jobs": []}
+DOCUMENTS = {
+    "version": (PLAN | {"schema_version": "1.1"}, ["plan.version", 1.0, "documents"]),
+    "name": (PLAN | {"name": "another"}, ["plan.name", 1.0, "documents"]),
+    "seconds": (PLAN | {"solve_seconds": -2.5}, ["plan.solve_seconds", 2.5, "s"]),
+    "conflicts": (PLAN | {"conflicts": ["a", "b"]}, ["plan.conflicts", 2.0, "sentences"]),
+    "unknown": (PLAN | {"jobs": [*PLAN["jobs"], JOB | {"id": "ghost"}]}, ["jobs.unknown", 1.0, "jobs"]),
+    "twice": (TWICE, ["jobs.twice", 2.0, "jobs"]),
+    "missing": (PLAN | {"jobs": PLAN["jobs"][1:]}, ["jobs.missing", 1.0, "jobs"]),
+    "battery": (replaced(PLAN, ("series", "soc_mwh"), {}), ["series.battery", 1.0, "series"]),
+    "mass": (replaced(PLAN, ("series", "tank_mwh"), [0.0] * 3), ["series.mass", 1.0, "series"]),
+    "short": (replaced(PLAN, ("series", "pv_used_mw"), [0.0]), ["series.length", -2.0, "values"]),
+    "silent": (PLAN | NOTHING | {"conflicts": [" "]}, ["infeasible.conflicts", 1.0, "sentences"]),
+    "content": (PLAN | NOTHING, ["infeasible.content", 1.0, "fields"]),
+}
+
+
+@pytest.mark.parametrize("what", DOCUMENTS)
+def test_what_is_wrong_with_a_whole_document_is_told_with_its_amount(what: str) -> None:
+    plan, expected = DOCUMENTS[what]
+    found = verify(check_problem(PROBLEM), parse_plan(plan), gap=0.001)
+    assert expected in [[v.rule, v.amount, v.unit] for v in found]
+
+
+def test_numbers_that_are_none_are_all_told_and_nothing_else_is_judged() -> None:
+    plan = parse_plan(PLAN)
+    assert plan.series is not None
+    plan.series.import_mw[:2] = [math.nan, math.inf]
+    plan.terms["import"] = -math.inf
+    found = verify(check_problem(PROBLEM), plan, gap=0.001)
+    assert [(v.rule, v.amount, v.unit) for v in found] == [("plan.finite", 1.0, "numbers")] * 3
 
 
 if __name__ == "__main__":
