@@ -190,6 +190,13 @@ def broken(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return script
 
 
+@pytest.fixture
+def heard(broken: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A child that is waited for, also where the machine is slow to start it."""
+    monkeypatch.setattr(rolling, "START_UP_S", 60.0)
+    return broken
+
+
 PYTHON = sys.executable
 
 
@@ -208,22 +215,22 @@ def test_every_cycle_of_a_day_has_a_verified_plan_whatever_the_child_does(broken
     assert rungs["GREEDY"]
 
 
-def test_a_lower_rung_is_told_with_the_fault(broken: Path, caplog: pytest.LogCaptureFixture) -> None:
-    broken.write_text(CHILD.format(python=PYTHON, fate=FATES["crashes"]))
+def test_a_lower_rung_is_told_with_the_fault(heard: Path, caplog: pytest.LogCaptureFixture) -> None:
+    heard.write_text(CHILD.format(python=PYTHON, fate=FATES["crashes"]))
     assert rolling.plan(check_problem(day(job("a", 1.0)))).rung == "GREEDY"
     assert "the wheel came off" in caplog.text
     assert "rung GREEDY" in caplog.text
 
 
-def test_a_claim_that_there_is_no_plan_does_not_take_the_place_of_one(broken: Path) -> None:
+def test_a_claim_that_there_is_no_plan_does_not_take_the_place_of_one(heard: Path) -> None:
     received = check_problem(day(job("a", 1.0)))
     good = dump_plan(planned(received.raw))
-    broken.write_text(CHILD.format(python=PYTHON, fate=f"say({good!r})\nsay(none)"))
+    heard.write_text(CHILD.format(python=PYTHON, fate=f"say({good!r})\nsay(none)"))
     assert dump_plan(rolling.plan(received, time_limit_s=0.1)) == good
 
 
-def test_a_day_that_has_no_plan_is_still_told_so(broken: Path) -> None:
-    broken.write_text(CHILD.format(python=PYTHON, fate=FATES["says that there is none"]))
+def test_a_day_that_has_no_plan_is_still_told_so(heard: Path) -> None:
+    heard.write_text(CHILD.format(python=PYTHON, fate=FATES["says that there is none"]))
     plan = rolling.plan(check_problem(day(job("a", 9.0))), time_limit_s=0.1)
     assert plan.conflicts == ["the moon is full"]
 
