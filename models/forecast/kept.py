@@ -26,7 +26,7 @@ from models.forecast.quantile_trees import QuantileTrees
 from models.forecast.reliability import Reliability
 from models.horizon import parse_rfc3339, rfc3339
 
-FORM = 1
+FORM = 2
 MOST_BYTES = 200_000_000  # packed; opened at most ten times that
 _LIBRARIES = ("numpy", "scikit-learn", "skops")
 _TRUSTED = {
@@ -43,6 +43,7 @@ def packed(model: Learned, report: Report) -> tuple[bytes, Card]:
         "forest": model.blend.forest.forest,
         "targets": model.blend.forest.targets,
         "leaves": model.blend.forest.leaves,
+        "stretch": model.calibration.stretch,
         "edges": model.calibration.edges,
         "shifts": model.calibration.shifts,
     }
@@ -90,7 +91,7 @@ def opened(data: bytes, card: Mapping[str, Any], features: tuple[str, ...] | Non
         card["quantity"],
         tuple(card["features"]),
         Blend(recipe, tuple(parts["boosted"]), forest),
-        Calibration(levels, parts["edges"], parts["shifts"], card["outcomes"]),
+        Calibration(levels, parts["stretch"], parts["edges"], parts["shifts"], card["outcomes"]),
         parse_rfc3339(card["known_until"]).astimezone(UTC),
         (card["window"][0], card["window"][1]),
         card["rows"],

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy.stats import norm
 
 from models.errors import InvalidInput
 from models.forecast.calibration import ENOUGH, calibrated, uncalibrated
@@ -67,9 +68,21 @@ def test_calibration_shifts_where_the_forecast_is_wrong_and_covers_fresh_outcome
     assert 0.88 <= after.cover <= 0.92
 
 
+@pytest.mark.parametrize("narrow", [0.625, 1.0])
+def test_a_spread_that_is_too_sharp_is_stretched_and_one_that_holds_is_left(narrow):
+    rng = np.random.default_rng(4)
+    level = rng.uniform(0.4, 0.6, 200_000)
+    said = level[:, None] + narrow * 0.06 * norm.ppf(LEVELS)
+    found = calibrated(said, level + 0.06 * rng.standard_normal(len(level)), LEVELS)
+    expected = 1 + (1 / narrow - 1) * len(level) / (len(level) + 1500)
+    assert found.stretch[[0, -1]] == pytest.approx(expected, abs=0.026)  # factors are tried in steps of 0.025
+    assert found.stretch[2] == 1
+
+
 def test_calibration_is_drawn_to_nothing_while_data_is_short():
     said, actual = biased(ENOUGH - 1, 3)
     assert (calibrated(said, actual, LEVELS).shifts == 0).all()
+    assert (calibrated(said, actual, LEVELS).stretch == 1).all()
     few = calibrated(*biased(100, 3), LEVELS)
     many = calibrated(*biased(3000, 3), LEVELS)
     assert np.abs(few.shifts).max() < np.abs(many.shifts).max()
