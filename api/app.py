@@ -55,7 +55,7 @@ def create_app(doors: Doors) -> ASGIApp:
         (doors.site.name, doors.intake.store),
         {"scenario": settings.scenario, "speed": settings.speed} if settings.scenario else None,
     )
-    app.state.explain = doors.solver.explain
+    app.state.explain = doors.explainer.explain_soon
     app.state.chart_folder = doors.settings.data_dir / "charts"
     doors.metrics.registry.register(SiteCollector(doors))
     return Shell(app, doors.settings, doors.metrics)

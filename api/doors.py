@@ -9,6 +9,7 @@ from fastapi import Depends, Request
 
 from api import logs
 from api.caps import Reason, Standing
+from api.explaining import Explainer
 from api.known import Known
 from api.plan_store import InForce, PlanStore
 from api.releases import Releases
@@ -51,6 +52,7 @@ class Doors:
     planner: SignOfLife
     collector: SignOfLife
     solver: Solver
+    explainer: Explainer
     watch: Watch
     known: Known
     metrics: Any

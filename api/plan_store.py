@@ -136,8 +136,8 @@ class PlanStore:
             ).first()
         if row is None:
             raise NotFound("plan", plan_id)
-        edition: Edition = _unpacked(row.document)
-        edition["charts"] = _unpacked(row.drawn) if row.drawn is not None else {}
+        edition: Edition = unpacked(row.document)
+        edition["charts"] = unpacked(row.drawn) if row.drawn is not None else {}
         with self._mutex:
             self._parsed[wanted] = edition
             while len(self._parsed) > _KEPT_PARSED:
@@ -171,7 +171,7 @@ class PlanStore:
                 .join(in_force, in_force.c.plan_id == plans.c.plan_id)
                 .where(in_force.c.site == self._site)
             ).scalar()
-        return None if blob is None else _unpacked(blob)
+        return None if blob is None else unpacked(blob)
 
     # ---- changes
 
@@ -197,9 +197,9 @@ class PlanStore:
                     created_at=full["created_at"],
                     valid_from=full["valid_from"],
                     valid_until=full["valid_until"],
-                    document=_packed({key: value for key, value in full.items() if key != "charts"}),
-                    charts=_packed(charts) if charts else None,
-                    memory=_packed(memory),
+                    document=packed({key: value for key, value in full.items() if key != "charts"}),
+                    charts=packed(charts) if charts else None,
+                    memory=packed(memory),
                 )
             )
             connection.execute(requests.update().values(answered=func.max(requests.c.answered, answers)))
@@ -316,9 +316,11 @@ def _target(row: Any) -> Target:
     return Target(row.name, Mode(row.mode), row.lease_s, bool(row.lapsed))
 
 
-def _packed(value: Any) -> bytes:
+def packed(value: Any) -> bytes:
+    """A document as it is kept."""
     return zlib.compress(json.dumps(value, separators=(",", ":"), allow_nan=False).encode(), 6)
 
 
-def _unpacked(blob: bytes) -> Any:
+def unpacked(blob: bytes) -> Any:
+    """A document that was kept."""
     return json.loads(zlib.decompress(blob))

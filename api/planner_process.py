@@ -15,6 +15,7 @@ import time
 from datetime import datetime, timedelta
 
 from api import logs
+from api.background import Background
 from api.desk import Desk
 from api.guard import die_with_parent
 from api.plan_store import Cycle, PlanStore
@@ -59,8 +60,11 @@ class Heart:
 class Loop:
     """When to plan: at the first moment, at each re-planning time, when asked, and again after a failure."""
 
-    def __init__(self, desk: Desk, plans: PlanStore, site: Site, clock: Clock, heart: Heart) -> None:
+    def __init__(
+        self, desk: Desk, plans: PlanStore, site: Site, clock: Clock, heart: Heart, background: Background
+    ) -> None:
         self._desk = desk
+        self._background = background
         self._plans = plans
         self._clock = clock
         self._heart = heart
@@ -74,6 +78,7 @@ class Loop:
         while not stop.is_set():
             if self._due():
                 self.once()
+            self._background.look()
             stop.wait(_LOOK_S)
 
     def _due(self) -> bool:
@@ -91,6 +96,7 @@ class Loop:
         """One round; a failure is logged and counted, and the last plan stays in force."""
         started, begun = self._clock.now(), time.monotonic()
         slot, first = self._slot(), self._plans.now().plan_id is None
+        self._background.stop()
         self._heart.busy_for(self._budget_s)
         try:
             edition = self._desk.round()
@@ -111,6 +117,8 @@ class Loop:
                 objective=plan["objective"],
                 seconds=round(told.seconds, 2),
             )
+            if plan["objective"] is not None:
+                self._background.after(edition["plan_id"])
         self._plans.note_cycle(told)
         self._heart.at_rest()
 
@@ -134,7 +142,7 @@ def main() -> None:
     desk, plans, site, clock = desk_for(settings)
     heart = Heart(sign_of(settings, "planner"), stop)
     threading.Thread(target=heart.beat, name="sign of life", daemon=True).start()
-    loop = Loop(desk, plans, site, clock, heart)
+    loop = Loop(desk, plans, site, clock, heart, Background(settings))
     for heavy in ("api.planner", "api.pages.render"):
         importlib.import_module(heavy)  # before the clock of the first round runs
     loop.once()

@@ -1,28 +1,25 @@
-"""Solving without a solver in the web process: one killable child at a time, a short queue.
-
-What is asked about published plans (why, what if, what changed) is kept: a plan never changes, nor do its reasons.
-"""
+"""Solving without a solver in the web process: one killable child at a time, a short queue."""
 
 from __future__ import annotations
 
 import asyncio
-import hashlib
 import json
 import os
 import signal
 import sys
-from collections import OrderedDict
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable
+from dataclasses import asdict
 from typing import Any
 
 from api import logs
 from api.errors import Refused
 from api.guard import kill_group
+from api.plan_store import Edition
+from api.question import Question
 from models.errors import Fault, InvalidInput, NoPlanInTime
 
 MAX_TIME_LIMIT_S = 600.0
 _WAITING = 4
-_KEPT = 200
 _log = logs.get("solve")
 
 
@@ -33,7 +30,6 @@ class Solver:
         self._grace_s = grace_s
         self._turn = asyncio.Lock()
         self._waiting = 0
-        self._told: OrderedDict[str, dict[str, Any]] = OrderedDict()
 
     async def solve(self, body: bytes, time_limit_s: float, gone: Callable[[], Awaitable[bool]]) -> dict[str, Any]:
         """Plan document for a problem that has been checked; ``gone`` tells whether the asker has left.
@@ -50,26 +46,25 @@ class Solver:
         raise NoPlanInTime(told["time_limit_s"], told["tried"])
 
     async def explain(
-        self, question: Mapping[str, Any], time_limit_s: float, gone: Callable[[], Awaitable[bool]]
+        self,
+        question: Question,
+        edition: Edition,
+        other: Edition | None,
+        time_limit_s: float,
     ) -> dict[str, Any]:
-        """Explanation of a plan (:mod:`api.why_child`), from what was told before where it was asked before.
+        """Explanation of a plan (:mod:`api.why_child`), whoever waits for it.
 
         Raises:
             InvalidInput: the question makes no sense for this plan.
             NoPlanInTime: a what-if brought no plan in the time.
             Refused: 503, too many wait already.
         """
-        body = json.dumps(question, sort_keys=True).encode()
-        key = hashlib.sha256(body).hexdigest()
-        if key not in self._told:
-            told = await self._in_turn("api.why_child", body, time_limit_s, gone)
-            if "explanation" not in told:
-                raise NoPlanInTime(told["time_limit_s"], told["tried"])
-            self._told[key] = told["explanation"]
-            while len(self._told) > _KEPT:
-                self._told.popitem(last=False)
-        self._told.move_to_end(key)
-        return self._told[key]
+        asked = {"question": asdict(question), "edition": _meant(edition), "other": other and _meant(other)}
+        told = await self._in_turn("api.why_child", json.dumps(asked).encode(), time_limit_s, _stays)
+        if "explanation" in told:
+            explanation: dict[str, Any] = told["explanation"]
+            return explanation
+        raise NoPlanInTime(told["time_limit_s"], told["tried"])
 
     async def _in_turn(
         self, module: str, body: bytes, time_limit_s: float, gone: Callable[[], Awaitable[bool]]
@@ -118,6 +113,14 @@ class Solver:
             await child.wait()
         out, _ = talk.result()
         return _answer(out, child.returncode)
+
+
+async def _stays() -> bool:
+    return False
+
+
+def _meant(edition: Edition) -> dict[str, Any]:
+    return {"problem": edition["problem"], "plan": edition["plan"], "prices": edition.get("prices")}
 
 
 def _answer(out: bytes, code: int | None) -> dict[str, Any]:

@@ -11,6 +11,7 @@ from sqlalchemy import Engine
 
 from api.clock import ShiftedClock
 from api.doors import Doors
+from api.explaining import Explainer
 from api.knowledge import Knowledge
 from api.known import Known
 from api.metrics import Metrics
@@ -22,6 +23,7 @@ from api.solving import Solver
 from api.store.agents import AgentStore
 from api.store.engine import open_engine
 from api.store.events import EventStore
+from api.store.explanations import ExplanationStore
 from api.store.jobs import JobStore
 from api.store.keys import KeyStore
 from api.store.placements import PlacementStore
@@ -64,6 +66,7 @@ def doors_for(settings: Settings, engine: Engine | None = None, process: str = "
     site = read_site(settings.site_path)
     plans = PlanStore(engine, site.name, clock)
     telemetry = store_for(settings, site, clock, process)
+    solver = Solver()
     return Doors(
         settings=settings,
         site=site,
@@ -79,7 +82,8 @@ def doors_for(settings: Settings, engine: Engine | None = None, process: str = "
         intake=Intake(telemetry, clock, Gate(limits_of(site))),
         planner=sign_of(settings, "planner"),
         collector=sign_of(settings, "collector"),
-        solver=Solver(),
+        solver=solver,
+        explainer=Explainer(solver, ExplanationStore(engine, clock)),
         watch=Watch(plans.version),
         known=Known(telemetry, site, clock),
         metrics=Metrics(version("chergui")),
@@ -99,6 +103,12 @@ def desk_for(settings: Settings) -> tuple[Desk, PlanStore, Site, Clock]:
     knowledge = Knowledge(settings.data_dir, site.name, telemetry)
     desk = Desk(settings, site, plans, jobs, events, clock, telemetry, knowledge)
     return desk, plans, site, clock
+
+
+def explanations_of(settings: Settings) -> tuple[PlanStore, ExplanationStore]:
+    """Plans, and what was told of them."""
+    engine, clock = engine_of(settings), clock_of(settings)
+    return PlanStore(engine, read_site(settings.site_path).name, clock), ExplanationStore(engine, clock)
 
 
 def collector_for(settings: Settings) -> Collector:

@@ -6,8 +6,6 @@ Exit codes: 0 told, 2 bad document or question, 3 the wish cannot be, 4 no plan 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
-from datetime import datetime
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -16,18 +14,17 @@ from zoneinfo import ZoneInfo
 import typer
 
 from api.commands.contract import fail, read_bytes, read_problem_file
+from api.question import about, moment
 from models.errors import Fault, InvalidInput, NoPlanInTime, NotFound
-from models.horizon import parse_rfc3339
 from models.strict_json import loads
 from optimizer.document import Plan, ReceivedProblem, parse_plan
 from optimizer.kept_prices import KeptPrices
 from optimizer.refusals import check_problem
 
 if TYPE_CHECKING:
-    from optimizer.explain.contrast import Solve
+    from api.plan_store import PlanStore
+    from api.store.explanations import ExplanationStore
     from optimizer.explain.seen import Seen
-    from optimizer.explain.statement import Statement
-    from optimizer.replay import Previous
 
 app = typer.Typer(add_completion=False, no_args_is_help=True)
 
@@ -65,21 +62,16 @@ def explain(
     as_json: AsJson = False,
 ) -> None:
     """Say why a plan is as it is: cost, wishes, limits, prices and jobs; or one job, or one slot."""
-    from optimizer.explain.overview import explain_job, explain_plan, explain_slot, to_json
-
     try:
-        seen = _seen(plan, problem, data_dir)
-        at = None if slot is None else _slot(seen, slot)
-        if job is not None:
-            sections = explain_job(seen, job, at)
-        else:
-            sections = explain_plan(seen) if at is None else explain_slot(seen, at)
+        told = _kept_answer(plan, data_dir, job, slot) if _is_kept(plan) else None
+        if told is None:
+            from api.reasons import explained
+
+            seen = _seen(plan, problem, data_dir)
+            told = explained(seen, about(seen.received.raw, job, slot), 0.0)
     except (InvalidInput, NotFound) as error:
         raise fail(2, f"{plan}: {error}") from None
-    if as_json:
-        print(json.dumps(to_json(seen, sections), indent=1, allow_nan=False))
-    else:
-        _print(seen, sections, lang)
+    _print(told, lang, as_json)
 
 
 @app.command(name="what-if")
@@ -95,6 +87,7 @@ def what_if(
     as_json: AsJson = False,
 ) -> None:
     """Say what another start of a job would cost, and who else would move; or what forbids it."""
+    from api.reasons import solver
     from optimizer.explain.contrast import pinned
     from optimizer.explain.contrast import what_if as tried
     from optimizer.explain.overview import to_json
@@ -102,12 +95,12 @@ def what_if(
     from optimizer.explain.wish import told
     from optimizer.rolling import SolverFault
 
-    solve = _solve(time_limit)
+    solve = solver(time_limit)
     try:
         received, known, _ = _edition(read_bytes(problem), str(problem))
         if plan is not None:
             known = parse_plan(loads(read_bytes(plan), "the plan document"))
-        wished = _moment(start)
+        wished = moment(start, "/start")
         pinned(received, job, wished)  # a question that makes no sense is told before anything is solved
         seen = Seen.of(received, solve(received, None) if known is None else known)
         found = tried(seen, job, wished, solve)
@@ -115,11 +108,7 @@ def what_if(
         raise fail(2, f"{problem}: {error}") from None
     except (NoPlanInTime, SolverFault) as error:
         raise fail(4, str(error)) from None
-    sections = told(found)
-    if as_json:
-        print(json.dumps(to_json(seen, sections), indent=1, allow_nan=False))
-    else:
-        _print(seen, sections, lang)
+    _print(to_json(seen, told(found)), lang, as_json)
     if found.other is None:
         raise typer.Exit(3)
 
@@ -139,30 +128,19 @@ def diff(
     as_json: AsJson = False,
 ) -> None:
     """Say what changed from one plan to another, and which inputs stand behind it."""
+    from api.reasons import solver
     from optimizer.explain.changes import compare
     from optimizer.explain.overview import to_json
     from optimizer.rolling import SolverFault
 
     try:
         a, b = _seen(plan_a, problem, data_dir), _seen(plan_b, other_problem or problem, data_dir)
-        sections = compare(a, b, _solve(time_limit) if causes else None)
+        sections = compare(a, b, solver(time_limit) if causes else None)
     except (InvalidInput, NotFound) as error:
         raise fail(2, str(error)) from None
     except (NoPlanInTime, SolverFault) as error:
         raise fail(4, str(error)) from None
-    if as_json:
-        print(json.dumps(to_json(b, sections), indent=1, allow_nan=False))
-    else:
-        _print(b, sections, lang)
-
-
-def _solve(time_limit_s: float) -> Solve:
-    def solve(received: ReceivedProblem, begin: Previous | None) -> Plan:
-        from optimizer.rolling import plan
-
-        return plan(received, time_limit_s=time_limit_s, previous=begin)
-
-    return solve
+    _print(to_json(b, sections), lang, as_json)
 
 
 def _seen(which: str, problem: Path | None, data_dir: Path | None) -> Seen:
@@ -175,7 +153,7 @@ def _seen(which: str, problem: Path | None, data_dir: Path | None) -> Seen:
     from optimizer.explain.seen import Seen
 
     path = Path(which)
-    if not path.is_file() and (which == KEPT or which.startswith("pln_")):
+    if _is_kept(which):
         return Seen.of(*_kept(which, data_dir))
     if problem is not None:
         return Seen.of(read_problem_file(problem), parse_plan(loads(read_bytes(path), "the plan document")))
@@ -201,44 +179,45 @@ def _prices(edition: dict[str, Any]) -> KeptPrices | None:
     return None if edition.get("prices") is None else KeptPrices.from_json(edition["prices"])
 
 
-def _kept(which: str, data_dir: Path | None) -> tuple[ReceivedProblem, Plan, KeptPrices | None]:
-    from api.commands.service import state_of
-    from api.plan_store import PlanStore
-    from api.wiring import clock_of
-    from ingest.site_file import read_site
+def _is_kept(which: str) -> bool:
+    return not Path(which).is_file() and (which == KEPT or which.startswith("pln_"))
 
-    settings, engine = state_of(data_dir)
-    plans = PlanStore(engine, read_site(settings.site_path).name, clock_of(settings))
+
+def _kept(which: str, data_dir: Path | None) -> tuple[ReceivedProblem, Plan, KeptPrices | None]:
+    plans, _ = _stores(data_dir)
     edition = plans.named(which)
     return check_problem(edition["problem"]), parse_plan(edition["plan"]), _prices(edition)
 
 
-def _moment(text: str) -> datetime:
-    try:
-        return parse_rfc3339(text)
-    except ValueError as error:
-        raise InvalidInput("the question", [Fault("/start", "time", str(error))]) from None
+def _kept_answer(which: str, data_dir: Path | None, job: str | None, slot: str | None) -> dict[str, Any] | None:
+    """What the service has told of a plan that it keeps; None where nobody has asked."""
+    plans, answers = _stores(data_dir)
+    edition = plans.named(which)
+    return answers.get(edition["plan_id"], about(edition["problem"], job, slot))
 
 
-def _slot(seen: Seen, text: str) -> int:
-    slot = seen.problem.horizon.slot(_moment(text))
-    if not 0 <= slot < seen.problem.slots:
-        told = f"{text} lies outside the plan's horizon [{seen.at(0)}, {seen.at(seen.problem.slots)})"
-        raise InvalidInput("the question", [Fault("/slot", "outside", told)])
-    return slot
+def _stores(data_dir: Path | None) -> tuple[PlanStore, ExplanationStore]:
+    from api.commands.service import state_of
+    from api.wiring import explanations_of
+
+    settings, _ = state_of(data_dir)
+    return explanations_of(settings)
 
 
-def _print(seen: Seen, sections: Mapping[str, Sequence[Statement]], lang: Language) -> None:
+def _print(explanation: dict[str, Any], lang: Language, as_json: bool) -> None:
     from api.pages.told import Told
     from api.pages.words import words
 
-    told = Told(words(lang.value), ZoneInfo(seen.received.document.site.timezone), seen.currency)
-    for name, statements in sections.items():
+    if as_json:
+        print(json.dumps(explanation, indent=1, allow_nan=False))
+        return
+    told = Told(words(lang.value), ZoneInfo(explanation["timezone"]), explanation["currency"])
+    for name, statements in explanation["sections"].items():
         if not statements or name == "kept":  # every wish that is kept: counted here, listed with --json
             continue
         print(told.heading(name))
         for statement in statements:
-            print("  " + _plain(_line(told, statement.to_json())))
+            print("  " + _plain(_line(told, statement)))
 
 
 def _line(told: Any, statement: dict[str, Any]) -> str:

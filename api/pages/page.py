@@ -40,8 +40,8 @@ def waiting_page(modes: dict[str, str], tongue: Words, asset: Asset) -> str:
     return templates().get_template("waiting.html").render(**common(tongue, asset), mode=mode_of_all(modes))
 
 
-def why_page(edition: dict[str, Any], job: str, explanation: dict[str, Any], tongue: Words, asset: Asset) -> str:
-    """What an explanation of a job says, section by section."""
+def why_page(edition: dict[str, Any], job: str, explanation: dict[str, Any] | None, tongue: Words, asset: Asset) -> str:
+    """What an explanation of a job says, section by section; None: it is being found, and the page renews itself."""
     return (
         templates()
         .get_template("why.html")
@@ -50,7 +50,7 @@ def why_page(edition: dict[str, Any], job: str, explanation: dict[str, Any], ton
             site=edition.get("site") or edition["problem"]["site"]["name"],
             job=job,
             back=f"/plans/{edition['plan_id']}#gantt",
-            sections=with_sentences(explanation, tongue),
+            sections=None if explanation is None else with_sentences(explanation, tongue),
         )
     )
 

@@ -18,12 +18,16 @@ from api.pages.source import DaySource
 from api.pages.tables import csv_text, tables
 from api.pages.view import day_view, plan_view
 from api.pages.words import Words, choose_language, words
+from api.question import about
 
 router = APIRouter(include_in_schema=False)
 STATIC = Path(__file__).parent / "static"
 _KINDS = {".css": "text/css", ".js": "text/javascript", ".svg": "image/svg+xml"}
 _YEAR_S = 31_536_000
 WHY_S = 60.0
+PATIENCE_S = 1.0
+"""Seconds that the page of a job's reasons waits for them before it shows itself without."""
+
 POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; "
     "base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
@@ -68,11 +72,10 @@ def published(request: Request, plan_id: str, lang: str | None = None) -> Respon
 
 @router.get("/plans/{plan_id}/why/{job}")
 async def why(request: Request, plan_id: str, job: str, lang: str | None = None) -> Response:
-    """Why a job starts and draws as it does in a plan; the first asking takes seconds."""
+    """Why a job starts and draws as it does in a plan; while that is being found, a page that comes back for it."""
     source, tongue = _source(request), words_of(request, lang)
     edition = await to_thread.run_sync(source.edition, plan_id)
-    question = {"problem": edition["problem"], "plan": edition["plan"], "job": job}
-    explanation = await request.app.state.explain(question, WHY_S, request.is_disconnected)
+    explanation = await request.app.state.explain(edition, about(edition["problem"], job), WHY_S, PATIENCE_S)
     return answer_html(why_page(edition, job, explanation, tongue, asset), tongue, lang)
 
 

@@ -14,7 +14,9 @@ from api.doors import Doors, Through
 from api.pages.told import with_sentences
 from api.pages.words import choose_language, words
 from api.plan_store import Edition
+from api.question import Question, about, moment
 from api.schemas import Explanation, body_of
+from models.horizon import rfc3339
 
 router = APIRouter(prefix="/api/v1/plans", tags=["plans"])
 EXPLAIN_S, WHAT_IF_S, DIFF_S = 60.0, 10.0, 42.0
@@ -37,14 +39,9 @@ async def explanation(
     lang: Language = None,
 ) -> Response:
     """Statements with the numbers behind them, and a sentence for each: a whole plan (its id, or `current`), a job, or
-    a slot. Kept once told; the first asking takes seconds."""
-    question = {"job": job, "slot": slot}
-    asked: dict[str, Any] = {key: value for key, value in question.items() if value is not None}
+    a slot. Kept with the plan once told; where nothing is kept yet the answer takes seconds."""
     edition = doors.plans.named(plan_id)
-    if slot is not None:
-        # editions of before slot prices were kept have none
-        asked["prices"] = edition.get("prices")
-    return await _told(_pair(edition) | asked, EXPLAIN_S, request, doors, lang)
+    return await _told(edition, about(edition["problem"], job, slot), EXPLAIN_S, request, doors, lang)
 
 
 @router.post("/{plan_id}/what-if", response_model=None, responses=_RESPONSES, openapi_extra=body_of("Wish"))
@@ -53,8 +50,8 @@ async def what_if(
 ) -> Response:
     """What another start of a job would cost, and who else would move, or what forbids it. Changes nothing."""
     wish = wish_of(strict_json(body, "the wish"))
-    asked = {"job": wish.job, "start": wish.start}
-    return await _told(_pair(doors.plans.named(plan_id)) | asked, WHAT_IF_S, request, doors, lang)
+    question = Question(job=wish.job, start=rfc3339(moment(wish.start, "/start")))
+    return await _told(doors.plans.named(plan_id), question, WHAT_IF_S, request, doors, lang)
 
 
 @router.get("/{plan_id}/changes/{other_id}", response_model=None, responses=_RESPONSES)
@@ -69,16 +66,21 @@ async def changes(
 ) -> Response:
     """What changed from the first plan to the other, and which inputs stand behind it (one short solve each, unless
     `causes` is false)."""
-    asked = {"other": _pair(doors.plans.named(other_id)), "causes": causes}
-    return await _told(_pair(doors.plans.named(plan_id)) | asked, DIFF_S, request, doors, lang)
+    edition, other = doors.plans.named(plan_id), doors.plans.named(other_id)
+    question = Question(other=other["plan_id"], causes=causes)
+    return await _told(edition, question, DIFF_S, request, doors, lang, other)
 
 
-def _pair(edition: Edition) -> dict[str, Any]:
-    return {"problem": edition["problem"], "plan": edition["plan"]}
-
-
-async def _told(question: dict[str, Any], limit_s: float, request: Request, doors: Doors, lang: str | None) -> Response:
-    found = await doors.solver.explain(question, limit_s, request.is_disconnected)
+async def _told(
+    edition: Edition,
+    question: Question,
+    limit_s: float,
+    request: Request,
+    doors: Doors,
+    lang: str | None,
+    other: Edition | None = None,
+) -> Response:
+    found = await doors.explainer.explain(edition, question, limit_s, other)
     language = choose_language(lang, None, request.headers.get("accept-language"))
     headers = {"Content-Language": language, "Vary": "Accept-Language"}
     return JSONResponse({**found, "sections": with_sentences(found, words(language))}, headers=headers)

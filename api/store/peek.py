@@ -10,7 +10,7 @@ import sqlite3
 from contextlib import closing
 from pathlib import Path
 
-HEAD = "0003"
+HEAD = "0004"
 """Newest migration; a test holds it against api/migrations."""
 
 

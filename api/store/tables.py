@@ -6,10 +6,14 @@ compressed JSON: a plan of a day shrinks to a tenth.
 
 from __future__ import annotations
 
-from sqlalchemy import Column, Float, Index, Integer, LargeBinary, MetaData, Table, Text
+from sqlalchemy import Column, Float, ForeignKey, Index, Integer, LargeBinary, MetaData, Table, Text
 
 metadata = MetaData(
-    naming_convention={"ix": "ix_%(table_name)s_%(column_0_name)s", "pk": "pk_%(table_name)s"},
+    naming_convention={
+        "ix": "ix_%(table_name)s_%(column_0_name)s",
+        "pk": "pk_%(table_name)s",
+        "fk": "fk_%(table_name)s_%(column_0_name)s_%(referred_table_name)s",
+    },
 )
 
 plans = Table(
@@ -27,6 +31,17 @@ plans = Table(
     Column("memory", LargeBinary, nullable=False, doc="what the next cycle continues from"),
 )
 Index("ix_plans_seq", plans.c.epoch, plans.c.seq, unique=True)
+
+explanations = Table(
+    "explanations",
+    metadata,
+    Column("plan_id", Text, ForeignKey("plans.plan_id", ondelete="CASCADE"), primary_key=True),
+    Column("question", Text, primary_key=True, doc="canonical JSON"),
+    Column("other_id", Text, ForeignKey("plans.plan_id", ondelete="CASCADE"), doc="the plan that it is compared with"),
+    Column("told_at", Text, nullable=False),
+    Column("release", Text, nullable=False, doc="whose sentences these facts fill"),
+    Column("document", LargeBinary, nullable=False, doc="statements with the numbers behind them, no sentences"),
+)
 
 in_force = Table(
     "in_force",

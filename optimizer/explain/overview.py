@@ -15,6 +15,7 @@ from optimizer.explain.seen import Seen
 from optimizer.explain.start import why_start
 from optimizer.explain.statement import Fact, Statement
 from optimizer.kept_prices import KeptPrices
+from optimizer.problem import Entry
 
 Sections = dict[str, list[Statement]]
 
@@ -176,13 +177,18 @@ def _price(seen: Seen, slot: int, price: float | None) -> Statement:
     return Statement("price.slot", {**facts, "slot_price": price})
 
 
-def _jobs(seen: Seen, budget_s: float) -> list[Statement]:
-    begun, told = time.monotonic(), list[Statement]()
+def waiting(seen: Seen) -> list[Entry]:
+    """Jobs that do not run, and then those that start later than they could."""
     moved = [e for e in seen.problem.entries if seen.sessions(e.id) and seen.sessions(e.id)[0][0] > e.first]
     idle = [e for e in seen.problem.entries if not seen.sessions(e.id) and e.work_h > 0]
-    for number, e in enumerate([*idle, *moved]):
+    return [*idle, *moved]
+
+
+def _jobs(seen: Seen, budget_s: float) -> list[Statement]:
+    begun, told, concerned = time.monotonic(), list[Statement](), waiting(seen)
+    for number, e in enumerate(concerned):
         if time.monotonic() - begun > budget_s:
-            told.append(Statement("jobs.left", {"left_n": len(idle) + len(moved) - number}))
+            told.append(Statement("jobs.left", {"left_n": len(concerned) - number}))
             break
         mine = why_start(seen, e.id)
         told += [s for s in mine if s.key in ("start.moved", "off.waits")]
