@@ -11,8 +11,10 @@ in excess is used against purchase, charges, is sold, or is lost.
 
 Policies: ``p50`` plans on the median alone; ``headroom`` asks for room below import limit and battery power for a fall
 to P10 in every slot; ``stored`` asks for the energy of that fall over the three hours until the next plan too, which is
-what the service does where headroom has a price; ``p30`` plans on the middle between P10 and P50; ``known`` knows what
-will come. Assumed: the site, its weather, its forecast errors, its jobs; nothing here is a real plant.
+what the service does where headroom has a price; ``scenarios`` takes of several plans' starts those that cost least
+on average over ten courses of sun and wind (drawn from past errors), ``scenarios+stored`` asks for headroom and stored
+energy besides; ``p30`` plans on the middle between P10 and P50; ``known`` knows what will come. Weighing has as long
+again as the solve. Assumed: the site, its weather, its forecast errors, its jobs; nothing here is a real plant.
 """
 
 from __future__ import annotations
@@ -34,22 +36,28 @@ from api.store.jobs import KnownJob, Progress
 from ingest.site_file import find_site, read_site
 from ingest.sources.synthetic_jobs import synthetic_jobs
 from ingest.sources.weather import actual_weather, history_for, weather_for
+from models.courses import Courses
+from models.forecast.courses import Lasting, from_past, lasting
+from models.forecast.quantiles import QuantileForecast
 from models.forecast.reserve import fall_mw
-from models.forecast.site import forecast_site, pv_mw, wind_mw
+from models.forecast.site import PV, WIND, capacity_mw, forecast_site, pv_mw, wind_mw
 from models.horizon import Horizon, use_packaged_time_zones
 from models.site import Site
 from models.tariff import prices
 from optimizer.compose import Availability, SiteState, assumed_state, compose
 from optimizer.document import Plan, dump_plan
 from optimizer.finds import Request
+from optimizer.hedge import PLAN_SHARE
 from optimizer.problem import compile_problem
 from optimizer.refusals import check_problem
 from optimizer.verify import verify
+from optimizer.weighed import Hedge
 from optimizer.worker import work
 
 HOUR = timedelta(hours=1)
 HORIZON_H, REPLAN_H = 24, 3
-POLICIES = ("p50", "headroom", "stored", "p30", "known")
+POLICIES = ("p50", "headroom", "stored", "scenarios", "scenarios+stored", "p30", "known")
+COURSES = 10
 _GPU_W = 1100.0  # an H100 at work with its share of the host: turns a price per GPU-hour into one per MWh shed
 _HAIR = 1e-6
 
@@ -68,6 +76,9 @@ class Happened:
     hours: int = 0
     lost_mwh: float = 0.0
     refused: int = 0
+    hedged: int = 0
+    moved: int = 0
+    promised: float = 0.0
     without_plan: int = 0
     seconds: float = 0.0
     peaks: dict[str, float] = field(default_factory=dict)
@@ -86,6 +97,7 @@ class World:
             Horizon(start, HOUR, self.hours + HORIZON_H)
         )
         self.pv, self.wind = pv_mw(site.solar, weather), wind_mw(site.wind, weather)
+        self._lasting: dict[datetime, Lasting] = {}
         self.jobs = [job for d in range(days + 1) for job in synthetic_jobs(site, (start + d * 24 * HOUR).date())]
 
     def run(self, policy: str, price: float, limit_s: float) -> Happened:
@@ -139,7 +151,7 @@ class World:
         queue = [
             as_it_stands(one) for one in known.values() if one.status == "open" and one.job.release <= now
         ]  # nobody knows tomorrow's jobs
-        asked = policy in ("headroom", "stored")
+        asked = policy in ("headroom", "stored", "scenarios+stored")
         sky = Availability(
             said[0].tolist(),
             said[1].tolist(),
@@ -154,15 +166,35 @@ class World:
             for battery in raw["batteries"]:
                 battery |= {"reserve_mwh": 0.0, "below_reserve_cost_per_mwh_h": None}
         received = check_problem(raw)
+        request = Request(gap=0.01, time_limit_s=limit_s)
+        if policy.startswith("scenarios"):
+            request = Request(gap=0.01, time_limit_s=limit_s / PLAN_SHARE, courses=self._courses((pv, wind), now))
         best: Plan | None = None
-        for find in work(compile_problem(received), Request(gap=0.01, time_limit_s=limit_s)):
-            if find.plan is None or (best is not None and (find.plan.objective or 0) > (best.objective or 0)):
+        hedge: Hedge | None = None
+        for find in work(compile_problem(received), request):
+            dearer = best is not None and find.plan is not None and (find.plan.objective or 0) > (best.objective or 0)
+            if find.plan is None or (dearer and find.hedge is None):
                 continue
+            hedge = find.hedge or hedge
             if verify(received, find.plan, 0.01):
                 happened.refused += 1
             else:
                 best = find.plan
+        if hedge is not None:
+            happened.hedged += 1
+            happened.moved += hedge.chosen != "plan"
+            happened.promised += hedge.weighed[0].expected_cost - hedge.expected_cost
         return None if best is None or best.series is None else (raw, best)
+
+    def _courses(self, forecasts: tuple[QuantileForecast, QuantileForecast], now: datetime) -> Courses:
+        """Courses as of ``now``, from the errors of the last weeks' forecasts."""
+        today = now.replace(hour=0)
+        if today not in self._lasting:
+            past = history_for(self.site, today)
+            assert past is not None
+            self._lasting = {today: lasting({name: past[name] for name in (PV, WIND)}, capacity_mw(self.site))}
+        sun, wind = from_past(self._lasting[today], forecasts, COURSES, (now - self.start) // HOUR)
+        return Courses(sun, wind, origin="past errors")
 
     def _live(self, plan: Plan, k: int, t: int, state: SiteState, happened: Happened) -> SiteState:
         """One hour: slot ``k`` of the plan, hour ``t`` of the world."""
@@ -317,15 +349,16 @@ def main(argv: list[str] | None = None) -> int:
         f"{args.grid:g} of the line, {args.battery:g} of the battery"
     )
     print(
-        f"{'policy':<10}{'cost':>11}{'energy':>11}{'peak':>9}{'wear':>8}{'work':>10}{'shed':>9}{'h shed':>8}{'MWh':>7}"
+        f"{'policy':<17}{'cost':>11}{'energy':>11}{'peak':>9}{'wear':>8}{'work':>10}{'shed':>9}{'h shed':>8}{'MWh':>7}"
     )
     table = {}
     for name in args.policies.split(","):
         got = world.run(name, args.price, args.limit)
         print(
-            f"{name:<10}{got.cost:>11,.0f}{got.energy:>11,.0f}{got.peak:>9,.0f}{got.wear:>8,.0f}{got.work:>10,.0f}"
+            f"{name:<17}{got.cost:>11,.0f}{got.energy:>11,.0f}{got.peak:>9,.0f}{got.wear:>8,.0f}{got.work:>10,.0f}"
             f"{got.shed:>9,.0f}{got.shed_hours:>4}/{got.hours}{got.shed_mwh:>7.2f}   "
-            f"{got.without_plan} rounds without a plan, {got.seconds:.0f} s",
+            f"{got.without_plan} rounds without a plan, {got.seconds:.0f} s"
+            + (f", {got.moved} of {got.hedged} choices moved, {got.promised:,.0f} promised" if got.hedged else ""),
             flush=True,
         )
         table[name] = {**dataclasses.asdict(got), "cost": got.cost}

@@ -70,10 +70,11 @@ class _Spread:
 
 
 def hedged(problem: Problem, request: Request, courses: Courses, work: Work, tell: Tell) -> Iterator[Find]:
-    """Finds of ``work`` (:func:`optimizer.worker.work`), then one with the plan of the chosen starts and its ``hedge``.
+    """Finds of ``work`` (:func:`optimizer.worker.work`), then plans of the chosen starts, with their ``hedge``.
 
-    No such last find where there is no plan, or where its own starts could not be weighed in the time. Half of the
-    request's time goes to the plan itself. The courses are equally likely and on the problem's slots.
+    One of these after each starts weighed; the last is the choice. There is none where there is no plan, or where its
+    own starts could not be weighed in the time. Half of the request's time goes to the plan itself. The courses are
+    equally likely and on the problem's slots.
     """
     yield from _Hedging(problem, replace(request, courses=None), courses, work).run(tell)
 
@@ -99,16 +100,19 @@ class _Hedging:
         for find in self.work(self.problem, replace(self.request, time_limit_s=PLAN_SHARE * self.clock.limit_s), heard):
             self._note(find)
             yield find
+        risk, plan = self.request.risk, None
         for starts in self._starts():
             spread = self._weighed(starts)
-            if spread is not None:
-                self.table.append((starts, spread))
-            elif not self.table:
+            if spread is None and not self.table:
                 return
-        if self.table:
-            risk = self.request.risk
+            if spread is None:
+                continue
+            self.table.append((starts, spread))
             chosen, spread = min(self.table, key=lambda row: row[1].value(risk))
-            yield Find(plan=self._written(chosen), hedge=_told(self.courses, chosen, spread, risk, self.table))
+            if chosen is starts or plan is None:
+                plan = self._written(chosen)
+            # told at once, so that it outlives this process
+            yield Find(plan=plan, hedge=_told(self.courses, chosen, spread, risk, self.table))
 
     def _note(self, find: Find) -> None:
         if find.plan is not None and find.plan.objective is not None:
@@ -133,13 +137,18 @@ class _Hedging:
             pattern = schedule_of(problem, plan).pattern
             if len(seen) < FINDS and new(pattern):
                 yield _Starts("plan" if len(seen) == 1 else "find", pattern, _cost(plan), plan)
+        took = LEFT_SHARE * self.clock.limit_s
+        begun = self.clock.elapsed
         for name, other in self._others() if plans else ():
-            if self.clock.left <= LEFT_SHARE * self.clock.limit_s:
+            # exact days take many times the share that they are given, so that the last one says how long one takes
+            took, begun = max(took, self.clock.elapsed - begun), self.clock.elapsed
+            if self.clock.left <= took:
                 return
             found = self._planned(other, Previous(plans[0][1], problem.horizon.start, self.prices))
             if found is None or not new(pattern := schedule_of(other, found).pattern):
                 continue
-            redone = redispatch(problem, pattern, Options(self.request.gap, max(0.5, self.clock.left)))
+            limit_s = max(LEAST_S, EACH_SHARE * self.clock.left)
+            redone = redispatch(problem, pattern, Options(self.request.gap, limit_s))
             if redone is not None:
                 yield _Starts(name, pattern, redone.cost, None, redone)
 

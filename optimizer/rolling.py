@@ -130,7 +130,7 @@ def plan(
         courses: what sun, wind and load may do instead; the plan of the starts that cost least over them is the answer
             (:mod:`optimizer.hedge`), or the plan itself where there was no time to weigh them.
         risk: 0 to 1, weight of the worst tenth of the courses.
-        on_hedge: told what weighing came to, if it did.
+        on_hedge: told what weighing came to after each starts weighed; the last is the answer's.
 
     Raises:
         NoPlanInTime: neither a plan nor a proof that there is none.

@@ -105,22 +105,22 @@ def test_with_the_one_course_that_is_counted_on_the_plan_is_the_one_without() ->
 
 
 def test_the_worst_course_counts_more_the_more_it_is_feared() -> None:
-    # The sure hour of slot 0 costs 12 to buy; slot 1 is free in nine courses of ten and costs 100 in one: 10 on
+    # The sure hour of slot 0 costs 22 to buy; slot 1 is free in four courses of five and costs 100 in one: 20 on
     # average, 100 at worst.
     raw = day(
         job(work_h=1.0, due_h=1.0),
-        prices=[12.0, 100.0, 100.0, 100.0],
+        prices=[22.0, 100.0, 100.0, 100.0],
         series={"wind_available_mw": [0.0, 1.0, 0.0, 0.0]},
     )
-    wind = np.tile([0.0, 1.0, 0.0, 0.0], (10, 1))
+    wind = np.tile([0.0, 1.0, 0.0, 0.0], (5, 1))
     wind[3, 1] = 0.0
-    courses = Courses(np.zeros((10, 4)), wind)
+    courses = Courses(np.zeros((5, 4)), wind)
     _, hedge, hours = chosen(raw, courses)
     assert hours == [1]
-    assert hedge.value == pytest.approx(10.0)
+    assert hedge.value == pytest.approx(20.0)
     _, hedge, hours = chosen(raw, courses, risk=0.5)
     assert hours == [0]
-    assert hedge.value == pytest.approx(12.0)
+    assert hedge.value == pytest.approx(22.0)
 
 
 def test_more_load_is_part_of_a_course() -> None:
@@ -196,7 +196,7 @@ def test_the_child_hands_the_choice_over_whatever_it_costs_as_planned() -> None:
     told: list[Hedge] = []
     received = check_problem(one_job())
     found = plan(received, time_limit_s=10.0, courses=GUSTY, on_hedge=told.append)
-    assert [hedge.expected_cost for hedge in told] == [pytest.approx(10.1)]
+    assert told[-1].expected_cost == pytest.approx(10.1)
     assert found.objective == pytest.approx(0.2)
     assert verify(received, found) == []
 
