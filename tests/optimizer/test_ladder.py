@@ -104,6 +104,41 @@ def test_sun_is_used_before_import_and_sold_where_it_earns() -> None:
     assert made.series.export_mw == pytest.approx([1.0, 0.0, 0.0, 0.0])
 
 
+def test_the_rungs_come_in_their_order_and_greedy_asks_for_less_each_time() -> None:
+    # eight megawatts carry as many jobs of one; nine tenths of that seven, three quarters six, half four
+    document = day(*(job(f"j{k}", 4.0) for k in range(10)), grid={"import_limit_mw": 8.0})
+    plans = list(descend(compile_problem(check_problem(document)), None))
+    assert [plan.rung for plan in plans] == ["GREEDY"] * 8 + ["SAFE"]
+    assert [len(on_jobs(plan)) for plan in plans] == [8, 8, 7, 7, 6, 6, 4, 4, 0]
+    assert all(0 <= plan.solve_seconds < 60 for plan in plans)
+
+
+def test_the_last_plan_is_tried_with_its_battery_then_without_then_without_what_waits_for_surplus() -> None:
+    sun = {"pv_available_mw": [3.0] * 4}
+    jobs = [
+        job("a", 1.0, release=at(2)),
+        job("extra", 2.0, surplus=True, preemptible=True, due_h=0.0, work_value_per_h=5.0),
+    ]
+    document = day(*jobs, batteries=[battery()], series=sun, schema_version="1.1")
+    last = before(document)
+    cloudy = compile_problem(check_problem(document | {"series": document["series"] | {"pv_available_mw": [0.0] * 4}}))
+    plans = [plan for plan in descend(cloudy, last) if plan.rung == "LAST"]
+    assert [on_jobs(plan) for plan in plans] == [{"a", "extra"}, {"a", "extra"}, {"a"}]
+    plain = compile_problem(check_problem(day(job("a", 1.0))))
+    assert [plan.rung for plan in descend(plain, before(day(job("a", 1.0))))][-3:] == ["LAST", "LAST", "SAFE"]
+
+
+def test_greedy_s_second_try_takes_the_level_that_needs_least_energy_for_the_work() -> None:
+    # 0.8, 0.75 and 1 MWh an hour of work: neither the least power nor the most speed
+    levels = [{"power_mw": p, "speed": s} for p, s in ((0.4, 0.5), (0.6, 0.8), (1.0, 1.0))]
+    plans = descend(compile_problem(check_problem(day(job("a", 1.6, levels=levels)))), None)
+    assert [next(plans).jobs[0].runs[0].speed for _ in range(2)] == [1.0, 0.8]
+
+
+def on_jobs(plan: Plan) -> set[str]:
+    return {entry.id for entry in plan.jobs if entry.runs}
+
+
 # ---- an earlier plan on a later problem
 
 
@@ -133,7 +168,9 @@ def test_set_points_of_the_battery_move_with_the_horizon() -> None:
 def test_a_plan_between_the_slot_borders_is_of_no_use() -> None:
     last = before(day(job("a", 1.0)))
     problem = compile_problem(check_problem(day(job("a", 1.0))))
-    assert replayed(problem, Previous(last.plan, last.start + timedelta(minutes=20))) is None
+    between = Previous(last.plan, last.start + timedelta(minutes=20))
+    assert replayed(problem, between) is None
+    assert {plan.rung for plan in descend(problem, between)} == {"GREEDY", "SAFE"}
 
 
 def test_the_last_starts_come_first_with_everything_else_planned_anew() -> None:
