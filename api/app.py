@@ -17,6 +17,7 @@ from api.doors import Doors
 from api.metrics import SiteCollector
 from api.pages import router as pages
 from api.pages.event_routes import router as event_pages
+from api.pages.quarantine_routes import router as quarantine_pages
 from api.pages.source import StoreSource
 from api.routes import (
     agents,
@@ -85,6 +86,7 @@ def bare_app() -> FastAPI:
     app.include_router(health.router)
     app.include_router(pages, dependencies=[Depends(page_reader)])
     app.include_router(event_pages, dependencies=[Depends(page_reader)])
+    app.include_router(quarantine_pages, dependencies=[Depends(page_reader)])
     errors.install(app)
     app.openapi = lambda: openapi(app)  # type: ignore[method-assign]
     return app

@@ -7,6 +7,7 @@ then on the value counts as good. Light.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -14,7 +15,7 @@ from datetime import datetime, timedelta
 from ingest.points import Point, Tags, Value, from_ns
 from ingest.ports import Sample, TelemetryStore
 from ingest.quality import MEASUREMENT
-from ingest.quality_words import WORDS, State, state_of
+from ingest.quality_words import WORDS, State, fits_curves, state_of
 from models.errors import Fault, InvalidInput, NotFound
 from models.horizon import rfc3339
 
@@ -68,6 +69,50 @@ class Quarantined:
         return tuple(WORDS[flag].about if flag in WORDS else "an unknown flag" for flag in self.flags)
 
 
+@dataclass(frozen=True, slots=True)
+class Held:
+    """Flagged values of one series that nobody has released: ``held`` may not be believed, ``noted`` are good.
+
+    ``words``: how often each flag was given; instants are those of the first and the last of them.
+    """
+
+    metric: str
+    tags: Tags
+    held: int
+    noted: int
+    words: Mapping[str, int]
+    first_ns: int
+    last_ns: int
+
+
+def by_series(store: TelemetryStore, start: datetime, end: datetime) -> list[Held]:
+    """Every series with such a value in ``[start, end)``, those with most that may not be believed first.
+
+    Raises:
+        StoreUnavailable: the store does not answer.
+    """
+    which = Which(start, end)
+    flagged = _found(store, which)
+    done = _released_at(store, which) if flagged else set()
+    series: dict[Tags, list[_Flagged]] = {}
+    for sample, flags in flagged:
+        if (sample.tags, sample.time_ns) not in done:
+            series.setdefault(sample.tags, []).append((sample, flags))
+    return sorted(
+        (_held(tags, rows) for tags, rows in series.items()),
+        key=lambda one: (-one.held, -one.noted, one.metric, one.tags),
+    )
+
+
+def _held(tags: Tags, rows: Sequence[_Flagged]) -> Held:
+    named = dict(tags)
+    times = [sample.time_ns for sample, _ in rows]
+    held = sum(state_of(flags) != "OK" for _, flags in rows)
+    words = Counter(word for _, flags in rows for word in flags)
+    metric = named.pop("metric", "")
+    return Held(metric, tuple(named.items()), held, len(rows) - held, words, min(times), max(times))
+
+
 def quarantined(store: TelemetryStore, which: Which, *, limit: int = 100) -> tuple[list[Quarantined], int]:
     """The newest ``limit`` flagged values, newest first, and how many there are.
 
@@ -113,6 +158,20 @@ def bad_at(
     """
     found = _found(store, Which(start, end, metric, tags, bad_only=True))
     return {sample.time_ns: ",".join(flags) for sample, flags in found}
+
+
+def unfit_at(
+    store: TelemetryStore, metric: str, tags: Mapping[str, str], start: datetime, end: datetime
+) -> dict[int, tuple[str, ...]]:
+    """Instants in ``[start, end)`` at which a value of such a series is no evidence for a curve, and the flags for it.
+
+    Raises:
+        StoreUnavailable: the store does not answer.
+    """
+    which = Which(start, end, metric, tags)
+    flagged = [pair for pair in _found(store, which) if not fits_curves(pair[1])]
+    done = _released_at(store, which) if flagged else set()
+    return {sample.time_ns: flags for sample, flags in flagged if (sample.tags, sample.time_ns) not in done}
 
 
 def _found(store: TelemetryStore, which: Which) -> list[_Flagged]:

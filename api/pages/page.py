@@ -65,6 +65,7 @@ def day_page(
     *,
     archived: bool = False,
     actual: dict[str, Any] | None = None,
+    held_back: int | None = None,
     simulated: dict[str, Any] | None = None,
 ) -> str:
     """The day as HTML: drawings where they are kept, tables always, script only to make it interactive."""
@@ -100,6 +101,7 @@ def day_page(
             script=script,
             archived=archived,
             actual=actual,
+            held_back=held_back,
             simulated=simulated,
             cell_text=lambda cell, digits: _cell(cell, digits, tongue),
             slot_text=_slot_text(view, zone, tongue),

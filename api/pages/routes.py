@@ -56,6 +56,7 @@ def day(request: Request, lang: str | None = None) -> Response:
         asset,
         script(request),
         actual=source.actual(),
+        held_back=source.held_back(),
         simulated=source.simulated(),
     )
     return answer_html(page, tongue, lang)

@@ -1,13 +1,18 @@
-"""Where the pages get their facts: the plan store and the clock, behind four questions."""
+"""Where the pages get their facts: the plan store and the clock, behind a few questions."""
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, Protocol
 
 from api.pages.actual import actual_view
 from api.plan_store import PlanStore
+from ingest.errors import StoreUnavailable
 from ingest.ports import Clock, TelemetryStore
+from ingest.quarantine import by_series
+
+_HELD_S = 30.0
+_HELD_BACK = timedelta(hours=1)
 
 
 class DaySource(Protocol):
@@ -27,6 +32,9 @@ class DaySource(Protocol):
 
     def actual(self) -> dict[str, Any] | None:
         """Plan beside meters of the last hours (see ``actual``); None without telemetry."""
+
+    def held_back(self) -> int | None:
+        """How many readings of the last hour are held back; None without telemetry, or while its store is silent."""
 
     def simulated(self) -> dict[str, Any] | None:
         """Scenario and speed of a simulated site; None for a real one."""
@@ -48,6 +56,7 @@ class StoreSource:
         self._targets = targets
         self._meters = meters
         self._simulated = simulated
+        self._held: tuple[float, int] | None = None
 
     def now(self) -> datetime:
         """The service's clock."""
@@ -72,6 +81,20 @@ class StoreSource:
             return None
         site, store = self._meters
         return actual_view(store, site, self._clock.now())
+
+    def held_back(self) -> int | None:
+        """Counted anew once it is half a minute old: every open page asks."""
+        if self._meters is None:
+            return None
+        at = self._clock.monotonic()
+        if self._held is None or at - self._held[0] > _HELD_S:
+            now = self._clock.now()
+            try:
+                count = sum(one.held for one in by_series(self._meters[1], now - _HELD_BACK, now))
+            except StoreUnavailable:
+                return None
+            self._held = (at, count)
+        return self._held[1]
 
     def simulated(self) -> dict[str, Any] | None:
         """As it was told."""

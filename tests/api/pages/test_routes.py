@@ -33,6 +33,9 @@ class Day:
     def actual(self):
         return None
 
+    def held_back(self):
+        return None
+
     def simulated(self):
         return None
 
