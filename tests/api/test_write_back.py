@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import json
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -79,3 +80,36 @@ def test_a_store_that_is_away_costs_no_plan(published: dict[str, Any]) -> None:
             raise StoreUnavailable("away", "it is away")
 
     write_back(Away(), published)
+
+
+@pytest.mark.peer
+def test_a_dashboard_finds_plans_in_a_real_influxdb_by_the_queries_of_the_guide(
+    published: dict[str, Any], tmp_path: Any
+) -> None:
+    from influxd import influxd, influxql
+
+    from ingest.stores.influx import InfluxStore
+
+    with influxd(tmp_path) as found:
+        if found is None:
+            pytest.skip("NO influxd HERE: `make test-peers` installs it")
+        url, port = found
+        influxql(port, "CREATE DATABASE t")
+        store = InfluxStore(url, "t/autogen")
+        write_back(store, published)
+        write_back(store, later(published))
+        store.close()
+
+        def asked(what: str, measurement: str, group: str) -> list[dict[str, Any]]:
+            when = "time >= '2026-11-25T06:00:00Z' AND time < '2026-11-25T07:00:00Z' AND asset = ''"
+            query = f"SELECT {what} FROM t.autogen.{measurement} WHERE {when} GROUP BY {group}"
+            rows: list[dict[str, Any]] = json.loads(influxql(port, query))["results"][0]["series"]
+            return rows
+
+        [planned] = asked("mean(import_mw)", "plan", "time(15m)")
+        assert [row[1] for row in planned["values"]] == [0.01, 0.05, 0.02, 0.02]
+        [named] = asked("last(plan_id)", "plan", "time(15m)")
+        assert {row[1] for row in named["values"]} == {"pln_2"}
+        believed = {row["tags"]["believed_at"]: row for row in asked("import_mw", "plan_beliefs", "believed_at")}
+        assert [row[1] for row in believed["2026-11-25T05:50:00Z"]["values"]] == [0.01, 0.01, 0.02, 0.02]
+        assert len(believed) == 2
