@@ -34,7 +34,7 @@ JUDGING = [f"tests/optimizer/test_verify_{name}.py" for name in ("tampering", "v
 HELD = "tests/optimizer/test_verify_held.py"
 """Plans its day before it reads one, so that only the files it was written for wait for that."""
 OF_HELD = ("optimizer/verify.py", *(f"optimizer/referee/{name}.py" for name in ("nodes", "thermal", "units")))
-CLIMBING = ["tests/optimizer/test_ladder.py"]
+CLIMBING = ["tests/optimizer/test_by_rule.py", "tests/optimizer/test_ladder.py"]
 LOADED = ("numpy", "pytest", "scipy.optimize", "scipy.sparse", "optimizer.refusals")
 """What every try needs and no mutant touches."""
 

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 from random_days import day as random_day
-from small_day import at, battery, day, job, on_slots, planned
+from small_day import TWO_LEVELS, at, battery, day, job, on_slots, planned
 
 from bench.faults import first_day, next_day
 from optimizer import rolling
@@ -151,6 +151,39 @@ def test_runs_are_found_by_their_instants_and_end_with_the_work() -> None:
     assert schedule is not None
     assert schedule.pattern["a"].tolist() == [1, 0, 0, 0], "two of its slots are left, one does the work"
     assert schedule.pattern["new"].tolist() == [0, 0, 0, 0]
+
+
+def test_a_gang_that_may_not_stop_stays_on_at_its_lowest_level_where_the_plan_had_it_off() -> None:
+    last = before(day(job("a", 2.0, count=2, release=at(2))))
+    now = compile_problem(check_problem(day(job("a", 2.7, count=2, levels=TWO_LEVELS, state="running"))))
+    schedule = replayed(now, last)
+    assert schedule is not None
+    lowest = [(2, 0.5 / now.unit_mw, 0.7)]
+    assert schedule.groups["a"][:2] == [lowest, []]
+    assert schedule.pattern["a"].tolist() == [2, 0, 2, 2]
+    done = compile_problem(check_problem(day(job("a", 0.7, count=2, levels=TWO_LEVELS, state="running"))))
+    first = replayed(done, last)
+    assert first is not None
+    assert first.groups["a"] == [lowest, [], [], []], "its work is done then"
+
+
+def test_a_gang_that_the_plan_has_on_stays_at_the_plan_s_level_and_a_waiting_one_waits() -> None:
+    document = day(job("a", 2.0, state="running", levels=TWO_LEVELS, deadline=at(2)), job("b", 1.0, release=at(3)))
+    now = compile_problem(check_problem(document))
+    schedule = replayed(now, before(document))
+    assert schedule is not None
+    assert schedule.groups["a"][0] == [(1, 1.0 / now.unit_mw, 1.0)]
+    assert schedule.pattern["b"].tolist() == [0, 0, 0, 1]
+
+
+@pytest.mark.parametrize(("loss", "slots"), [(0.0, [1, 0, 1, 0]), (0.5, [1, 0, 1, 1])])
+def test_work_that_a_pause_loses_is_done_again(loss: float, slots: list[int]) -> None:
+    paused = {"preemptible": True, "restart_loss_h": 0.5}
+    last = before(day(job("a", 2.5, **paused), prices=[10.0, 99.0, 20.0, 30.0]))
+    left = compile_problem(check_problem(day(job("a", 2.0, **paused | {"restart_loss_h": loss}, state="running"))))
+    schedule = replayed(left, last)
+    assert schedule is not None
+    assert schedule.pattern["a"].tolist() == slots
 
 
 def test_set_points_of_the_battery_move_with_the_horizon() -> None:
