@@ -10,9 +10,10 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from random_days import day as random_day
-from small_day import TWO_LEVELS, at, battery, day, job, on_slots, planned
+from small_day import TWO_LEVELS, at, battery, day, job, on_slots, planned, pool
 
 from bench.faults import first_day, next_day
 from optimizer import rolling
@@ -20,7 +21,7 @@ from optimizer.document import Plan, dump_plan
 from optimizer.ladder import descend
 from optimizer.problem import compile_problem
 from optimizer.refusals import check_problem
-from optimizer.replay import Previous, battery_wishes, replayed
+from optimizer.replay import Previous, battery_wishes, replayed, schedule_of
 from optimizer.verify import verify
 from optimizer.worker import Request, work
 
@@ -196,6 +197,24 @@ def test_set_points_of_the_battery_move_with_the_horizon() -> None:
     ]
     later = compile_problem(check_problem({**document, "horizon": {"start": at(2), "step_minutes": 60, "slots": 4}}))
     assert battery_wishes(later, last)["store"] * later.unit_mw == pytest.approx([*flow[2:], 0.0, 0.0])
+
+
+def test_a_plan_without_series_wishes_nothing_of_the_battery() -> None:
+    document = day(job("a", 9.0, due_h=9.0, unmet_cost_per_h=None), batteries=[battery()])
+    impossible, problem = before(document), compile_problem(check_problem(document))
+    assert impossible.plan.series is None
+    assert battery_wishes(problem, impossible)["store"].tolist() == [0.0] * 4
+
+
+def test_runs_on_their_own_problem_are_the_plan_s_runs_and_nodes() -> None:
+    hall = pool(nodes={"gpus_per_node": 4, "off_w": 100.0, "on_before": 1}, idle_w_per_gpu=1000.0)
+    document = day(job("a", 2.0, pool="hall", gpus=4), job("b", 1.0), pools=[hall], schema_version="1.1")
+    plan, problem = planned(document), compile_problem(check_problem(document))
+    assert plan.series is not None
+    found = schedule_of(problem, plan)
+    assert [np.flatnonzero(found.pattern[name]).tolist() for name in "ab"] == [on_slots(plan, name) for name in "ab"]
+    assert {name: on.tolist() for name, on in found.nodes.items()} == plan.series.nodes_on
+    assert found.nodes
 
 
 def test_a_plan_between_the_slot_borders_is_of_no_use() -> None:
