@@ -50,6 +50,26 @@ def test_a_flat_year_costs_its_energy_and_its_peak() -> None:
 
 
 @pytest.mark.parametrize(
+    ("charge", "before", "total", "peak"),
+    [(50.0, 0.0, 30.0, 0.12), (200.0, 0.0, 45.0, 0.09), (200.0, 0.12, 24.0, 0.12)],
+    ids=["cheap", "dear", "paid already"],
+)
+def test_a_peak_is_worth_its_charge_unless_it_is_paid_already(
+    charge: float, before: float, total: float, peak: float
+) -> None:
+    # F4: 60 kW for four hours and 120 kWh at any time; 0.05 or 0.20 per kW of peak, 120 kW of which may be paid already
+    flexible = job("flexible", 1.0, levels=[{"power_mw": 0.0, "speed": 0.0}, {"power_mw": 0.12, "speed": 1.0}])
+    grid = {"demand_charge_per_mw": charge, "peak_so_far_mw": before}
+    series = {"base_load_mw": [0.06] * 4}
+    plan = planned(
+        hours(4, [100.0, 50.0, 50.0, 100.0], jobs=[flexible | {"preemptible": True}], grid=grid, series=series)
+    )
+    assert plan.objective == pytest.approx(total)
+    assert plan.series is not None
+    assert max(plan.series.import_mw) == pytest.approx(peak, abs=1e-6)
+
+
+@pytest.mark.parametrize(
     ("start", "quarters"),
     [("2026-03-28T23:00:00Z", 92), ("2026-10-24T22:00:00Z", 100)],
     ids=["the clock jumps", "the clock falls back"],
