@@ -42,6 +42,7 @@ def build(
     exact_jobs: bool | None = None,
     pattern: Pattern | None = None,
     it_power: Floats | None = None,
+    pool_power: Floats | None = None,
     elastic: bool = False,
     priced: bool = False,
 ) -> tuple[pyo.ConcreteModel, Ledger]:
@@ -53,12 +54,13 @@ def build(
         exact_jobs: the same for the jobs alone; default: as ``exact``.
         pattern: on-slots of some entries; only their levels are left to choose.
         it_power: IT power of every slot; only energy is left to choose.
+        pool_power: what each pool draws of it, ``[pool, slot]``.
         elastic: give every hard row a slack and minimize those, to tell why there is no plan.
         priced: leave the jobs out and tie what they draw to columns, which :mod:`optimizer.large` adds.
     """
     model, ledger = pyo.ConcreteModel(problem.name), Ledger(problem.slots, elastic)
     if it_power is not None:
-        fixed_load.add(model, problem, ledger, it_power)
+        fixed_load.add(model, problem, ledger, it_power, pool_power)
     elif priced:
         crowd.add(model, problem, ledger)
         nodes.add(model, problem, ledger)

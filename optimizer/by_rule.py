@@ -11,29 +11,29 @@ from collections.abc import Mapping
 import numpy as np
 
 from optimizer.problem import Battery, Floats, Problem
-from optimizer.schedule import Energy
+from optimizer.schedule import Drawn, Energy
 from optimizer.thermal import NAME, as_flows
 
 
-def energy_by_rule(problem: Problem, it: Floats, wishes: Mapping[str, Floats] | None = None) -> Energy:
-    """Energy side for an IT power, one value a slot; limits of grid and ramp may be exceeded, the referee sees it.
+def energy_by_rule(problem: Problem, drawn: Drawn, wishes: Mapping[str, Floats] | None = None) -> Energy:
+    """Energy side for what pools and loads draw; limits of grid and ramp may be exceeded, the referee sees it.
 
     Args:
         problem: what to plan; all powers in its unit.
-        it: IT power per slot.
+        drawn: IT power per slot, and of each pool.
         wishes: charge less discharge per slot by store; what its stock does not allow is cut. None: each battery
             stays idle, but charges in the cheapest slots with room what it owes at the end.
 
     Masses keep their temperature and a tank its stock. Where sun, wind and import do not suffice, batteries give what
     is short, then generating sets, then services.
     """
-    heat = it / problem.efficiency
+    heat = drawn.it / problem.efficiency
     cooling = problem.cooling_power(heat)
     need = heat + cooling + problem.base
     charge, discharge, soc = {}, {}, {}
     supply = problem.import_limit + problem.pv + problem.wind
     cold = problem.cold
-    removal = None if cold is None else cold.steady(heat, problem.step_h)
+    removal = None if cold is None else cold.steady(heat, drawn.entering(problem), problem.step_h)
     if cold is not None and removal is not None:
         more = problem.cooling_power(cold.plant(heat, removal)) - cooling
         charge[NAME], discharge[NAME], soc[NAME] = as_flows(more, problem.step_h)
@@ -55,7 +55,7 @@ def energy_by_rule(problem: Problem, it: Floats, wishes: Mapping[str, Floats] | 
     more_wind = np.minimum(problem.wind - wind, spare - more_pv)
     sold = must_go + more_pv + more_wind
     sun, wind = pv + more_pv, wind + more_wind
-    return Energy(it, heat, cooling, sun, wind, bought, sold, charge, discharge, soc, removal)
+    return Energy(drawn.it, heat, cooling, sun, wind, bought, sold, charge, discharge, soc, removal)
 
 
 def _owed(problem: Problem, b: Battery, need: Floats) -> Floats:

@@ -21,13 +21,14 @@ from optimizer.parts.surplus import hold as hold_alone
 from optimizer.problem import Entry, Flags, Floats, Ints, Problem
 from optimizer.schedule import (
     RESTING,
+    Drawn,
     Energy,
     Group,
     Schedule,
     at_constant_levels,
     curve_speed,
+    drawn_by,
     fits_pools,
-    it_power,
     least_power,
 )
 from optimizer.sessions import Pattern, lawful, lost_h, taken
@@ -109,7 +110,7 @@ def _nodes(model: pyo.ConcreteModel, outcome: Outcome, problem: Problem) -> dict
 
 def settled(problem: Problem, schedule: Schedule, options: Options) -> Redispatched | None:
     """Energy for a schedule with its levels; None where it cannot be supplied or breaks a rule that has no price."""
-    energy = dispatch_energy(problem, it_power(problem, schedule), options, alone=alone(problem, schedule.pattern))
+    energy = dispatch_energy(problem, drawn_by(problem, schedule), options, alone=alone(problem, schedule.pattern))
     return None if energy is None else _judged(problem, schedule, energy)
 
 
@@ -120,8 +121,8 @@ def at_levels(
     schedule = at_constant_levels(problem, pattern, levels)
     if any(_owes_too_much(problem, e, pattern) for e in problem.entries):
         return None
-    it, only = it_power(problem, schedule), alone(problem, pattern)
-    energy = dispatch_energy(problem, it, options, battery_idle=battery_idle, alone=only)
+    drawn, only = drawn_by(problem, schedule), alone(problem, pattern)
+    energy = dispatch_energy(problem, drawn, options, battery_idle=battery_idle, alone=only)
     return None if energy is None else _judged(problem, schedule, energy)
 
 
@@ -179,8 +180,8 @@ def _groups_of_way(jobs: pyo.Block, outcome: Outcome, way: Entry | Way, t: int, 
 
 def calmed(problem: Problem, found: Redispatched, options: Options) -> Redispatched:
     """The same plan with calmer set-points at the same cost, where there are any."""
-    it, only = it_power(problem, found.schedule), alone(problem, found.schedule.pattern)
-    energy = dispatch_energy(problem, it, options, calm=True, alone=only)
+    drawn, only = drawn_by(problem, found.schedule), alone(problem, found.schedule.pattern)
+    energy = dispatch_energy(problem, drawn, options, calm=True, alone=only)
     judged = None if energy is None else _judged(problem, found.schedule, energy)
     if judged is None or judged.cost > found.cost + 2 * DEARER * max(1.0, abs(found.cost)):
         return found
@@ -189,20 +190,20 @@ def calmed(problem: Problem, found: Redispatched, options: Options) -> Redispatc
 
 def dispatch_energy(
     problem: Problem,
-    it: Floats,
+    drawn: Drawn,
     options: Options,
     *,
     battery_idle: bool = False,
     calm: bool = False,
     alone: Flags | None = None,
 ) -> Energy | None:
-    """Cheapest energy for a given IT power; None where limits leave none.
+    """Cheapest energy for what pools and loads draw; None where limits leave none.
 
     ``battery_idle`` keeps every battery at its state of charge (the yardstick's rule). ``calm`` looks among
     the cheapest for the one that moves least. In the slots of ``alone`` sun and wind carry the site by themselves.
     """
     for exact in (False, True):
-        once = _dispatch_once(problem, it, options, exact=exact, battery_idle=battery_idle, calm=calm, alone=alone)
+        once = _dispatch_once(problem, drawn, options, exact=exact, battery_idle=battery_idle, calm=calm, alone=alone)
         if once is None:
             return None
         energy, one_way = once
@@ -219,7 +220,7 @@ def _within_grid(problem: Problem, energy: Energy) -> bool:
 
 def _dispatch_once(
     problem: Problem,
-    it: Floats,
+    drawn: Drawn,
     options: Options,
     *,
     exact: bool,
@@ -228,9 +229,9 @@ def _dispatch_once(
     alone: Flags | None,
 ) -> tuple[Energy, bool] | None:
     """Energy, and whether no battery and no meter ran both ways at once before netting."""
-    heat = it / problem.efficiency
+    it, heat = drawn.it, drawn.it / problem.efficiency
     cooling = problem.cooling_power(heat)
-    model, _ = build(problem, exact=exact, it_power=it)
+    model, _ = build(problem, exact=exact, it_power=it, pool_power=drawn.pools)
     if problem.cooling is not None:
         for t, variable in model.cooling.power.items():
             variable.setlb(float(cooling[t]))
@@ -258,7 +259,7 @@ def _dispatch_once(
     charge, discharge, soc = {}, {}, {}
     both_ways = 0.0
     net_charge = np.zeros(problem.slots)
-    removal = None if problem.cold is None else _removal(problem.cold, model, outcome)
+    removal = None if problem.cold is None else _removal(problem.cold, drawn.entering(problem), model, outcome)
     for b in problem.batteries:
         if problem.cold is not None and removal is not None and b.kind == "cold":
             # the plant draws what its curve says for what it removes
@@ -298,11 +299,11 @@ def _dispatch_once(
     return energy, both_ways <= ONE_WAY
 
 
-def _removal(cold: Cold, model: pyo.ConcreteModel, outcome: Outcome) -> Removal:
+def _removal(cold: Cold, entering: dict[str, Floats], model: pyo.ConcreteModel, outcome: Outcome) -> Removal:
     """What leaves the masses and goes into the tank in a solution."""
     slots, block = range(len(cold.most_removed)), model.mass
     taken = {m.name: np.array([max(0.0, outcome.value(block.removed[m.name, t])) for t in slots]) for m in cold.masses}
     into = np.zeros(len(slots))
     if cold.tank is not None:
         into = np.array([outcome.value(block.into_tank[t]) for t in slots])
-    return Removal(taken, into)
+    return Removal(entering, taken, into)

@@ -279,7 +279,9 @@ class NamedMass(ThermalMass):
     """One of several masses, such as a hall's air and a liquid loop: its part of the heat goes into it."""
 
     name: Id
-    heat_share: Share = Field(description="of the site's heat; what all shares leave is removed as it is made")
+    heat_share: Annotated[float, Strict(), Field(ge=0, le=1, allow_inf_nan=False)] = Field(
+        description="of the site's heat, but of pools with heat_shares; what all shares leave is removed as it is made"
+    )
 
 
 class Tank(_Part):
@@ -397,6 +399,11 @@ class Pool(_Part):
     )
     partner: Partner | None = _new(None, "whose GPUs these are; null: our own")
     jurisdiction: Id | None = _new(None, "whose law holds where its machines stand, e.g. MA; null: not said")
+    heat_shares: dict[Id, Annotated[float, Strict(), Field(ge=0, le=1, allow_inf_nan=False)]] | None = _new(
+        None,
+        "of its heat, by the name of the mass in cooling.masses that it enters, such as a liquid loop; what they leave "
+        "is removed as it is made; null: the heat_share of each mass",
+    )
 
 
 class Feed(_Part):

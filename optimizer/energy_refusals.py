@@ -234,6 +234,25 @@ def _mass(problem: Problem) -> Iterator[Fault]:
                 yield Fault(f"/cooling/tank/{field}", "too_high", message)
 
 
+def _heat_shares(problem: Problem) -> Iterator[Fault]:
+    """Heat of a pool that goes nowhere, or whose pool is not ours."""
+    masses = [] if problem.cooling is None else [mass.name for mass in problem.cooling.masses]
+    for k, pool in enumerate(problem.pools):
+        place = ("pools", k, "heat_shares")
+        if pool.heat_shares is None:
+            continue
+        if pool.partner is not None:
+            yield Fault(pointer(*place), "partner", "what a partner's GPUs heat is not ours; leave it out")
+        for name in pool.heat_shares:
+            if name not in masses:
+                known = ", ".join(masses) or "none"
+                message = f"{name!r} is no mass of cooling/masses; known: {known}"
+                yield Fault(pointer(*place, name), "unknown_mass", message)
+        whole = sum(pool.heat_shares.values())
+        if whole > 1 + 1e-9:
+            yield Fault(pointer(*place), "too_high", f"the shares add up to {whole:g}; lower them to 1 in all")
+
+
 def _units(problem: Problem) -> Iterator[Fault]:
     cooling = problem.cooling
     if cooling is None:
@@ -343,6 +362,7 @@ RULES: tuple[Callable[[Problem], Iterator[Fault]], ...] = (
     _machines,
     _nodes,
     _mass,
+    _heat_shares,
     _units,
     _orders,
     _in_force,

@@ -102,7 +102,7 @@ def _held_heat(problem: Problem, energy: Energy) -> dict[str, Any]:
     cold, removal = problem.cold, energy.removal
     if cold is None or removal is None:
         return {}
-    warm = {m.name: _list(m.temperature(energy.heat, removal.by_mass[m.name])) for m in cold.masses}
+    warm = {m.name: _list(m.temperature(removal.entering[m.name], removal.by_mass[m.name])) for m in cold.masses}
     told: dict[str, Any] = {"mass_c": warm}
     if any(m.alone for m in cold.masses):
         told = {"temperature_c": next(iter(warm.values()))}

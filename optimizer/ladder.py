@@ -18,7 +18,7 @@ from optimizer.extract import extract
 from optimizer.first_come import in_order
 from optimizer.problem import Entry, Floats, Problem
 from optimizer.replay import Previous, battery_wishes, replayed
-from optimizer.schedule import Schedule, at_constant_levels, it_power
+from optimizer.schedule import Schedule, at_constant_levels, drawn_by
 from optimizer.site_limits import supported_it
 from optimizer.surplus import without
 
@@ -33,7 +33,7 @@ def descend(problem: Problem, previous: Previous | None) -> Iterator[Plan]:
     begun = time.monotonic()
 
     def plan(schedule: Schedule, rung: Lower, wishes: Mapping[str, Floats] | None = None) -> Plan:
-        energy = energy_by_rule(problem, it_power(problem, schedule), wishes)
+        energy = energy_by_rule(problem, drawn_by(problem, schedule), wishes)
         return extract(problem, schedule, energy, rung, time.monotonic() - begun)
 
     for margin in MARGINS:

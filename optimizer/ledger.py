@@ -71,7 +71,7 @@ class Give:
 
 @dataclass
 class Ledger:
-    """What the parts tell each other: GPUs and power by pool and slot, supply, demand, cost, slack.
+    """What the parts tell each other: GPUs, power and heat by pool and slot, supply, demand, cost, slack.
 
     ``removed`` is the heat that leaves by the cooling plant, ``cooling`` its power at the slot's own heat,
     ``used`` is heat and cooling, ``bought`` and ``sold`` what crosses the meter, ``given`` and ``taken`` what
@@ -87,6 +87,7 @@ class Ledger:
     pool_power: dict[tuple[int, int], Sum] = field(default_factory=lambda: defaultdict(Sum))
     loads: dict[int, Sum] = field(default_factory=lambda: defaultdict(Sum))
     heat: dict[int, Sum] = field(default_factory=lambda: defaultdict(Sum))
+    pool_heat: dict[tuple[int, int], Sum] = field(default_factory=lambda: defaultdict(Sum))
     cooling: dict[int, Sum] = field(default_factory=lambda: defaultdict(Sum))
     removed: dict[int, Sum] = field(default_factory=lambda: defaultdict(Sum))
     used: dict[int, Sum] = field(default_factory=lambda: defaultdict(Sum))

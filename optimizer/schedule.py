@@ -53,6 +53,20 @@ class Schedule:
         return self._known[entry_id]
 
 
+@dataclass(frozen=True, eq=False)
+class Drawn:
+    """IT power of the site ``[slot]``, and of each pool ``[pool, slot]``, in the problem's unit."""
+
+    it: Floats
+    pools: Floats
+
+    def entering(self, problem: Problem) -> dict[str, Floats]:
+        """Heat that enters each thermal mass; nothing where there is none."""
+        if problem.cold is None:
+            return {}
+        return problem.cold.entering(self.it / problem.efficiency, self.pools / problem.efficiency)
+
+
 @dataclass(frozen=True)
 class Energy:
     """The energy side of a plan, per slot, in the problem's unit; state of charge at the end of slots.
@@ -157,9 +171,13 @@ def _in_order(problem: Problem, schedule: Schedule) -> bool:
 
 def it_power(problem: Problem, schedule: Schedule) -> Floats:
     """IT power per slot: running jobs and the idle draw of GPUs that are available and unused."""
+    return drawn_by(problem, schedule).it
+
+
+def drawn_by(problem: Problem, schedule: Schedule) -> Drawn:
+    """IT power of the site and of each pool."""
     _, drawn, loads = in_pools(problem, schedule)
-    total: Floats = loads + drawn[[pool.ours for pool in problem.pools]].sum(axis=0)
-    return total
+    return Drawn(loads + drawn[[pool.ours for pool in problem.pools]].sum(axis=0), drawn)
 
 
 def rented(problem: Problem, schedule: Schedule) -> tuple[dict[str, float], float]:

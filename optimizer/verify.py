@@ -133,15 +133,15 @@ def _check_plan(day: Day, plan: Plan, gap: float | None, findings: Findings) -> 
     if plan.series is None:
         findings.add("series.missing", f"the plan is {plan.status} and has no series", amount=1.0, unit="fields")
     elif _check_lengths(day, plan.series, findings):
-        check_power(day, plan.series, tracks, findings)
+        pool_mw = check_power(day, plan.series, tracks, findings)
         check_quotas(day, tracks, findings)
         check_surplus(day, plan.series, tracks, findings)
         for battery in problem.batteries:
             check_battery(day, battery, plan.series, findings)
         check_machines(day, plan.series, findings)
-        check_temperature(day, plan.series, findings)
+        check_temperature(day, plan.series, pool_mw, findings)
         check_outages(day, plan.series, findings)
-        wishes = [*wishes_of(day, plan.series), *storage_wish(day, tracks)]
+        wishes = [*wishes_of(day, plan.series, pool_mw), *storage_wish(day, tracks)]
         check_duties(wishes, findings)
         changes = changes_of(day, tracks, plan.series)
         terms = terms_of(day, plan.series, all_hours, wishes, changes)

@@ -158,7 +158,9 @@ def _warmth(problem: Problem, energy: Energy) -> Iterator[Gave]:
     for m in () if problem.cold is None else problem.cold.masses:
         if m.recommended_c is None or energy.removal is None:
             continue
-        above = np.maximum(m.temperature(energy.heat, energy.removal.by_mass[m.name]) - m.recommended_c, 0.0)
+        above = np.maximum(
+            m.temperature(energy.removal.entering[m.name], energy.removal.by_mass[m.name]) - m.recommended_c, 0.0
+        )
         amount = problem.step_h * float(above.sum())
         sentence = f"{m.label} is warmer than {m.recommended_c:g} degC, {amount:.6g} K times hours in all"
         yield Gave(m.wish, "K h", amount, m.cost, f"{m.place}/recommended_c", sentence)

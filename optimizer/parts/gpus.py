@@ -63,6 +63,9 @@ def add(model: pyo.ConcreteModel, problem: Problem, ledger: Ledger) -> None:
     block.it_power = pyo.Constraint(slots, rule=it)
     for t in slots:
         ledger.heat[t].add(1.0 / problem.efficiency, block.it[t])
+    for k, p in enumerate(pools):
+        for t in slots:
+            ledger.pool_heat[k, t].add(1.0 / problem.efficiency, block.pool_power[p.name, t])
     if ledger.elastic:
         ledger.give(
             Give(

@@ -54,6 +54,8 @@ def add(model: pyo.ConcreteModel, problem: Problem, ledger: Ledger) -> None:
 
     def plant_removes(b: pyo.Block, t: int) -> pyo.Expression:
         row = Sum().plus(ledger.heat[t], cold.rest) if cold.rest else Sum()
+        for k in np.flatnonzero(cold.rest_apart).tolist():
+            row.plus(ledger.pool_heat[k, t], float(cold.rest_apart[k]))
         for m in cold.masses:
             row.add(1.0, b.removed[m.name, t])
         if cold.tank is not None:
@@ -95,6 +97,8 @@ def _temperatures(block: pyo.Block, problem: Problem, ledger: Ledger, cold: Cold
         m = masses[name]
         row = Sum(-float(m.drift[t])).add(1.0, b.temperature[name, t]).add(m.per_heat, b.removed[name, t])
         row.plus(ledger.heat[t], -m.per_heat * m.share)
+        for k in np.flatnonzero(m.apart).tolist():
+            row.plus(ledger.pool_heat[k, t], -m.per_heat * float(m.apart[k]))
         if t:
             row.add(-m.kept, b.temperature[name, t - 1])
         else:

@@ -15,10 +15,11 @@ from .runs import Track
 from .units import check_units, curve
 
 
-def check_power(day: Day, series: PlanSeries, tracks: Sequence[Track], findings: Findings) -> None:
-    """Everything about power but batteries; series have been found to be of the right length."""
+def check_power(day: Day, series: PlanSeries, tracks: Sequence[Track], findings: Findings) -> dict[str, Floats]:
+    """Everything about power but batteries; series have been found to be of the right length. IT power of each pool."""
     said = {name: day.per_slot(getattr(series, name)) for name in PlanSeries.model_fields if _is_flat(series, name)}
-    _check_load(day, said, series.unit_heat_mw, _it_power(day, tracks, series.nodes_on, findings), findings)
+    it, pool_mw = _it_power(day, tracks, series.nodes_on, findings)
+    _check_load(day, said, series.unit_heat_mw, it, findings)
     _check_supply(day, said, findings)
     _check_grid(day, said, findings)
     charge, discharge = (
@@ -41,14 +42,17 @@ def check_power(day: Day, series: PlanSeries, tracks: Sequence[Track], findings:
             unit="MW",
             slot=int(k),
         )
+    return pool_mw
 
 
 def _is_flat(series: PlanSeries, name: str) -> bool:
     return isinstance(getattr(series, name), list)
 
 
-def _it_power(day: Day, tracks: Sequence[Track], nodes_on: dict[str, list[int]], findings: Findings) -> Floats:
-    """IT power per slot from the runs, with pools' GPUs and feeds' limits checked on the way."""
+def _it_power(
+    day: Day, tracks: Sequence[Track], nodes_on: dict[str, list[int]], findings: Findings
+) -> tuple[Floats, dict[str, Floats]]:
+    """IT power per slot and by pool from the runs, with pools' GPUs and feeds' limits checked on the way."""
     total = np.sum([np.zeros(day.slots), *(t.pool_mw[None] for t in tracks if None in t.pool_mw)], axis=0)
     pool_mw: dict[str, Floats] = {}
     for pool in day.problem.pools:
@@ -65,7 +69,7 @@ def _it_power(day: Day, tracks: Sequence[Track], nodes_on: dict[str, list[int]],
         limit = day.per_slot(feed.limit_mw) * day.left(feed.maintenance)
         findings.limits("feed.limit", f"IT power of feed {feed.name}", load, limit, near_mw(limit), "MW")
     ours = [pool_mw[pool.name] for pool in day.problem.pools if pool.partner is None]
-    return np.asarray(np.sum([total, *ours], axis=0), dtype=np.float64)
+    return np.asarray(np.sum([total, *ours], axis=0), dtype=np.float64), pool_mw
 
 
 def _check_load(

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 import numpy as np
 
-from optimizer.document import Cooling, PlanSeries, Tank, ThermalMass
+from optimizer.document import Cooling, NamedMass, PlanSeries, Tank, ThermalMass
 
 from .day import Day
 from .findings import POWER, POWER_FLOOR_MW, Findings, Floats, near_mw
+
+PoolPower = Mapping[str, Floats]
+"""IT power of each pool in MW, recounted from the runs."""
 
 NEAR_K = 1e-3  # a thousandth of a degree: below what any sensor tells
 
@@ -28,25 +31,37 @@ class State:
     told: Floats
 
 
-def states_of(day: Day, series: PlanSeries) -> list[State]:
+def states_of(day: Day, series: PlanSeries, pool_mw: PoolPower) -> list[State]:
     """Every mass of the site; none where it has none."""
-    return [] if day.problem.cooling is None else list(_states(day, series, day.problem.cooling))
+    return [] if day.problem.cooling is None else list(_states(day, series, pool_mw, day.problem.cooling))
 
 
-def _states(day: Day, series: PlanSeries, cooling: Cooling) -> Iterator[State]:
+def _states(day: Day, series: PlanSeries, pool_mw: PoolPower, cooling: Cooling) -> Iterator[State]:
     if cooling.mass is not None:
         taken = day.per_slot(series.heat_removed_mw) - into_tank(day, series)
-        true, told = _temperature(day, series, cooling.mass, 1.0, taken), day.per_slot(series.temperature_c)
+        made = day.per_slot(series.heat_mw)
+        true, told = _temperature(day, cooling.mass, made, taken), day.per_slot(series.temperature_c)
         yield State("thermal mass", "cooling/recommended", "/cooling/mass", cooling.mass, taken, true, told)
     for number, mass in enumerate(cooling.masses):
         taken = day.per_slot(series.mass_removed_mw[mass.name])
-        true, told = _temperature(day, series, mass, mass.heat_share, taken), day.per_slot(series.mass_c[mass.name])
+        made = _entering(day, series, pool_mw, mass)
+        true, told = _temperature(day, mass, made, taken), day.per_slot(series.mass_c[mass.name])
         wish, place = f"mass:{mass.name}/recommended", f"/cooling/masses/{number}"
         yield State(f"thermal mass {mass.name}", wish, place, mass, taken, true, told)
 
 
-def _temperature(day: Day, series: PlanSeries, mass: ThermalMass, share: float, taken: Floats) -> Floats:
-    made = share * day.per_slot(series.heat_mw)
+def _entering(day: Day, series: PlanSeries, pool_mw: PoolPower, mass: NamedMass) -> Floats:
+    """Heat that enters a mass: of each pool by its own shares where it says some, of all the rest by the mass's."""
+    rest, found = day.per_slot(series.heat_mw).copy(), np.zeros(day.slots)
+    for pool in day.problem.pools:
+        if pool.heat_shares is not None:
+            mine = pool_mw[pool.name] / day.problem.distribution_efficiency
+            rest = rest - mine
+            found = found + pool.heat_shares.get(mass.name, 0.0) * mine
+    return np.asarray(found + mass.heat_share * rest, dtype=np.float64)
+
+
+def _temperature(day: Day, mass: ThermalMass, made: Floats, taken: Floats) -> Floats:
     around = day.per_slot(mass.surroundings_c, absent=mass.start_c)
     warm, found = mass.start_c, []
     for k in range(day.slots):
@@ -66,20 +81,21 @@ def into_tank(day: Day, series: PlanSeries) -> Floats:
     return np.asarray((stored - tank.kept_share * before) / day.step_h, dtype=np.float64)
 
 
-def check_temperature(day: Day, series: PlanSeries, findings: Findings) -> None:
+def check_temperature(day: Day, series: PlanSeries, pool_mw: PoolPower, findings: Findings) -> None:
     """Temperatures that are told, their hard limits, how fast they move; the tank; and that the heat adds up."""
     cooling = day.problem.cooling
     if cooling is None or not cooling.holds_heat:
         return
-    states = states_of(day, series)
+    states = states_of(day, series, pool_mw)
     for state in states:
         _check_mass(day, state, findings)
     if cooling.tank is not None:
         _check_tank(day, cooling.tank, series, findings)
     gone, heat, into = day.per_slot(series.heat_removed_mw), day.per_slot(series.heat_mw), into_tank(day, series)
     _not_negative("the plant", gone, findings)
-    rest = 0.0 if cooling.mass is not None else 1.0 - sum(mass.heat_share for mass in cooling.masses)
-    true = rest * heat + into + np.sum([np.zeros(day.slots), *(state.removed for state in states)], axis=0)
+    in_masses = [heat] if cooling.mass is not None else [_entering(day, series, pool_mw, m) for m in cooling.masses]
+    at_once = heat - np.sum([np.zeros(day.slots), *in_masses], axis=0)
+    true = at_once + into + np.sum([np.zeros(day.slots), *(state.removed for state in states)], axis=0)
     near = near_mw(gone, heat, into)
     findings.same("thermal.removed", "the heat that the plant removes", gone, true, near, "MW")
 

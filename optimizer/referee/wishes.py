@@ -17,7 +17,7 @@ from optimizer.document import PlanSeries
 
 from .day import Day
 from .findings import POWER, POWER_FLOOR_MW, Findings, Floats, near_mw
-from .thermal import NEAR_K, states_of
+from .thermal import NEAR_K, PoolPower, State, states_of
 
 
 @dataclass(frozen=True)
@@ -34,11 +34,11 @@ class Wish:
     slot: int | None = None
 
 
-def wishes_of(day: Day, series: PlanSeries) -> list[Wish]:
+def wishes_of(day: Day, series: PlanSeries, pool_mw: PoolPower) -> list[Wish]:
     """Every duty and wish of the energy side."""
     flows = _Flows(day, series)
-    kinds = _events, _nominations, _budgets, _reserves, _water, _quality, _warmth
-    return [wish for kind in kinds for wish in kind(flows)]
+    kinds = _events, _nominations, _budgets, _reserves, _water, _quality
+    return [*(wish for kind in kinds for wish in kind(flows)), *_warmth(day, states_of(day, series, pool_mw))]
 
 
 def check_duties(wishes: list[Wish], findings: Findings) -> None:
@@ -199,9 +199,8 @@ def _water(flows: _Flows) -> Iterator[Wish]:
             yield Wish(name, "cooling.water_limit", "m3", max(0.0, used - left), slack, price, source)
 
 
-def _warmth(flows: _Flows) -> Iterator[Wish]:
-    day = flows.day
-    for state in states_of(day, flows.series):
+def _warmth(day: Day, states: list[State]) -> Iterator[Wish]:
+    for state in states:
         if state.mass.recommended_c is not None:
             above = day.step_h * float(np.maximum(state.true - state.mass.recommended_c, 0.0).sum())
             price, source = state.mass.above_recommended_cost_per_k_h, f"{state.place}/recommended_c"

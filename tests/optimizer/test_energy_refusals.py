@@ -117,6 +117,27 @@ BAD: list[tuple[dict[str, Any], str, str, str]] = [
         "wrong_length",
         "4 slots",
     ),
+    ({"pools": [pool(heat_shares={"loop": 0.5})]}, "/pools/0/heat_shares/loop", "unknown_mass", "known: none"),
+    (
+        {"cooling": COOLED | {"masses": [LOOP]}, "pools": [pool(heat_shares={"lop": 0.5})]},
+        "/pools/0/heat_shares/lop",
+        "unknown_mass",
+        "known: loop",
+    ),
+    (
+        {"cooling": COOLED | {"masses": [LOOP, LOOP | {"name": "air"}]}}
+        | {"pools": [pool(heat_shares={"loop": 0.5, "air": 0.6})]},
+        "/pools/0/heat_shares",
+        "too_high",
+        "1 in all",
+    ),
+    (
+        {"cooling": COOLED | {"masses": [LOOP]}}
+        | {"pools": [pool(heat_shares={"loop": 0.5}, partner={"price_per_gpu_h": 1.0})]},
+        "/pools/0/heat_shares",
+        "partner",
+        "not ours",
+    ),
     ({"cooling": PLANT | {"units": [UNIT, UNIT]}}, "/cooling/units/1/name", "duplicate", "its own"),
     ({"cooling": PLANT | {"units": [UNIT], "spare_units": 1}}, "/cooling/spare_units", "too_high", "write fewer"),
     ({"cooling": PLANT | {"spare_units": 1}}, "/cooling/spare_units", "too_high", "write fewer"),

@@ -20,6 +20,7 @@ class Flows:
     bought: list[int] = field(default_factory=list)
     sold: list[int] = field(default_factory=list)
     heat: list[Linear] = field(default_factory=list)
+    pool_heat: dict[str, list[Linear]] = field(default_factory=dict)
     removed: list[Linear] = field(default_factory=list)
     temperature: dict[str, list[int]] = field(default_factory=dict)
     taken: dict[str, list[int]] = field(default_factory=dict)
@@ -280,16 +281,17 @@ def removes(program: Any, problem: dict[str, Any], grid: Any, t: int, heat: Line
 def warm(program: Any, problem: dict[str, Any], grid: Any, flows: Flows) -> None:
     """Temperatures of thermal masses, the tank, and that all heat goes somewhere."""
     cooling = problem.get("cooling") or {}
-    masses = [("", "cooling/recommended", 1.0, cooling["mass"])] if cooling.get("mass") else []
+    masses = [("", "cooling/recommended", flows.heat, cooling["mass"])] if cooling.get("mass") else []
     for mass in cooling.get("masses", []):
-        masses.append((mass["name"], f"mass:{mass['name']}/recommended", mass["heat_share"], mass))
+        entering = [_entering(problem, flows, mass, t) for t in range(grid.slots)]
+        masses.append((mass["name"], f"mass:{mass['name']}/recommended", entering, mass))
     tank = cooling.get("tank")
     if not masses and tank is None:
         return
-    for name, wish, share, mass in masses:
+    for name, wish, entering, mass in masses:
         flows.taken[name] = [program.column(0) for _ in range(grid.slots)]
-        _temperature(program, grid, flows, mass, (name, wish, share))
-    rest, before = 1.0 - sum(share for _, _, share, _ in masses), {-1: 0.0 if tank is None else tank["start_mwh"]}
+        _temperature(program, grid, flows, mass, (name, wish, entering))
+    before: Linear = {-1: 0.0 if tank is None else tank["start_mwh"]}
     for t in range(grid.slots):
         into: Linear = {}
         if tank is not None:
@@ -300,12 +302,23 @@ def warm(program: Any, problem: dict[str, Any], grid: Any, flows: Flows) -> None
             program.row(total((1.0, now), (-1.0, kept)), 0.0, 0.0)
             flows.tank.append(stored)
             before = now
-        gone = total((rest, flows.heat[t]), (1.0, into), *((1.0, {row[t]: 1.0}) for row in flows.taken.values()))
+        at_once = total((1.0, flows.heat[t]), *((-1.0, entering[t]) for _, _, entering, _ in masses))
+        gone = total((1.0, at_once), (1.0, into), *((1.0, {row[t]: 1.0}) for row in flows.taken.values()))
         program.row(total((1.0, flows.removed[t]), (-1.0, gone)), 0.0, 0.0)
 
 
-def _temperature(program: Any, grid: Any, flows: Flows, mass: dict[str, Any], about: tuple[str, str, float]) -> None:
-    name, wish, share = about
+def _entering(problem: dict[str, Any], flows: Flows, mass: dict[str, Any], t: int) -> Linear:
+    """Heat that a mass takes in: of pools with shares of their own by those, of the rest by the mass's."""
+    own = {p["name"]: p["heat_shares"] for p in problem.get("pools", []) if p.get("heat_shares") is not None}
+    rest = total((1.0, flows.heat[t]), *((-1.0, flows.pool_heat[name][t]) for name in own))
+    parts = [(shares.get(mass["name"], 0.0), flows.pool_heat[name][t]) for name, shares in own.items()]
+    return total((mass["heat_share"], rest), *parts)
+
+
+def _temperature(
+    program: Any, grid: Any, flows: Flows, mass: dict[str, Any], about: tuple[str, str, list[Linear]]
+) -> None:
+    name, wish, entering = about
     around = grid.row(mass.get("surroundings_c"), mass["start_c"])
     kept, before = mass.get("kept_share", 1.0), {-1: mass["start_c"]}
     duty, columns = None, flows.temperature.setdefault(name, [])
@@ -318,7 +331,7 @@ def _temperature(program: Any, grid: Any, flows: Flows, mass: dict[str, Any], ab
             top = min(top, mass["end_most_c"])
         column = program.column(mass["lowest_c"], top)
         now = {column: 1.0}
-        inside = total((share, flows.heat[t]), (-1.0, {flows.taken[name][t]: 1.0}))
+        inside = total((1.0, entering[t]), (-1.0, {flows.taken[name][t]: 1.0}))
         next_ = total((kept, before), ((1 - kept) * around[t], {-1: 1.0}), (grid.hours / mass["mwh_per_k"], inside))
         program.row(total((1.0, now), (-1.0, next_)), 0.0, 0.0)
         if mass.get("most_change_k_per_slot") is not None:

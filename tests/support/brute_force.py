@@ -292,8 +292,8 @@ def solve(problem: dict[str, Any]) -> Answer:
     jobs = {job["id"]: _job(program, problem, job, grid) for job in problem.get("jobs", [])}
     _order(program, problem, grid, jobs)
     choices: dict[str, list[brute_nodes.Choice]] = {}
-    it = _it(program, problem, grid, jobs, choices)
-    flows = _energy(program, problem, grid, it) | {"nodes": choices}
+    it, by_pool = _it(program, problem, grid, jobs, choices)
+    flows = _energy(program, problem, grid, it, by_pool) | {"nodes": choices}
     brute_ways.surplus(program, problem, grid, jobs, flows)
     brute_duties.store(program, problem, grid, flows["asked"], {i: job.choice for i, job in jobs.items()})
     found = program.solve()
@@ -321,8 +321,8 @@ def _it(
     grid: _Grid,
     jobs: dict[str, _JobColumns],
     choices: dict[str, list[brute_nodes.Choice]],
-) -> list[Linear]:
-    """IT power per slot; pools and feeds are rows on the way."""
+) -> tuple[list[Linear], dict[str, list[Linear]]]:
+    """IT power per slot, of the site and of each pool; pools and feeds are rows on the way."""
     total = [add(*((1.0, j.power[None][t]) for j in jobs.values() if None in j.power)) for t in range(grid.slots)]
     by_pool: dict[str, list[Linear]] = {}
     for pool in problem.get("pools", []):
@@ -348,7 +348,7 @@ def _it(
     for feed in problem.get("feeds", []):
         for t, limit in enumerate(grid.row(feed["limit_mw"])):
             program.row(add(*((1.0, by_pool[name][t]) for name in feed["pools"])), high=limit)
-    return total
+    return total, by_pool
 
 
 def _cooling(program: _Program, problem: dict[str, Any], t: int, grid: _Grid, heat: Linear, most_heat: float) -> Linear:
@@ -371,7 +371,9 @@ def _cooling(program: _Program, problem: dict[str, Any], t: int, grid: _Grid, he
     return {power: 1.0}
 
 
-def _energy(program: _Program, problem: dict[str, Any], grid: _Grid, it: list[Linear]) -> dict[str, Any]:
+def _energy(
+    program: _Program, problem: dict[str, Any], grid: _Grid, it: list[Linear], by_pool: dict[str, list[Linear]]
+) -> dict[str, Any]:
     given, connection, hours = problem.get("series", {}), problem.get("grid", {}), grid.hours
     efficiency = problem.get("distribution_efficiency", 1.0)
     most_heat = sum(
@@ -388,7 +390,8 @@ def _energy(program: _Program, problem: dict[str, Any], grid: _Grid, it: list[Li
         for name in ("import_limit_mw", "export_limit_mw")
     )
     carbon = connection.get("carbon_price_per_kg", 0.0)
-    asked = brute_duties.Flows(soc=[[] for _ in problem.get("batteries", [])])
+    pool_heat = {name: [add((1 / efficiency, load)) for load in loads] for name, loads in by_pool.items()}
+    asked = brute_duties.Flows(soc=[[] for _ in problem.get("batteries", [])], pool_heat=pool_heat)
     brute_duties.machines(program, problem, grid, asked)
     stock = [{-1: b["soc_start_mwh"]} for b in problem.get("batteries", [])]
     flows: dict[str, Any] = {"pv": [], "wind": [], "charge": [], "discharge": [], "asked": asked}

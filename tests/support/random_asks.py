@@ -29,6 +29,7 @@ def day(seed: int) -> dict[str, Any]:
         _in_force,
         _nodes,
         _storage,
+        _heat_shares,
     ):
         add(raw, dice)
     return raw
@@ -192,6 +193,16 @@ def _several(cooling: dict[str, Any], dice: random.Random, hours: float) -> None
     if dice.random() < 0.6:
         cooling["tank"] = {"energy_mwh": 2.0 * hours, "fill_mw": 1.0, "draw_mw": 1.5, "start_mwh": 1.0 * hours}
         cooling["tank"] |= {"kept_share": dice.choice([1.0, 0.95]), "end_min_mwh": dice.choice([0.0, 0.8 * hours])}
+
+
+def _heat_shares(raw: dict[str, Any], dice: random.Random) -> None:
+    """Sometimes a pool's heat goes to hall and loop in shares of its own."""
+    if not raw.get("cooling", {}).get("masses"):
+        return
+    for pool in raw.get("pools", []):
+        if "partner" not in pool and dice.random() < 0.6:
+            loop = round(dice.uniform(0.0, 0.9), 2)
+            pool["heat_shares"] = {"loop": loop} | ({"hall": round(1.0 - loop, 2)} if dice.random() < 0.7 else {})
 
 
 def _storage(raw: dict[str, Any], dice: random.Random) -> None:

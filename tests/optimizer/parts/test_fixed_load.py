@@ -8,6 +8,7 @@ from golden_rows import Golden, check
 from small_day import bounds, compiled, day, job, pool, rows
 
 from optimizer.dispatch import dispatch_energy
+from optimizer.schedule import Drawn
 from optimizer.solve import Options
 
 DAY = day(
@@ -36,7 +37,7 @@ def test_power_is_a_bound_and_nobody_asks_for_jobs_or_pools() -> None:
 
 
 def test_the_energy_of_given_power() -> None:
-    energy = dispatch_energy(compiled(DAY), POWER, Options(gap=1e-9))
+    energy = dispatch_energy(compiled(DAY), Drawn(POWER, POWER[None]), Options(gap=1e-9))
     assert energy is not None
     assert energy.heat == pytest.approx(POWER / 0.8)
     assert energy.cooling == pytest.approx([0.1, 0.35, 0.225, 0.1625])
@@ -44,4 +45,21 @@ def test_the_energy_of_given_power() -> None:
 
 
 def test_too_much_power_has_no_energy() -> None:
-    assert dispatch_energy(compiled(DAY), np.array([0.0, 7.0, 0.0, 0.0]), Options(gap=1e-9)) is None
+    power = np.array([0.0, 7.0, 0.0, 0.0])
+    assert dispatch_energy(compiled(DAY), Drawn(power, power[None]), Options(gap=1e-9)) is None
+
+
+def test_heat_of_a_pool_with_shares_of_its_own_is_what_it_draws() -> None:
+    # of the pool's heat nine tenths warm the loop, by four degrees a megawatt hour
+    loop = {
+        "name": "loop",
+        "heat_share": 0.0,
+        "mwh_per_k": 0.25,
+        "start_c": 24.0,
+        "lowest_c": 20.0,
+        "allowable_c": 32.0,
+    }
+    wet = DAY | {"pools": [pool(heat_shares={"loop": 0.9})], "schema_version": "1.1"}
+    wet |= {"cooling": DAY["cooling"] | {"masses": [loop], "capacity_heat_mw": 4.0}}
+    golden = "temperature[loop,1] - temperature[loop,0] + 4 removed[loop,1] = 4.5"
+    check(Golden("mass.warms[loop,1]", wet, golden, {"it_power": POWER, "pool_power": POWER[None]}))

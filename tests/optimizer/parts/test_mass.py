@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 from golden_rows import Golden, check
-from small_day import bounds, compiled, cost, day, gave, job, planned, rows, series_of, ten
+from small_day import at, bounds, compiled, cost, day, gave, job, planned, pool, rows, series_of, ten
 
 from optimizer.ladder import descend
 from optimizer.refusals import check_problem
@@ -40,6 +40,13 @@ AIR = hall(name="air", heat_share=0.3, most_change_k_per_slot=2.0)
 TANK = {"energy_mwh": 2.0, "fill_mw": 1.0, "draw_mw": 0.5, "start_mwh": 1.0, "kept_share": 0.9, "end_min_mwh": 0.5}
 PLANT = {"tangents": [{"slope": 0.5, "intercept_mw": 0.0}], "capacity_heat_mw": 4.0}
 TWO = day(job("a", 1.0), cooling=PLANT | {"masses": [AIR, LOOP], "tank": TANK}, schema_version="1.1")
+# a pool that sits in the loop: nine tenths of its heat go there, the hall gets the tenth
+WET = day(
+    job("a", 1.0, pool="hall", gpus=4),
+    cooling=PLANT | {"masses": [AIR, LOOP]},
+    pools=[pool(heat_shares={"loop": 0.9, "air": 0.1})],
+    schema_version="1.1",
+)
 GOLDEN = [
     Golden("mass.above_line[1,0]", HALL, "power[1] - 0.5 plant[1] >= -0.25"),
     Golden("mass.above_line[1,1]", HALL, "power[1] >= 0"),
@@ -65,6 +72,17 @@ GOLDEN = [
     ),
     Golden(
         "mass.warms[loop,1]", TWO, "temperature[loop,1] - temperature[loop,0] + 4 removed[loop,1] - 2.4 gpus.it[1] = 0"
+    ),
+    Golden(
+        "mass.warms[loop,1]",
+        WET,
+        "temperature[loop,1] - temperature[loop,0] + 4 removed[loop,1] - 2.4 gpus.it[1] - 1.2 gpus.pool_power[hall,1] "
+        "= 0",
+    ),
+    Golden(
+        "mass.plant_removes[2]",
+        WET,
+        "0.1 gpus.it[2] - 0.1 gpus.pool_power[hall,2] + removed[air,2] + removed[loop,2] - plant[2] = 0",
     ),
     Golden("mass.recommended[thermal mass,3]", HALL, "temperature[thermal mass,3] - above[thermal mass,3] <= 27"),
     Golden("mass.moves_slowly[thermal mass,0,1]", SLOW, "temperature[thermal mass,0] <= 26"),
@@ -233,6 +251,30 @@ def test_heat_that_enters_no_mass_is_removed_as_it_is_made() -> None:
     assert series_of(plan).heat_removed_mw == pytest.approx([1.0] * 10)
 
 
+def test_heat_of_a_pool_goes_where_its_own_shares_say() -> None:
+    # both masses keep 24 degC, so that what is taken from each is what enters it: of the wet pool's megawatt eight
+    # tenths into the loop and nothing into the hall, of the dry one's half and half
+    still = {"lowest_c": 24.0, "allowable_c": 24.0}
+    masses = [hall(name="loop", heat_share=0.5, **still), hall(name="air", heat_share=0.5, **still)]
+    pools = [pool(name="wet", heat_shares={"loop": 0.8}), pool(name="dry")]
+    jobs = job("w", 10.0, pool="wet", gpus=8), job("d", 4.0, pool="dry", gpus=8, pinned_start=at(0))
+    found = series_of(planned(ten(*jobs, pools=pools, cooling=halls(*masses))))
+    assert found.mass_removed_mw["loop"] == pytest.approx([1.3] * 4 + [0.8] * 6)
+    assert found.mass_removed_mw["air"] == pytest.approx([0.5] * 4 + [0.0] * 6)
+    assert found.heat_removed_mw == pytest.approx([2.0] * 4 + [1.0] * 6)
+
+
+def test_work_goes_to_the_pool_whose_heat_has_room() -> None:
+    # the loop may not get warmer and its plant carries half a megawatt; the hall takes the other half for a while
+    loop = hall(name="loop", heat_share=0.0, lowest_c=24.0, allowable_c=24.0)
+    air = hall(name="air", heat_share=1.0)
+    pools = [pool(name="wet", heat_shares={"loop": 1.0}), pool(name="dry")]
+    strong = job("a", 2.0, pool="wet", gpus=8, alternatives=[{"pool": "dry"}])
+    plan = planned(ten(strong, pools=pools, cooling=halls(loop, air, capacity=0.5)))
+    assert {run.pool for run in plan.jobs[0].runs} == {"dry"}
+    assert max(series_of(plan).mass_c["air"]) > 24.0
+
+
 def test_warmth_of_each_mass_is_its_own_wish() -> None:
     prices = [10.0] * 4 + [100.0] + [10.0] * 5
     alike = {"recommended_c": 24.0, "lowest_c": 24.0, "end_most_c": 24.0}
@@ -292,6 +334,10 @@ def test_rungs_without_a_solver_hold_temperatures_and_the_tank() -> None:
     received = check_problem(raw)
     rungs = {plan.rung: verify(received, plan) for plan in descend(compiled(raw), None)}
     assert rungs == {"GREEDY": [], "SAFE": rungs["SAFE"]}
+    # and where a pool's heat goes its own way
+    wet = ten(job("a", 5.0, pool="hall", gpus=8), cooling=halls(air, loop), pools=[pool(heat_shares={"loop": 0.9})])
+    rungs = {plan.rung: verify(check_problem(wet), plan) for plan in descend(compiled(wet), None)}
+    assert rungs["GREEDY"] == []
 
 
 def test_a_plant_too_small_lets_masses_get_warmer_by_rule() -> None:
@@ -300,7 +346,7 @@ def test_a_plant_too_small_lets_masses_get_warmer_by_rule() -> None:
     cold = compiled(raw).cold
     assert cold is not None
     heat = np.array([1.0] + [0.0] * 9) * 2.0 / compiled(raw).unit_mw
-    removal = cold.steady(heat, 1.0)
+    removal = cold.steady(heat, cold.entering(heat, np.zeros((0, 10))), 1.0)
     warm = cold.masses[0].temperature(heat, removal.by_mass["air"])
     # half a megawatt hour waits and warms the hall by two degrees, and is removed in the next hour
     assert warm[:2] == pytest.approx([26.0, 24.0])
