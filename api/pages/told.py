@@ -9,8 +9,8 @@ from zoneinfo import ZoneInfo
 from api.pages.words import Words, isolated
 from models.horizon import parse_rfc3339
 
-_DIGITS = {"h": 2, "mw": 3, "mwh": 3, "kg": 1, "w": 0}
-_UNITS = {"h": "h", "mw": "MW", "mwh": "MWh", "kg": "kg", "w": "W", "gpus": "GPU"}
+_DIGITS = {"h": 2, "mw": 3, "mwh": 3, "kg": 1, "w": 0, "c": 1}
+_UNITS = {"h": "h", "mw": "MW", "mwh": "MWh", "kg": "kg", "w": "W", "c": "°C", "gpus": "GPU"}
 _SMALL_MONEY = 100.0
 
 

@@ -19,7 +19,10 @@ FLOOR = 1e-6
 
 @dataclass(frozen=True)
 class Binding:
-    """A limit that is fully used in a slot. ``row`` is its rule as the referee names it, ``name`` what it limits."""
+    """A limit that is fully used in a slot. ``row`` is its rule as the referee names it, ``name`` what it limits.
+
+    A thermal mass that is the only one has no name; its row ends in ``_alone``.
+    """
 
     row: str
     name: str
@@ -37,7 +40,8 @@ class Binding:
 
 def binding(seen: Seen) -> list[Binding]:
     """Every limit that is fully used, slot by slot."""
-    return sorted((*_grid(seen), *_pools(seen), *_feeds(seen), *_cooling(seen), *_batteries(seen)), key=_where)
+    parts = (_grid, _pools, _feeds, _cooling, _masses, _batteries)
+    return sorted((found for part in parts for found in part(seen)), key=_where)
 
 
 def spans(found: list[Binding]) -> dict[tuple[str, str], list[tuple[int, int]]]:
@@ -129,6 +133,17 @@ def _cooling(seen: Seen) -> Iterator[Binding]:
         removed = np.array(series.heat_mw if series.heat_removed_mw is None else series.heat_removed_mw)
         row = "cooling.spare" if plant.spare else "cooling.capacity"
         yield from _upper(row, "", removed, capacity, "MW", Reason.COOLING_LIMIT)
+
+
+def _masses(seen: Seen) -> Iterator[Binding]:
+    cold = seen.problem.cold
+    for m in () if cold is None else cold.masses:
+        warm = np.array(seen.series.temperature_c if m.alone else seen.series.mass_c[m.name])
+        top = np.full(len(warm), m.allowable_c)
+        top[-1] = min(m.allowable_c, m.end_most_c)
+        row, name = ("thermal.allowable_alone", "") if m.alone else ("thermal.allowable", m.name)
+        always = np.ones(len(warm), dtype=bool)
+        yield from _upper(row, name, warm, top, "degC", Reason.TEMP_MARGIN, always)
 
 
 def _batteries(seen: Seen) -> Iterator[Binding]:

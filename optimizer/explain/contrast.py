@@ -123,7 +123,8 @@ def held(
     seen: Seen, pattern: Mapping[str, Ints], hold: Callable[[pyo.ConcreteModel], None] | None = None
 ) -> Seen | None:
     """The plan with these on-slots; None where no levels and no energy make them lawful."""
-    found = redispatch(seen.problem, pattern, Options(gap=1e-9, time_limit_s=HELD_S), hold=hold)
+    energy = seen.energy if hold is None else None
+    found = redispatch(seen.problem, pattern, Options(gap=1e-9, time_limit_s=HELD_S), energy, hold=hold)
     if found is None:
         return None
     plan = extract(seen.problem, found.schedule, found.energy, "LP", 0.0)

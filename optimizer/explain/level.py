@@ -64,7 +64,7 @@ def limit_statement(seen: Seen, b: Binding) -> Statement:
     return Statement(f"binding.{b.row}", facts, b.reason)
 
 
-_UNITS = {"MW": "mw", "MWh": "mwh", "GPUs": "gpus"}
+_UNITS = {"MW": "mw", "MWh": "mwh", "GPUs": "gpus", "degC": "c"}
 
 
 def _at_top(e: Entry | Way, slot: int, copies: int) -> Callable[[pyo.ConcreteModel], None]:

@@ -10,6 +10,8 @@ import numpy as np
 from models.errors import Fault, InvalidInput
 from models.horizon import rfc3339
 from optimizer.document import Job, Plan, PlanSeries, ReceivedProblem
+from optimizer.energy_model import EnergyModel
+from optimizer.explain.statement import Statement
 from optimizer.kept_prices import KeptPrices
 from optimizer.problem import Entry, Floats, Ints, Problem, compile_problem
 from optimizer.replay import schedule_of
@@ -50,6 +52,11 @@ class Seen:
     def _compiled(self) -> Problem:
         return compile_problem(self.received)
 
+    @cached_property
+    def energy(self) -> EnergyModel:
+        """The energy side's program, compiled once for all that is planned anew."""
+        return EnergyModel(self.problem)
+
     @property
     def series(self) -> PlanSeries:
         """The plan's series."""
@@ -70,6 +77,11 @@ class Seen:
     def currency(self) -> str:
         """Of every price and term."""
         return self.received.document.site.currency
+
+    @cached_property
+    def starts(self) -> dict[str, list[Statement]]:
+        """Reasons of starts that have been found (:func:`optimizer.explain.start.why_start`)."""
+        return {}
 
     def entry(self, job_id: str) -> Entry:
         """A job of the problem.

@@ -19,11 +19,18 @@ def why_start(seen: Seen, job_id: str) -> list[Statement]:
     An order and a rule of its own come first; else the job is tried at its earliest start with all others held: it
     finds no room (which limits are in its way is counted from the documents), or the difference is told by its parts.
 
+    Asked for again, it is the same.
+
     Raises:
         InvalidInput: there is no such job.
     """
-    e = seen.entry(job_id)
-    sessions = seen.sessions(job_id)
+    if job_id not in seen.starts:
+        seen.starts[job_id] = _why_start(seen, seen.entry(job_id))
+    return list(seen.starts[job_id])
+
+
+def _why_start(seen: Seen, e: Entry) -> list[Statement]:
+    sessions = seen.sessions(e.id)
     if not sessions:
         return _why_not(seen, e)
     first, last = sessions[0][0], sessions[-1][1]
@@ -32,7 +39,7 @@ def why_start(seen: Seen, job_id: str) -> list[Statement]:
     if ruled is not None:
         return [*told, ruled]
     if first == e.first:
-        return [*told, Statement("start.earliest", {"job": e.id, "earliest_at": seen.at(e.first)})]
+        return [*told, _earliest(seen, e)]
     facts: dict[str, Fact] = {
         "job": e.id,
         "earliest_at": seen.at(e.first),
@@ -42,6 +49,14 @@ def why_start(seen: Seen, job_id: str) -> list[Statement]:
     told.append(Statement("start.moved", facts))
     told.append(_slack(seen, e, last))
     return [*told, *_against(seen, e, first)]
+
+
+def _earliest(seen: Seen, e: Entry) -> Statement:
+    """That it starts as early as it may: at its release, or where jobs that it waits for can be over."""
+    facts: dict[str, Fact] = {"job": e.id, "earliest_at": seen.at(e.first)}
+    if e.after and seen.job(e.id).release < seen.problem.horizon.at(e.first):
+        return Statement("start.after", {**facts, "others_names": list(e.after)}, Reason.PRECEDENCE)
+    return Statement("start.earliest", facts)
 
 
 def _against(seen: Seen, e: Entry, first: int) -> list[Statement]:
@@ -108,6 +123,8 @@ def _why_not(seen: Seen, e: Entry) -> list[Statement]:
         return [Statement("off.done", facts)]
     if e.pinned is None and seen.job(e.id).pinned_start is not None:
         return [Statement("off.pinned_later", facts, Reason.OPERATOR_OVERRIDE)]
+    if not e.may_run and e.after and seen.job(e.id).release < seen.problem.horizon.at(min(e.deadline, e.last)):
+        return [Statement("off.order", {**facts, "others_names": list(e.after)}, Reason.PRECEDENCE)]
     if not e.may_run:
         return [Statement("off.no_window", facts, Reason.DEADLINE)]
     if seen.plan.rung == "SAFE":

@@ -8,9 +8,9 @@ from enum import StrEnum
 from typing import Any
 
 Fact = float | int | str | list[str]
-"""The last part of a fact's name is its unit or kind: ``_h``, ``_mw``, ``_mwh``, ``_kg``, ``_w``, ``_gpus``, ``_n``,
-``_money`` and ``_price`` (currency, per MWh), ``_ratio``, ``_at`` (RFC 3339), ``_term``, ``_cause``, ``_limit`` (words
-of the catalogue), ``_names``; anything else is a name and stands for itself."""
+"""The last part of a fact's name is its unit or kind: ``_h``, ``_mw``, ``_mwh``, ``_kg``, ``_w``, ``_c`` (degC),
+``_gpus``, ``_n``, ``_money`` and ``_price`` (currency, per MWh), ``_ratio``, ``_at`` (RFC 3339), ``_term``, ``_cause``,
+``_limit`` (words of the catalogue), ``_names``; anything else is a name and stands for itself."""
 
 
 class Reason(StrEnum):

@@ -1,4 +1,4 @@
-"""What leaves a job no room: limits that the others fill, counted from the documents."""
+"""What leaves a job no room: jobs that it waits for, and limits that the others fill, counted from the documents."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ from optimizer.ways import Way
 
 
 def in_the_way(seen: Seen, e: Entry, on: Ints) -> list[Statement]:
-    """Limits that leave a job no room in some of these slots at the lowest level of the way that it takes, the others
-    held to theirs.
+    """What leaves a job no room in some of these slots at the lowest level of the way that it takes, the others held to
+    theirs.
 
-    Each is counted from the documents: what the others take, what the job needs, what there is.
+    Each limit is counted from the documents: what the others take, what the job needs, what there is.
     """
     p, mw = seen.problem, seen.problem.unit_mw
     here = [int(t) for t in np.flatnonzero(on)]
@@ -30,7 +30,7 @@ def in_the_way(seen: Seen, e: Entry, on: Ints) -> list[Statement]:
             held_gpus[way.pool] += way.gpus * held
     mine = seen.way(e, int(np.argmax(seen.pattern[e.id] > 0)))
     power[len(p.pools) if mine.pool is None else mine.pool] += on * float(mine.power[0])
-    told = _gpus(seen, e, mine, on, here, held_gpus)
+    told = [*_others_first(seen, e, here), *_gpus(seen, e, mine, on, here, held_gpus)]
     used = held_gpus.copy()
     if mine.pool is not None:
         used[mine.pool] += on * mine.gpus
@@ -47,6 +47,20 @@ def in_the_way(seen: Seen, e: Entry, on: Ints) -> list[Statement]:
     # heat that is held need not be removed in its slot
     carried = supported_it(p if p.cold is None else replace(p, cooling=None), supply)
     return told + _over(seen, e, here, it * mw, carried * mw, "import", Reason.IMPORT_LIMIT)
+
+
+def _others_first(seen: Seen, e: Entry, here: list[int]) -> list[Statement]:
+    """Jobs that it waits for and that are at work when it would begin, or do not run at all."""
+    told = []
+    for other in e.after:
+        sessions = seen.sessions(other)
+        facts: dict[str, Fact] = {"job": e.id, "before": other}
+        if not sessions and seen.entry(other).work_h > 0:
+            told.append(Statement("in_the_way.order_open", facts, Reason.PRECEDENCE))
+        elif sessions and here and here[0] < sessions[-1][1]:
+            facts |= {"slot_at": seen.at(here[0]), "until_at": seen.at(sessions[-1][1])}
+            told.append(Statement("in_the_way.order", facts, Reason.PRECEDENCE))
+    return told
 
 
 def _gpus(seen: Seen, e: Entry, mine: Entry | Way, on: Ints, here: list[int], held: Floats) -> list[Statement]:

@@ -270,6 +270,41 @@ def test_heat_that_a_hall_can_hold_is_no_reason_to_wait() -> None:
     assert [b.value for b in binding(held) if b.row == "cooling.capacity"] == [mw for mw in removed if mw > 1.5 - 1e-6]
 
 
+def test_a_hall_as_warm_as_it_may_be_is_the_reason_of_a_cap() -> None:
+    # 1.5 MW of heat may leave for four hours, and 2 MWh more lift the hall from 24 to 32 degC: 8 MWh of the 8.4 owed
+    mass = HALL | {"lowest_c": 24.0}
+    levels = [{"power_mw": 0.5, "speed": 0.25}, {"power_mw": 2.1, "speed": 1.0}]
+    raw = day(job("a", 4.0, levels=levels, unmet_cost_per_h=500.0), cooling=COOLED | {"mass": mass})
+    seen = seen_of(raw | {"schema_version": "1.1"})
+    last = next(b for b in binding(seen) if b.row.startswith("thermal."))
+    warm = seen.series.temperature_c
+    assert warm is not None
+    assert (last.row, last.slot, last.limit) == ("thermal.allowable_alone", 3, 32.0)
+    assert last.value == warm[3] == pytest.approx(32.0, abs=1e-3)
+    assert key_of(why_capped(seen, "a", 3), Reason.TEMP_MARGIN).facts["limit_c"] == 32.0
+    assert "limit.thermal.allowable_alone" in [s.key for s in explain_plan(seen)["limits"]]
+
+
+def test_what_a_job_waits_for_is_the_reason() -> None:
+    first, then = job("first", 2.0), job("then", 1.0, after=["first"])
+    on_time = seen_of(day(first, then, schema_version="1.1"))
+    assert on_time.sessions("then") == [(2, 3)]
+    earliest = key_of(why_start(on_time, "then"), Reason.PRECEDENCE)
+    assert (earliest.key, earliest.facts["others_names"]) == ("start.after", ["first"])
+    # cheaper hours make the first wait, and the other with it
+    late = seen_of(day(first, then, prices=[90.0, 20.0, 10.0, 30.0], schema_version="1.1"))
+    assert (late.sessions("first"), late.sessions("then")) == ([(1, 3)], [(3, 4)])
+    waits = key_of(why_start(late, "then"), Reason.PRECEDENCE)
+    assert (waits.key, waits.facts["before"], waits.facts["until_at"]) == ("in_the_way.order", "first", at(3))
+    never = day(first | {"held": True, "unmet_cost_per_h": 1.0}, then | {"unmet_cost_per_h": 1.0})
+    waits = key_of(why_start(seen_of(never | {"schema_version": "1.1"}), "then"), Reason.PRECEDENCE)
+    assert (waits.key, waits.facts["others_names"]) == ("off.order", ["first"])
+    # it might be over early enough, and is not begun
+    idle = day(first | {"unmet_cost_per_h": 1.0}, then | {"unmet_cost_per_h": 1.0}, schema_version="1.1")
+    waits = key_of(why_start(seen_of(idle), "then"), Reason.PRECEDENCE)
+    assert (waits.key, waits.facts["before"]) == ("in_the_way.order_open", "first")
+
+
 def test_the_capacity_without_the_largest_unit_binds_by_its_own_name() -> None:
     units = [{"name": name, "capacity_heat_mw": mw} for name, mw in (("small", 1.0), ("large", 2.0))]
     cooling = {"tangents": [{"slope": 0.0, "intercept_mw": 0.0}], "units": units, "spare_units": 1}
@@ -390,6 +425,13 @@ def recomputed(seen: Seen, b: Binding) -> tuple[float, float]:
             "battery.soc_end": cell.get("soc_end_min_mwh", 0.0),
         }[b.row]
         return series.soc_mwh[b.name][t], limit
+    if b.row.startswith("thermal."):
+        cooling = raw["cooling"]
+        alone = b.row.endswith("_alone")
+        mass = cooling["mass"] if alone else next(m for m in cooling["masses"] if m["name"] == b.name)
+        last = mass.get("end_most_c") if t == len(series.import_mw) - 1 else None
+        limit = mass["allowable_c"] if last is None else min(mass["allowable_c"], last)
+        return (series.temperature_c if alone else series.mass_c[b.name])[t], limit
     if b.row == "event.target":
         event = next(e for e in raw["events"] if e["id"] == b.name)
         net_mw = series.import_mw[t] - series.export_mw[t]
