@@ -33,12 +33,16 @@ class NoDevices(CherguiError):
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """What a GPU tells: the limit as requested, the one enforced (the least of all setters), power and temperature."""
+    """What a GPU tells: the limit as requested, the one enforced (the least of all setters), power and temperature.
+
+    ``busy``: share of the driver's last sample period with a kernel running. None: it does not tell.
+    """
 
     limit_w: float
     enforced_w: float
     power_w: float | None = None
     temp_c: float | None = None
+    busy: float | None = None
 
 
 class Actuator(Protocol):

@@ -56,7 +56,9 @@ class NvmlPower:
         enforced = self._call(uuid, lambda: pynvml.nvmlDeviceGetEnforcedPowerLimit(handle))
         power = self._optional(uuid, lambda: pynvml.nvmlDeviceGetPowerUsage(handle))
         temp = self._optional(uuid, lambda: pynvml.nvmlDeviceGetTemperature(handle, pynvml.NVML_TEMPERATURE_GPU))
-        return Reading(limit / 1000, enforced / 1000, None if power is None else power / 1000, temp)
+        used = self._optional(uuid, lambda: pynvml.nvmlDeviceGetUtilizationRates(handle))
+        watts, busy = None if power is None else power / 1000, None if used is None else used.gpu / 100
+        return Reading(limit / 1000, enforced / 1000, watts, temp, busy)
 
     def set_limit(self, uuid: str, limit_w: float) -> None:
         """See :class:`agent.devices.Actuator`: whole milliwatts, rounded down."""

@@ -11,6 +11,7 @@ import math
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ from agent.devices import Actuator, DeviceLost, NoDevices
 from agent.machine import Gpu
 from agent.memory import read_kept, write_durably
 from models.errors import CherguiError
+from models.horizon import rfc3339
 
 KEPT = "sweep.json"
 _SAME_W = 0.5
@@ -127,8 +129,9 @@ class Sweep:
             self.sleep(min(left, _SHORTEST_READING_S))
 
     def _window(self, gpus: Sequence[Gpu], limit_w: float) -> dict[str, Any]:
-        count, began = self._count(), self.now()
+        count, began, began_at = self._count(), self.now(), datetime.now(UTC)
         drawn: list[float] = []
+        busy: dict[str, list[float]] = {}
         enforced, hottest = math.inf, -math.inf
         while self.now() - began < self.order.window_s:
             for gpu in gpus:
@@ -138,6 +141,8 @@ class Sweep:
                 if reading.power_w is None:
                     raise SweepStopped(f"GPU {gpu.uuid} does not tell its power; it cannot be measured")
                 drawn.append(reading.power_w)
+                if reading.busy is not None:
+                    busy.setdefault(gpu.uuid, []).append(reading.busy)
                 enforced = min(enforced, reading.enforced_w)
                 hottest = max(hottest, -math.inf if reading.temp_c is None else reading.temp_c)
             self._rest(min(_SHORTEST_READING_S, self.order.window_s / 4))
@@ -148,6 +153,9 @@ class Sweep:
             "rate": done / took,
             "enforced_w": enforced,
             "temp_c": hottest if math.isfinite(hottest) else None,
+            "busy": min((sum(one) / len(one) for one in busy.values()), default=None),  # the GPU that waited most
+            "began": rfc3339(began_at),  # by the wall clock: telemetry of this time says more about the window
+            "ended": rfc3339(datetime.now(UTC)),
         }
 
     def _count(self) -> float:

@@ -5,19 +5,19 @@ from __future__ import annotations
 import csv
 import json
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 import typer
 
-from models.errors import Fault, InvalidInput
+from models.errors import CherguiError, Fault, InvalidInput
 
 if TYPE_CHECKING:
+    from ingest.ports import TelemetryStore
     from models.cooling_plant import CoolingSide
     from models.gpu_power import GpuModel
-    from models.learn.gpu_samples import Sample
     from models.learn.plant_records import PlantRecords
 
 app = typer.Typer(add_completion=False, no_args_is_help=True)
@@ -34,8 +34,16 @@ def gpu(
     model: Annotated[str, typer.Option("--gpu", help="Row of the GPU catalogue, e.g. A100-SXM-400W.")],
     workload: Annotated[str, typer.Option(help="pretrain, finetune or inference.")] = "pretrain",
     hot_c: Annotated[float, typer.Option(help="Windows at this temperature or above do not teach.")] = 85.0,
+    data_dir: Annotated[
+        Path | None,
+        typer.Option(help="Folder of the service whose telemetry watched the GPUs; default: the user's data folder."),
+    ] = None,
 ) -> None:
-    """Fit a power-to-speed curve to sweeps and print it as a catalogue row; exit 2 where they cannot teach."""
+    """Fit a power-to-speed curve to sweeps and print it as a catalogue row; exit 2 where they cannot teach.
+
+    Windows in which the service's telemetry flagged a GPU's power (starved, or not to be believed) do not teach.
+    """
+    from api.sweep_report import swept
     from ingest.site_file import gpu_rows
     from models.checking import validated
     from models.gpu_power import GpuModel
@@ -48,43 +56,41 @@ def gpu(
         known = ", ".join(m.key for m in models)
         raise typer.BadParameter(f"{model!r}, {workload!r}: known are {known}; pretrain, finetune, inference")
     try:
-        samples = [sample for path in sweeps for sample in _samples(path, hot_c)]
-        found = screen(samples, row.idle_w)
+        store = _telemetry(data_dir)
+        reports = [swept(path, hot_c, store) for path in sweeps]
+        if store is not None:
+            store.close()
+        found = screen([sample for report in reports for sample in report.samples], row.idle_w)
         fitted = fit_curve(found.points, family_of(models), row, f"sweep of {', '.join(p.name for p in sweeps)}")
-    except InvalidInput as error:
+    except CherguiError as error:
         _refuse(error)
     for k, reason in found.left_out:
         typer.echo(f"left out: window {k}: {reason}", err=True)
+    unseen = sum(report.unseen for report in reports)
+    if store is not None and unseen:
+        typer.echo(f"{unseen} window(s) without telemetry of every GPU: whether one starved is not known", err=True)
     typer.echo(_curve_text(row, workload, fitted.as_curve(workload).model_dump()))  # type: ignore[arg-type]
 
 
-def _samples(path: Path, hot_c: float) -> Iterable[Sample]:
-    from models.learn.gpu_samples import Sample
+def _telemetry(data_dir: Path | None) -> TelemetryStore | None:
+    """The store of the service in a folder; None, and why is said, where there is none.
 
-    rows = _json(path).get("samples")
-    if not isinstance(rows, list):
-        raise InvalidInput(str(path), [Fault("samples", "missing", "no list of windows; give a report of a sweep")])
-    for k, row in enumerate(rows):
-        try:
-            temp = row.get("temp_c")
-            yield Sample(
-                float(row["limit_w"]),
-                float(row["drawn_w"]),
-                float(row["rate"]),
-                None if row.get("enforced_w") is None else float(row["enforced_w"]),
-                hot=temp is not None and float(temp) >= hot_c,
-            )
-        except (AttributeError, KeyError, TypeError, ValueError) as error:
-            message = f"{type(error).__name__} {error}: a window holds limit_w, drawn_w and rate as numbers"
-            raise InvalidInput(str(path), [Fault(f"samples[{k}]", "not_read", message)]) from None
+    Raises:
+        CherguiError: its settings, its site file or the store cannot be read.
+    """
+    from api.commands.service import settings_in
+    from api.telemetry_store import store_beside
+    from ingest.site_file import read_site
 
-
-def _json(path: Path) -> Mapping[str, Any]:
-    try:
-        found = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise InvalidInput(str(path), [Fault("", "not_readable", f"{error}; check the path")]) from None
-    return found if isinstance(found, dict) else {}
+    settings = settings_in(data_dir)
+    found = store_beside(settings, read_site(settings.site_path))
+    if found is None:
+        typer.echo(
+            f"no telemetry in {settings.data_dir}: whether a GPU starved meanwhile is not known; name the folder of "
+            "the service that watched it with --data-dir",
+            err=True,
+        )
+    return found
 
 
 def _curve_text(row: GpuModel, workload: str, curve: Mapping[str, Any]) -> str:
@@ -191,6 +197,6 @@ def jobs(
         typer.echo(f"  hours believed over hours run: limit {told.limit_over:.2f}, P{level * 100:.0f} {told.over:.2f}")
 
 
-def _refuse(error: InvalidInput) -> NoReturn:
+def _refuse(error: CherguiError) -> NoReturn:
     typer.echo(str(error), err=True)
     raise typer.Exit(2)

@@ -27,7 +27,7 @@ class Sample:
     """One window of one job: W per GPU, work per second in any unit (steps, tokens), the same for all its windows.
 
     ``enforced_w``: the least of all limiters, None if not read; ``busy``: share of the window with a kernel running;
-    ``hot``: slowed by temperature at some time of the window.
+    ``hot``: slowed by temperature at some time of the window; ``doubt``: what telemetry holds against its readings.
     """
 
     limit_w: float
@@ -36,6 +36,7 @@ class Sample:
     enforced_w: float | None = None
     busy: float | None = None
     hot: bool = False
+    doubt: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,8 +62,8 @@ def screen(samples: Sequence[Sample], idle_w: float = 0.0) -> Screened:
     """Points of the samples that may teach.
 
     Left out: what is not a number above 0, a draw at or under ``idle_w``, a limit that another limiter undercut, heat,
-    a GPU that waited (for data: busy less than 0.9 of the median), and windows far from the median of their limit
-    (4 robust standard deviations; Hampel).
+    readings that telemetry doubts, a GPU that waited (for data: busy less than 0.9 of the median), and windows far from
+    the median of their limit (4 robust standard deviations; Hampel).
 
     Raises:
         InvalidInput: fewer than three limits are left; the power reading is stuck (the same to the digit under
@@ -99,6 +100,8 @@ def _unfit(sample: Sample, idle_w: float, usual_busy: float | None) -> str | Non
         return f"another limiter held it to {sample.enforced_w:g} W"
     if sample.hot:
         return "slowed by temperature"
+    if sample.doubt:
+        return sample.doubt
     if sample.busy is not None and not math.isfinite(sample.busy):
         return f"busy is {sample.busy:g}"
     if sample.busy is not None and usual_busy is not None and sample.busy < _BUSY * usual_busy:

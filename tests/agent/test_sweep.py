@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 
+from models.horizon import parse_rfc3339
 from tests.support.caps_server import CapsServer, body
 from tests.support.gpu_world import build
 from tests.support.node import Node
@@ -80,6 +81,10 @@ def test_a_sweep_measures_each_limit_and_gives_back_what_it_found(node: Node, jo
     mean = {w: sum(s["rate"] for s in samples if s["limit_w"] == w) / 2 for w in (300, 700)}
     assert mean[300] / mean[700] == pytest.approx((300 / 700) ** 0.5, rel=0.15)
     assert not (node.folder / "state" / "sweep.json").exists()
+    assert [s["busy"] for s in samples] == pytest.approx([0.97] * 8), "as the stand-in shows it"
+    spans = [(parse_rfc3339(s["began"]), parse_rfc3339(s["ended"])) for s in samples]
+    assert all(began < ended for began, ended in spans)
+    assert spans == sorted(spans)
 
 
 def test_only_the_jobs_gpus_are_touched(node: Node, job: Path) -> None:

@@ -35,9 +35,11 @@ def sweep(path: Path, **change: object) -> Path:
 
 def test_a_sweep_becomes_a_row_that_the_site_file_takes(tmp_path: Path) -> None:
     report = sweep(tmp_path / "sweep.json", temp_c=91)
-    done = RUN.invoke(app, ["gpu", str(report), "--gpu", "A100-SXM-400W", "--workload", "pretrain"])
+    words = ["gpu", str(report), "--gpu", "A100-SXM-400W", "--workload", "pretrain", "--data-dir", str(tmp_path)]
+    done = RUN.invoke(app, words)
     assert done.exit_code == 0, done.output
     assert "left out: window 2: slowed by temperature" in done.stderr
+    assert "whether a GPU starved meanwhile is not known" in done.stderr
     (curve,) = tomllib.loads(done.stdout)["gpu_models"]["curves"]
     checked = CapCurve.model_validate(
         curve | {"points": [{k: float(v) for k, v in p.items()} for p in curve["points"]]}
