@@ -70,7 +70,7 @@ class Desk:
         before = previous_of(self._plans.current())
         queue = [as_it_stands(k) for k in gathered.jobs]
         events = self._events.in_force(horizon.start)
-        memory, note = measured_memory(self._site, self._telemetry, gathered.memory, now)
+        memory, note = measured_memory(self._site, self._telemetry, gathered, now)
         task = Task(self._site, queue, memory, base, limit_s, before, events, self._last_prices, note, self._knowledge)
         outcome = cycle(task, now)
         if outcome.set_aside:

@@ -46,7 +46,7 @@ def expected_load(site: Site, horizon: Horizon, now: datetime, knowledge: Knowle
         "step": None,
         "reason": "",
         "not_learned": None,
-        "known_since": rfc3339(load.start + len(load) * HOUR),
+        "known_since": rfc3339(_newest(load)),
         "scores": None,
     }
     try:
@@ -66,6 +66,12 @@ def expected_load(site: Site, horizon: Horizon, now: datetime, knowledge: Knowle
 def _judged(site: Site, load: Series, lead: int) -> LoadVerdict | None:
     usual = np.array(site.base_load_mw(Horizon(load.start, HOUR, len(load))))
     return judged_load(load, usual, lead, site.zone)
+
+
+def _newest(load: Series) -> datetime:
+    """End of the newest hour of which a credible value is known; where none is, the beginning."""
+    known = np.flatnonzero(np.isfinite(load.values))
+    return load.start + (int(known[-1]) + 1 if len(known) else 0) * HOUR
 
 
 def _why(verdict: LoadVerdict | None) -> str:

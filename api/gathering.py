@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from functools import partial
+from typing import Any
 
 from api.following import Memory, arrived, followed_job, followed_memory
 from api.plan_store import Edition, PlanStore
@@ -20,11 +22,17 @@ Standings = dict[str, tuple[KnownJob, Progress, Status, str | None]]
 
 @dataclass(frozen=True, slots=True)
 class Gathered:
-    """``jobs`` want to be planned, as they stand at the start; ``changed`` is what following made of some."""
+    """``jobs`` want to be planned, as they stand at the start; ``changed`` is what following made of some.
+
+    ``followed`` gives the state at another instant by the same following, from what was known at ``known_at``; None:
+    there is no plan to follow yet.
+    """
 
     jobs: list[KnownJob]
     changed: Standings
     memory: Memory
+    followed: Callable[[datetime], Memory]
+    known_at: datetime | None
 
 
 def gather(site: Site, plans: PlanStore | None, known: Sequence[KnownJob], start: datetime) -> Gathered:
@@ -40,7 +48,9 @@ def gather(site: Site, plans: PlanStore | None, known: Sequence[KnownJob], start
             changed[job.job.id] = (job, progress, status, reason)
         if status == "open":
             kept.append(replace(job, progress=progress))
-    return Gathered(kept, changed, _remembered(site, plans, last, start))
+    since = None if plans is None or last is None else plans.memory()
+    followed = partial(_remembered, site, last, since)
+    return Gathered(kept, changed, followed(start), followed, None if since is None else Memory.from_json(since).as_of)
 
 
 def _too_late(site: Site, job: TrainingJob, start: datetime) -> bool:
@@ -53,8 +63,7 @@ def first_memory(site: Site, start: datetime) -> Memory:
     return Memory(start, state.soc_mwh, state.peak_so_far_mw)
 
 
-def _remembered(site: Site, plans: PlanStore | None, last: Edition | None, start: datetime) -> Memory:
-    kept = None if plans is None else plans.memory()
+def _remembered(site: Site, last: Edition | None, kept: Mapping[str, Any] | None, start: datetime) -> Memory:
     assumed = first_memory(site, start)
     if last is None or kept is None:
         return assumed

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from pathlib import Path
@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from api import logs
 from api.forecast_shelf import Shelf
 from ingest.errors import StoreUnavailable
+from ingest.good_means import good_means
 from ingest.ports import TelemetryStore
 from models.errors import CherguiError, InvalidInput, NotFound
 
@@ -44,7 +45,7 @@ class Knowledge:
         self.shelf = Shelf(folder, site)
         self._runs = self.shelf.folder / "runs"
         self._archive = self.shelf.folder / "past"
-        self._site = site
+        self._here = {"site": site}
         self._telemetry = telemetry
         self._opened: dict[str, tuple[str, Learned, Report]] = {}
         self._verdicts: dict[str, tuple[date, LoadVerdict | None]] = {}
@@ -91,14 +92,17 @@ class Knowledge:
         return archived(self._archive, since)
 
     def measured(self, quantity: str, now: datetime, days: int = SEASON_DAYS) -> Series | None:
-        """Hourly MW that plants gave over the last days, held back or not; None where nothing was metered."""
+        """Hourly MW that plants gave over the last days, held back or not; None where nothing was metered.
+
+        As all that is measured here: of values that are not flagged BAD; an hour that has no others is missing.
+        """
         return self._metered(_METERS[quantity], now, timedelta(days=days))
 
     def planned_use(self, quantity: str, now: datetime, days: int) -> tuple[Series, Series] | None:
         """Hourly MW that plans used of sun or wind, and MW that they expected; None where none were written back."""
         past = timedelta(days=days)
-        used = self._metered(f"plan.{quantity.replace('available', 'used')}", now, past)
-        offered = self._metered(f"forecast.{quantity}", now, past, {"quantile": "p50"})
+        used = self._told(f"plan.{quantity.replace('available', 'used')}", now, past)
+        offered = self._told(f"forecast.{quantity}", now, past, quantile="p50")
         return None if used is None or offered is None else (used, offered)
 
     def metered_base_load(self, now: datetime, past: timedelta) -> Series | None:
@@ -128,14 +132,19 @@ class Knowledge:
             known = self._verdicts[name] = (now.date(), judge())
         return known[1]
 
-    def _metered(
-        self, metric: str, now: datetime, past: timedelta, tags: Mapping[str, str] | None = None
-    ) -> Series | None:
+    def _metered(self, metric: str, now: datetime, past: timedelta) -> Series | None:
+        """Of what was measured, the values that may be believed."""
+        return self._read(metric, now, lambda store, end: good_means(store, metric, self._here, end - past, end, HOUR))
+
+    def _told(self, metric: str, now: datetime, past: timedelta, **tags: str) -> Series | None:
+        """Of plans and forecasts, as they were written back."""
+        return self._read(metric, now, lambda store, end: store.query(metric, self._here | tags, end - past, end, HOUR))
+
+    def _read(self, metric: str, now: datetime, ask: Callable[[TelemetryStore, datetime], Series]) -> Series | None:
         if self._telemetry is None:
             return None
-        end = now.replace(minute=0, second=0, microsecond=0)
         try:
-            return self._telemetry.query(metric, {"site": self._site, **(tags or {})}, end - past, end, HOUR)
+            return ask(self._telemetry, now.replace(minute=0, second=0, microsecond=0))
         except NotFound:
             return None
         except (InvalidInput, StoreUnavailable) as error:
