@@ -12,23 +12,40 @@ from ingest.catalogue import METRICS
 from ingest.site_file import resolved_site, sample_path
 
 SOURCES = Path(__file__).resolve().parents[3] / "ingest" / "sources"
-EXAMPLES = sorted(SOURCES.glob("*/example.toml"))
+EXAMPLES = sorted([*SOURCES.glob("*/example.toml"), SOURCES / "outlook.toml"])
+READMES = sorted([*SOURCES.glob("*/README.md"), SOURCES / "README.md", *Path(__file__).parent.glob("*/README.md")])
 
 
-@pytest.mark.parametrize("path", EXAMPLES, ids=lambda path: path.parent.name)
+@pytest.mark.parametrize("path", EXAMPLES, ids=lambda path: f"{path.parent.name}/{path.name}")
 def test_an_example_is_a_valid_part_of_a_site_file(path):
-    raw = tomllib.loads(sample_path("local").read_text() + "\n" + path.read_text())
-    telemetry = resolved_site(raw).telemetry
-    assert len(telemetry.model_fields_set) >= 1
+    raw, example = tomllib.loads(sample_path("local").read_text()), tomllib.loads(path.read_text())
+    if "jobs" in example:
+        del raw["synthetic"]  # made-up jobs are not mixed into a real queue
+    site = resolved_site(raw | example)
+    assert example
+    for section in example:
+        assert len(getattr(site, section).model_fields_set) >= 1
 
 
 def test_each_source_folder_has_what_an_engineer_needs():
-    assert {path.parent.name for path in EXAMPLES} >= {"prometheus", "modbus", "mqtt"}
-    for folder in ("nvml", "prometheus", "modbus", "mqtt", "push"):
+    assert {path.parent.name for path in EXAMPLES} >= {"nvml", "prometheus", "modbus", "mqtt", "slurm"}
+    for folder in ("nvml", "prometheus", "modbus", "mqtt", "push", "slurm", "job_list"):
         text = (SOURCES / folder / "README.md").read_text()
         assert "How it is tested" in text
         assert re.search(r"\bunits?\b", text)
     assert (SOURCES / "push" / "telegraf.conf").is_file()
+
+
+def test_every_folder_stands_in_the_overview():
+    told = (SOURCES / "README.md").read_text()
+    folders = {path.parent.name for path in SOURCES.glob("*/README.md")}
+    assert {name for name in folders if f"({name}/README.md)" in told} == folders
+
+
+@pytest.mark.parametrize("path", READMES, ids=lambda path: f"{path.parent.parent.name}/{path.parent.name}")
+def test_what_a_readme_points_to_is_there(path):
+    for link in re.findall(r"\]\(([^)#:]+)(?:#[^)]*)?\)", path.read_text()):
+        assert (path.parent / link).exists(), link
 
 
 @pytest.mark.parametrize("folder", ["prometheus", "modbus"])
