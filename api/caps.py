@@ -8,11 +8,12 @@ instants are slot borders of the plan; a puller looks up its own present. Withou
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Literal
 
+from api.placed import place_of
 from api.plan_store import Edition
 from models.errors import NotFound
 from models.horizon import parse_rfc3339, rfc3339
@@ -47,16 +48,22 @@ class Standing:
 
 def pool_caps(site: Site, pool: GpuPool, standing: Standing) -> Body:
     """Body of ``/caps/pools/{pool}``: default set, idle cap, and the schedule of each job of the pool."""
-    jobs = [] if standing.reason else [_job_schedule(job, plan) for job, plan in _planned(standing, pool.name)]
+    told = [] if standing.reason else _planned(standing, {pool.name})
+    jobs = [_schedule(job, runs, pool.name) for job, runs in told if runs or job.get("pool") == pool.name]
     return {**_head(site, standing), "pool": pool.name, **_pool_part(site, pool), "jobs": jobs}
 
 
-def job_caps(site: Site, pool: GpuPool, job_id: str, standing: Standing) -> Body:
-    """Body of ``/caps/jobs/{job}``: one limit per period for every GPU of the gang."""
-    found = next((pair for pair in _planned(standing, pool.name) if pair[0]["id"] == job_id), None)
+def job_caps(site: Site, pool: GpuPool, job_id: str, standing: Standing, others: Mapping[str, Standing]) -> Body:
+    """Body of ``/caps/jobs/{job}``: one limit per period for every GPU of the gang.
+
+    Runs in another of our pools say which, and are there while that pool follows the plan too; ``others`` is how those
+    stand. What runs at a partner is not capped here.
+    """
+    follow = {name for name, held in {**others, pool.name: standing}.items() if not held.reason}
+    found = next((pair for pair in _planned(standing, follow) if pair[0]["id"] == job_id), None)
     schedule: Body = {"job": job_id, "gpus": None, "periods": []}
-    if found is not None and not standing.reason:
-        schedule = _job_schedule(*found)
+    if found is not None and (found[1] or pool.name in follow):
+        schedule = _schedule(*found, pool.name)
     return {**_head(site, standing), "pool": pool.name, **_pool_part(site, pool), **schedule}
 
 
@@ -81,8 +88,8 @@ def node_caps(
     if placed is not None and not standing.reason:
         wanted = set(placed.values())
         schedules = {
-            job["id"]: _job_schedule(job, plan)["periods"]
-            for job, plan in _planned(standing, pool.name)
+            job["id"]: _schedule(job, runs, pool.name)["periods"]
+            for job, runs in _planned(standing, {pool.name})
             if job["id"] in wanted
         }
     gpus: list[Body] = []
@@ -195,25 +202,29 @@ def _pool_part(site: Site, pool: GpuPool) -> Body:
     }
 
 
-def _planned(standing: Standing, pool: str) -> list[tuple[Body, Body]]:
+def _planned(standing: Standing, pools: Collection[str]) -> list[tuple[Body, list[Body]]]:
+    """Jobs that the plan knows, each with its runs in these pools."""
     if standing.edition is None:
         return []
     plans = {job["id"]: job for job in standing.edition["plan"]["jobs"]}
-    jobs = standing.edition["problem"]["jobs"]
-    return [(job, plans[job["id"]]) for job in jobs if job.get("pool") == pool and job["id"] in plans]
+    jobs = [job for job in standing.edition["problem"]["jobs"] if job["id"] in plans]
+    return [(job, [run for run in plans[job["id"]]["runs"] if place_of(job, run)[0] in pools]) for job in jobs]
 
 
-def _job_schedule(job: Body, plan: Body) -> Body:
+def _schedule(job: Body, runs: Sequence[Body], home: str) -> Body:
+    """Periods of equal limits. One in another pool than ``home`` says which, one of another gang its GPUs."""
+    usual = place_of(job, runs[0])[1] if runs else job.get("gpus", 0)
     periods: list[Body] = []
-    for run in plan["runs"]:
-        limit = None if run.get("limit_w") is None else run["limit_w"]
-        period = {"start": run["start"], "end": run["end"], "limit_w": limit, "count": run.get("count", 1)}
+    for run in runs:
+        pool, gpus = place_of(job, run)
+        same: Body = {"limit_w": run.get("limit_w"), "count": run.get("count", 1)}
+        same |= ({} if pool == home else {"pool": pool}) | ({} if gpus == usual else {"gpus": gpus})
         last = periods[-1] if periods else None
-        if last and last["end"] == run["start"] and (last["limit_w"], last["count"]) == (limit, period["count"]):
+        if last and last == {"start": last["start"], "end": run["start"], **same}:
             last["end"] = run["end"]
         else:
-            periods.append(period)
-    return {"job": job["id"], "gpus": job.get("gpus", 0), "periods": periods}
+            periods.append({"start": run["start"], "end": run["end"], **same})
+    return {"job": job["id"], "gpus": usual, "periods": periods}
 
 
 class _Slots:

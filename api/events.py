@@ -144,8 +144,9 @@ def _floor_mw(document: Mapping[str, Any], k: int) -> float:
 
 def _least_w(document: Mapping[str, Any], pool: Mapping[str, Any]) -> float:
     """What a GPU of a pool draws at least, at rest or in the lowest level of any job."""
-    mine = [job for job in document.get("jobs", ()) if job.get("pool") == pool["name"] and job.get("gpus")]
-    lowest = [level["power_mw"] * 1e6 / job["gpus"] for job in mine for level in job.get("levels", ())]
+    ways = [job | way for job in document.get("jobs", ()) for way in ({}, *job.get("alternatives", ()))]
+    mine = [way for way in ways if way.get("pool") == pool["name"] and way.get("gpus")]
+    lowest = [level["power_mw"] * 1e6 / way["gpus"] for way in mine for level in way.get("levels", ())]
     return float(min([pool.get("idle_w_per_gpu") or 0.0, *lowest]))
 
 

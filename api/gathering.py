@@ -72,7 +72,7 @@ def _remembered(site: Site, last: Edition | None, kept: Mapping[str, Any] | None
     soc = {name: memory.soc_mwh.get(name, mwh) for name, mwh in assumed.soc_mwh.items()}
     for battery in site.batteries:
         soc[battery.name] = min(max(soc[battery.name], battery.soc_min_mwh), battery.top_mwh)
-    return Memory(start, soc, memory.peak_mw)
+    return replace(memory, soc_mwh=soc)
 
 
 def horizon_at(site: Site, now: datetime) -> Horizon:

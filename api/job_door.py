@@ -7,11 +7,13 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from models.checking import faults_of
+from models.checking import faults_of, steps_of
 from models.errors import Fault, InvalidInput
 from models.horizon import rfc3339
+from models.job_ways import way_faults
 from models.jobs import TrainingJob
 from models.site import Site
+from models.strict_json import pointer
 
 _MOST_HOURS = 100_000.0
 _MOST_SLOTS = 2016
@@ -35,13 +37,8 @@ def read_job(raw: Any, site: Site) -> TrainingJob:
 
 
 def _faults(job: TrainingJob, site: Site) -> Iterable[Fault]:
-    pools = {pool.name: pool.gpus for pool in site.pools}
-    if job.pool not in pools:
-        message = f"{job.pool!r} is no pool of {site.name}; known: {', '.join(pools)}"
-        yield Fault("/pool", "unknown_pool", message)
-    elif job.gpus > pools[job.pool]:
-        message = f"{job.gpus} GPUs, but pool {job.pool!r} has {pools[job.pool]}; make the gang smaller"
-        yield Fault("/gpus", "larger_than_pool", message)
+    for fault in way_faults(job, site):
+        yield Fault(pointer(*steps_of(fault.pointer)), fault.code, fault.message)
     for name in ("release", "deadline", "pinned_start"):
         moment = getattr(job, name)
         if moment is not None and not 1970 <= moment.year <= 9000:
@@ -49,11 +46,12 @@ def _faults(job: TrainingJob, site: Site) -> Iterable[Fault]:
     limits = (
         ("work_h", _MOST_HOURS),
         ("restart_loss_h", _MOST_HOURS),
+        ("resize_loss_h", _MOST_HOURS),
         ("count", _MOST_COPIES),
         ("min_run_slots", _MOST_SLOTS),
         ("min_pause_slots", _MOST_SLOTS),
     )
     for name, most in limits:
         value = getattr(job, name)
-        if value > most:
+        if value is not None and value > most:
             yield Fault(f"/{name}", "out_of_range", f"{value:g} is more than {most:g}; split the job or mend the unit")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 
-from api.store.jobs import JobStore, Progress, Told
+from api.store.jobs import JobStore, Progress, Told, told_way
 from models.errors import InvalidInput
 from models.job_policy import Judged, Policy, judge
 from models.queued_job import QueuedJob
@@ -31,5 +31,5 @@ def keep(store: JobStore, source: str, judged: Sequence[Judged], site: Site, now
     for one in judged:
         if one.job is not None:
             ran = int(one.facts.ran_h / step_h) if one.job.state == "running" else 0
-            found[one.job.id] = (one.job, Progress(one.job.work_h, one.job.state, ran, now))
+            found[one.job.id] = (one.job, Progress(one.job.work_h, one.job.state, ran, now, told_way(one.job)))
     return store.tell(source, found)

@@ -29,6 +29,7 @@ from models.errors import Fault, InvalidInput
 from models.forecast.reserve import fall_mw
 from models.forecast.site import SiteForecast
 from models.horizon import Horizon, rfc3339
+from models.job_ways import chooses
 from models.jobs import TrainingJob
 from models.site import Site
 from optimizer import baselines
@@ -39,6 +40,7 @@ from optimizer.document import Plan, ReceivedProblem, dump_plan
 from optimizer.in_force import with_plan_in_force
 from optimizer.kept_prices import KeptPrices
 from optimizer.refusals import check_problem
+from optimizer.rented import with_orders
 from optimizer.replay import Previous
 from optimizer.rolling import Progress, plan
 from optimizer.steadiness import changes_per_hour, moved_starts
@@ -106,8 +108,8 @@ def cycle(task: Task, now: datetime, on_progress: Tell | None = None) -> Outcome
     events = list(task.events)
 
     def composed(jobs: Sequence[TrainingJob]) -> ReceivedProblem:
-        state = SiteState(task.memory.soc_mwh, task.memory.peak_mw)
-        day = compose(site, horizon, availability, jobs, state, name)
+        state = SiteState(task.memory.soc_mwh, task.memory.peak_mw, task.memory.rented_gpu_h)
+        day = with_orders(compose(site, horizon, availability, jobs, state, name), horizon, task.previous)
         document = with_asks(day, site, horizon, carried(horizon, task.previous))
         document = with_plan_in_force(document, site, horizon, task.previous)
         return check_problem(with_events(document, events, horizon))
@@ -135,10 +137,7 @@ def cycle(task: Task, now: datetime, on_progress: Tell | None = None) -> Outcome
         edition["bands"] = {**edition["bands"], BASE: base.bands}
     edition["sources"] = _with_market(edition["sources"], market)
     edition["prices"] = prices[-1].to_json() if prices else None
-    edition["job_labels"] = {
-        job.id: {"priority": job.priority, "workload": job.workload, "synthetic": job.source == "synthetic"}
-        for job in jobs
-    }
+    edition["job_labels"] = {job.id: _label(job) for job in jobs}
     edition["steadiness"] = {
         "set_point_changes_per_hour": changes_per_hour(found, horizon.step_h),
         "moved_starts": moved_starts(found, horizon.start, task.previous),
@@ -146,6 +145,12 @@ def cycle(task: Task, now: datetime, on_progress: Tell | None = None) -> Outcome
     edition["events"] = [told.to_json() for told in [*(Standing(e.id, True) for e in events), *dropped]]
     edition["set_aside"] = [{"id": job_id, "reason": reason} for job_id, reason in aside.items()]
     return Outcome(edition, aside)
+
+
+def _label(job: TrainingJob) -> dict[str, Any]:
+    """What a document does not say of a job; where it was asked to run, if that is not the only way."""
+    label = {"priority": job.priority, "workload": job.workload, "synthetic": job.source == "synthetic"}
+    return label | ({"pool": job.pool, "gpus": job.gpus} if chooses(job) else {})
 
 
 def _solved(
@@ -186,7 +191,7 @@ def _blamed(jobs: Sequence[TrainingJob], faults: Sequence[Fault]) -> dict[str, s
             found.setdefault(jobs[int(at[1])].id, fault.message)
         elif fault.code == "more_running_than_gpus":
             pool = fault.pointer.rpartition(".")[2]
-            last = [job for job in jobs if job.state == "running" and job.pool == pool][-1:]
+            last = [job for job in jobs if job.state == "running" and job.where[0] == pool][-1:]
             found |= {job.id: fault.message for job in last}
     return found
 

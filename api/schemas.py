@@ -101,6 +101,10 @@ class Period(BaseModel):
     end: str
     limit_w: float | None
     count: int = Field(description="copies that run, of an aggregated job")
+    gpus: int | None = Field(None, description="of the gang, where it is another than in the first period; else absent")
+    pool: str | None = Field(
+        None, description="of a job's schedule: where it runs, if not in its own pool; else absent"
+    )
 
 
 class JobSchedule(BaseModel):
@@ -267,6 +271,8 @@ class ProgressView(BaseModel):
     work_left_h: float
     state: Literal["queued", "running", "paused"]
     ran_slots: int
+    pool: str | None = Field(description="where a running job that could choose runs; null: as it was handed in")
+    gpus: int | None = Field(description="with which gang")
 
 
 class JobView(TrainingJob):

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from api.following import horizon_of
+from api.placed import placed_runs
 from api.plan_store import Edition, InForce
 from models.horizon import parse_rfc3339
 from models.lease import Mode
@@ -54,22 +55,16 @@ def orders_at(site: Site, edition: Edition | None, held: InForce, moment: dateti
 
 def _jobs(site: Site, edition: Edition, held: InForce, moment: datetime) -> list[JobOrder]:
     labels = edition.get("job_labels") or {}
-    asked = {job["id"]: job for job in edition["problem"].get("jobs", [])}
+    ours = {pool.name: pool for pool in site.pools}
     found = []
-    for planned in edition["plan"]["jobs"]:
-        job = asked.get(planned["id"])
-        if job is None or job.get("pool") is None:
-            continue
-        pool = site.pool(job["pool"])
-        workload = labels.get(planned["id"], {}).get("workload", "pretrain")
-        for run in planned["runs"]:
-            if parse_rfc3339(run["start"]) <= moment < parse_rfc3339(run["end"]):
-                highest = site.gpu(pool.gpu).max_limit_w
-                mode = held.target(pool.name).mode
-                limit = {Mode.AUTO: run.get("limit_w") or highest, Mode.FAILSAFE: pool.default.limit_w}.get(
-                    mode, highest
-                )
-                found.append(JobOrder(planned["id"], pool.name, job["gpus"] * run.get("count", 1), workload, limit))
+    for job, run, name, gpus in placed_runs(edition):
+        if name not in ours or not parse_rfc3339(run["start"]) <= moment < parse_rfc3339(run["end"]):
+            continue  # without GPUs, at a partner, or not now
+        pool, workload = ours[name], labels.get(job["id"], {}).get("workload", "pretrain")
+        highest = site.gpu(pool.gpu).max_limit_w
+        limits = {Mode.AUTO: run.get("limit_w") or highest, Mode.FAILSAFE: pool.default.limit_w}
+        limit = limits.get(held.target(pool.name).mode, highest)
+        found.append(JobOrder(job["id"], pool.name, gpus * run.get("count", 1), workload, limit))
     return found
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +25,7 @@ def job_faults(raw: Mapping[str, Any], folder: Path | None) -> Iterator[Fault]:
             yield from _file_fault(f"jobs.slurm.{key}", slurm.get(key), folder)
         for k, one in enumerate(_rows(slurm, "pools")):
             yield from _slurm_pool_faults(f"jobs.slurm.pools[{k}]", one, pools)
-    yield from _policy_faults(jobs, pools, folder)
+    yield from _policy_faults(jobs, pools, _rows(raw, "partners"), folder)
     if "synthetic" in raw and (jobs.get("lists") or jobs.get("slurm") is not None):
         yield Fault("synthetic", "mixed", "made-up jobs are not mixed into a real queue; remove this section")
 
@@ -46,7 +46,9 @@ def _slurm_pool_faults(place: str, one: Mapping[str, Any], pools: Mapping[str, A
         yield Fault(f"{place}.nodes", "wrong_count", message)
 
 
-def _policy_faults(jobs: Mapping[str, Any], pools: Mapping[str, Any], folder: Path | None) -> Iterator[Fault]:
+def _policy_faults(
+    jobs: Mapping[str, Any], pools: Mapping[str, Any], partners: Sequence[Any], folder: Path | None
+) -> Iterator[Fault]:
     from ingest.policy_file import load_policy
 
     path = jobs.get("policy")
@@ -62,9 +64,14 @@ def _policy_faults(jobs: Mapping[str, Any], pools: Mapping[str, Any], folder: Pa
     slurm = jobs.get("slurm")
     deadman = isinstance(slurm, Mapping) and slurm.get("deadman") is True
     for k, row in enumerate(policy.rows):
-        if row.pool is not None and row.pool not in pools:
-            message = f"{path}: rows[{k}].pool: there is no pool {row.pool!r}; known: {', '.join(pools)}"
-            yield Fault("jobs.policy", "unknown_pool", message)
+        named = [("pool", row.pool), *((f"pools[{i}]", name) for i, name in enumerate(row.pools))]
+        for key, name in named:
+            if name is not None and name not in pools:
+                message = f"{path}: rows[{k}].{key}: there is no pool {name!r}; known: {', '.join(pools)}"
+                yield Fault("jobs.policy", "unknown_pool", message)
+        if row.may_rent and not partners:
+            message = f"{path}: rows[{k}].may_rent: the site has no [[partners]]; add one or remove it"
+            yield Fault("jobs.policy", "no_partner", message)
         if row.pausable and row.pause == "suspend" and isinstance(slurm, Mapping) and not deadman:
             message = (
                 f'{path}: rows[{k}].pause: "suspend" needs the timer that resumes jobs without us; install it and '

@@ -113,7 +113,7 @@ def faults_of(error: ValidationError, model: type[BaseModel], style: Literal["do
             continue  # only short because its items were refused, which is said already
         if kind == "rules":
             for fault in item["ctx"]["faults"]:
-                place = place_of((*loc, *_split(fault.pointer)), style)
+                place = place_of((*loc, *steps_of(fault.pointer)), style)
                 found.setdefault((place, fault.message), Fault(place, fault.code, fault.message))
             continue
         message = _SENTENCES.get(kind) or str(item["msg"]).removeprefix("Value error, ")
@@ -148,7 +148,8 @@ def place_of(loc: Iterable[Step], style: Literal["dotted", "pointer"]) -> str:
     return text
 
 
-def _split(dotted: str) -> list[Step]:
+def steps_of(dotted: str) -> list[Step]:
+    """Steps of a dotted path: ``pools[1].default`` as ``pools``, ``1``, ``default``."""
     steps = dotted.replace("[", ".").replace("]", "").split(".")
     return [int(step) if step.isdigit() else step for step in steps if step]
 

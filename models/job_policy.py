@@ -7,8 +7,9 @@ never delayed, paused or slowed. While it runs the plan counts it at full power,
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from fnmatch import fnmatchcase
 from typing import Annotated, Any, Literal
@@ -17,12 +18,14 @@ from pydantic import Field, Strict
 
 from models.checking import Above0, AtLeast0, Checked, Count, Flag, Name, Share, Text, validated
 from models.errors import Fault, InvalidInput
-from models.jobs import Priority, TrainingJob, Workload
+from models.jobs import SINCE_WAYS, Priority, TrainingJob, Workload
 from models.queued_job import QueuedJob
 
 _DEADLINE_MARGIN = timedelta(minutes=2)
 """A scheduler ends a job that cannot meet its deadline any more; the latest start stays clear of that."""
 _LEAST_H = 0.05
+_CHOICES = ("pools", "gpus_min", "rent", "residency", "checkpoint_gb", "surplus")
+_FACTS = {"running_pool", "running_gpus"}
 UNTOUCHED_W = 1e5
 """A cap floor above every GPU: the plan gives full power only."""
 
@@ -64,10 +67,34 @@ class PolicyRow(Checked):
     cap_floor_w: AtLeast0 = Field(0.0, description="W per GPU; never capped below")
     tenant: Name | None = None
     tenant_from: Literal["account", "user", "partition", "qos"] | None = None
+    residency: tuple[Name, ...] = Field((), description="jurisdictions in which alone such jobs may run")
+    pools: tuple[Name, ...] = Field((), description="pools that they may run in as well; not for jobs of Slurm")
+    may_rent: Flag = Field(False, description="they may run on a partner's GPUs; not for jobs of Slurm")
+    least_gang_share: Share | None = Field(
+        None, description="their gangs may be halved down to this share of what they ask for; not for jobs of Slurm"
+    )
+    gang_exponent: Share | None = Field(None, description="how speed follows the gang; none: the site's")
+    resizable: Flag = Field(False, description="gangs may change while they run")
+    checkpoint_gb_per_gpu: AtLeast0 = 0.0
+    surplus: Flag = Field(False, description="until their latest start they run on what would be curtailed alone")
     note: Text = ""
+
+    @property
+    def offers_ways(self) -> bool:
+        """Whether jobs get other ways to run."""
+        return bool(self.pools) or self.may_rent or self.least_gang_share is not None
 
     def faults(self) -> Iterable[Fault]:
         """Keys that contradict each other."""
+        for key, wrong in (("pausable", not self.pausable), ("min_run_slots", self.min_run_slots > 1)):
+            if self.surplus and wrong:
+                mend = "write pausable = true" if key == "pausable" else "write 1"
+                yield Fault(key, "surplus_stops", f"jobs on surplus stop whenever there is none; {mend}")
+        if self.surplus and self.max_pauses is not None:
+            yield Fault("max_pauses", "surplus_stops", "jobs on surplus stop whenever there is none; remove it")
+        if self.offers_ways and self.sources == ("slurm",):
+            message = "a job of Slurm stays in its partition with its GPUs; remove pools, may_rent and least_gang_share"
+            yield Fault("sources", "not_in_slurm", message)
         if self.tenant is not None and self.tenant_from is not None:
             yield Fault("tenant_from", "two_tenants", "tenant says it already; keep one of the two")
         if self.checkpoint_s > 0 and self.checkpoint_signal is None:
@@ -145,6 +172,9 @@ def judge(facts: QueuedJob, policy: Policy, pools: Mapping[str, int], now: datet
         return _left(facts, pools, now, "it says chergui=off")
     if facts.bars is not None:
         return _left(facts, pools, now, facts.bars)
+    if facts.source == "slurm" and facts.words.ways:
+        why = f"it says {', '.join(facts.words.ways)}, and a job of Slurm stays in its partition with its GPUs"
+        return _left(facts, pools, now, why)
     work_h = _work_h(facts, row)
     if work_h is None:
         return _left(facts, pools, now, f"it has no time limit, and row {row.name!r} gives no work_h")
@@ -154,7 +184,8 @@ def judge(facts: QueuedJob, policy: Policy, pools: Mapping[str, int], now: datet
         job = _job(facts, row, pool, work_h, latest, now)
     except InvalidInput as error:
         return _left(facts, pools, now, "; ".join(str(fault) for fault in error.faults))
-    return Judged(facts, row, f"row {row.name!r}", job, latest)
+    stays = "; its other ways are not for jobs of Slurm" if facts.source == "slurm" and row.offers_ways else ""
+    return Judged(facts, row, f"row {row.name!r}{stays}", job, latest)
 
 
 def _left(facts: QueuedJob, pools: Mapping[str, int], now: datetime, why: str) -> Judged:
@@ -162,6 +193,8 @@ def _left(facts: QueuedJob, pools: Mapping[str, int], now: datetime, why: str) -
     if facts.state != "running" or facts.gpus == 0:
         return Judged(facts, None, why)
     row = PolicyRow(name="left-alone", cap_floor_w=UNTOUCHED_W, stretch=1.0, work_h=24.0)
+    asked = {key: value for key, value in facts.given.items() if key not in SINCE_WAYS - _FACTS}
+    facts = replace(facts, words=replace(facts.words, **dict.fromkeys(_CHOICES)), given=asked)
     try:
         pool = _pool(facts, row, pools)
         job = _job(facts, row, pool, _work_h(facts, row) or 24.0, now, now)
@@ -235,5 +268,32 @@ def _job(facts: QueuedJob, row: PolicyRow, pool: str, work_h: float, latest: dat
         "cap_floor_w": max(row.cap_floor_w, words.floor_w or 0.0),
         "source": facts.source,
         "submitted_at": facts.submitted_at,
+        **_ways(facts, row, latest, now),
     }
     return validated(TrainingJob, {**told, **facts.given}, f"job {facts.id}", "dotted")
+
+
+def _ways(facts: QueuedJob, row: PolicyRow, latest: datetime, now: datetime) -> dict[str, Any]:
+    """Fields of version 1.1: the job's words, else the row's. A job of Slurm stays where and as large as it is."""
+    words = facts.words
+    waits_until = latest + timedelta(hours=facts.ran_h)
+    found: dict[str, Any] = {
+        "residency": row.residency if words.residency is None else words.residency,
+        "surplus": (row.surplus if words.surplus is None else words.surplus) and now < waits_until,
+    }
+    if facts.count > 1:
+        return found
+    per_gpu_gb = row.checkpoint_gb_per_gpu * facts.gpus
+    found["checkpoint_gb"] = per_gpu_gb if words.checkpoint_gb is None else words.checkpoint_gb
+    if facts.source == "slurm":
+        return found
+    least = words.gpus_min
+    if least is None and row.least_gang_share is not None and "gang_sizes" not in facts.given:
+        least = max(1, math.ceil(row.least_gang_share * facts.gpus))
+    return found | {
+        "pools": row.pools if words.pools is None else words.pools,
+        "may_rent": row.may_rent if words.rent is None else words.rent,
+        "gpus_min": least,
+        "gang_exponent": row.gang_exponent,
+        "resizable": row.resizable,
+    }

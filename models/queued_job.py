@@ -22,7 +22,12 @@ _PAIR = re.compile(r"([a-z_]+)=(\S+)")
 _SPAN = re.compile(r"(?:(\d+(?:\.\d+)?)d)?(?:(\d+(?:\.\d+)?)h)?(?:(\d+(?:\.\d+)?)m)?", re.ASCII)
 _MOST_H = 24.0 * 400
 _WORKLOADS = ("pretrain", "finetune", "inference")
-WORDS = ("chergui", "delay", "deadline", "work", "workload", "pausable", "floor_w")
+_WAYS = ("pools", "gpus_min", "rent")
+WORDS = (
+    *("chergui", "delay", "deadline", "work", "workload", "pausable", "floor_w"),
+    *_WAYS,
+    *("residency", "checkpoint_gb", "surplus"),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +41,17 @@ class Words:
     workload: str | None = None
     pausable: bool | None = None
     floor_w: float | None = None
+    pools: tuple[str, ...] | None = None
+    gpus_min: int | None = None
+    rent: bool | None = None
+    residency: tuple[str, ...] | None = None
+    checkpoint_gb: float | None = None
+    surplus: bool | None = None
+
+    @property
+    def ways(self) -> list[str]:
+        """Words that ask for other ways to run."""
+        return [word for word in _WAYS if getattr(self, word)]
 
 
 SILENT = Words()
@@ -138,7 +154,7 @@ def _plain(value: Any) -> str:
 
 
 def _word(key: str, value: str) -> dict[str, Any]:
-    if key in ("chergui", "pausable"):
+    if key in ("chergui", "pausable", "rent", "surplus"):
         if value not in ("on", "off"):
             raise ValueError(f"{value!r} is neither on nor off")
         return {"takes_part" if key == "chergui" else key: value == "on"}
@@ -150,8 +166,27 @@ def _word(key: str, value: str) -> dict[str, Any]:
         if not re.fullmatch(r"\d{1,5}", value, re.ASCII):
             raise ValueError(f"{value!r} is no whole number of watts")
         return {key: float(value)}
+    if key in ("pools", "residency"):
+        return {key: _names(value)}
+    if key == "gpus_min":
+        if not re.fullmatch(r"[1-9]\d{0,6}", value, re.ASCII):
+            raise ValueError(f"{value!r} is no whole number of GPUs")
+        return {key: int(value)}
+    if key == "checkpoint_gb":
+        if not re.fullmatch(r"\d{1,7}(\.\d{1,3})?", value, re.ASCII):
+            raise ValueError(f"{value!r} is no number of GB")
+        return {key: float(value)}
     if key == "workload":
         if value not in _WORKLOADS:
             raise ValueError(f"{value!r} is none of {', '.join(_WORKLOADS)}")
         return {key: value}
     raise ValueError(f"is unknown; known: {', '.join(WORDS)}")
+
+
+def _names(value: str) -> tuple[str, ...]:
+    """``a,b`` as names; JSON lists come as their text."""
+    names = tuple(name.strip(" '\"[]") for name in value.split(","))
+    wrong = [name for name in names if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._:-]{0,127}", name)]
+    if wrong:
+        raise ValueError(f"{wrong[0]!r} is no name; write names with commas between them, and no spaces")
+    return names

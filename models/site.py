@@ -37,6 +37,7 @@ from models.job_sources import Jobs
 from models.jobs import PRIORITIES, Priority
 from models.market import Market
 from models.site_asks import Budgets, Generator, Service
+from models.site_jobs import Elastic, Partner, Storage, Tenant
 from models.site_rules import cross_faults
 from models.supply import Battery, Feed, Grid, Solar, Wind
 from models.tariff import Tariff
@@ -79,6 +80,9 @@ class GpuPool(Checked):
     idle_w_per_gpu: AtLeast0 | None = Field(
         None, description="GPU idle plus idle host share; none: catalogue idle + 60 % of the host share"
     )
+    relative_speed: Above0 | None = Field(
+        None, description="work of a GPU at full speed in an hour, in one unit for all pools; needed where jobs choose"
+    )
     job_share: Fraction = Field(1.0, description="weight of this pool in the synthetic jobs")
     default: DefaultSet
     lease_s: Above0 = Field(900.0, description="how long a cap holds without contact")
@@ -115,6 +119,7 @@ class Wishes(Checked):
     value_per_gpu_h: AtLeast0 = Field(
         0.0, description="worth of work on jobs due after the horizon, beyond their fair part"
     )
+    surplus_value_per_gpu_h: Above0 = Field(0.01, description="worth of work on jobs that run on surplus alone")
 
     def faults(self) -> Iterable[Fault]:
         """Missing priorities, a value above the price of leaving due work."""
@@ -246,6 +251,11 @@ class Site(Checked):
     generators: tuple[Generator, ...] = ()
     services: tuple[Service, ...] = ()
     budgets: Budgets = Budgets()
+    jurisdiction: Name | None = Field(None, description="whose law holds where its pools stand, e.g. MA")
+    partners: tuple[Partner, ...] = ()
+    tenants: tuple[Tenant, ...] = ()
+    storage: Storage | None = None
+    elastic: Elastic = Elastic()
     grid: Grid
     tariff: Tariff
     cooling: CoolingPlant | None = None
@@ -280,6 +290,10 @@ class Site(Checked):
         if found is None:
             raise NotFound("pool", name)
         return found
+
+    def partner(self, name: str) -> Partner | None:
+        """Partner by name; None where it is none's."""
+        return next((partner for partner in self.partners if partner.name == name), None)
 
     def gpu(self, key: str) -> GpuModel:
         """Catalogue row by key.

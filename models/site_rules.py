@@ -20,8 +20,9 @@ def cross_faults(raw: Mapping[str, Any]) -> list[Fault]:
     Names twice, feeds, shed groups and phases that point nowhere, defaults outside a GPU's limits.
     """
     found: list[Fault] = []
-    for section in ("pools", "feeds", "phases", "shed_groups"):
+    for section in ("feeds", "phases", "shed_groups", "tenants"):
         found += _twice(_rows(raw, section))
+    found += _twice([*_rows(raw, "pools"), *_rows(raw, "partners")])
     found += _twice([row for section in _ASSETS for row in _rows(raw, section)])
     pools = [row.get("name") for _, row in _rows(raw, "pools")]
     phases = [row.get("name") for _, row in _rows(raw, "phases")]
@@ -39,7 +40,7 @@ def cross_faults(raw: Mapping[str, Any]) -> list[Fault]:
                 elif section == "feeds":
                     owner[name] = str(row.get("name"))
     models = {row.get("key"): row for _, row in _rows(raw, "gpu_models")}
-    for place, row in _rows(raw, "pools"):
+    for place, row in [*_rows(raw, "pools"), *_rows(raw, "partners")]:
         if row.get("phase") is not None and row["phase"] not in phases:
             message = f"{row['phase']!r} is no phase of this site; known: {', '.join(map(str, phases)) or 'none'}"
             found.append(Fault(f"{place}.phase", "unknown_phase", message))
@@ -49,7 +50,18 @@ def cross_faults(raw: Mapping[str, Any]) -> list[Fault]:
             message = f"{row['gpu']!r} is in no catalogue and no row of gpu_models; {mend}"
             found.append(Fault(f"{place}.gpu", "unknown_gpu", message))
         found += _default_faults(place, row, models.get(row.get("gpu")))
-    return found
+    return [*found, *_speed_faults(raw)]
+
+
+def _speed_faults(raw: Mapping[str, Any]) -> Iterable[Fault]:
+    """A partner of other GPUs, and nothing that tells how fast a job would be there."""
+    rows = [*_rows(raw, "pools"), *_rows(raw, "partners")]
+    if not _rows(raw, "partners") or len({row.get("gpu") for _, row in rows}) < 2:
+        return
+    for place, row in rows:
+        if row.get("relative_speed") is None:
+            message = f"pools and partners differ in their GPUs; say how fast {row.get('gpu')} is beside the others"
+            yield Fault(f"{place}.relative_speed", "missing", message)
 
 
 def _default_faults(place: str, pool: Mapping[str, Any], gpu: Mapping[str, Any] | None) -> Iterable[Fault]:

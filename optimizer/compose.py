@@ -8,18 +8,17 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
 from typing import Any
 
 from models import cooling
 from models.cooling_plant import CoolingPlant
 from models.errors import Fault, InvalidInput
-from models.gpu_power import levels
 from models.horizon import Horizon, rfc3339
 from models.jobs import TrainingJob
-from models.site import GpuPool, Site
+from models.site import Site
 from models.supply import Battery
 from models.tariff import prices
+from optimizer.compose_jobs import job_document, job_faults, with_ways
 
 _DIGITS = 9
 _SOC_HAIR = 1e-6
@@ -51,10 +50,12 @@ class Availability:
 
 @dataclass(frozen=True, slots=True)
 class SiteState:
-    """Where a site stands at the start of a horizon: stored energy by battery, highest import of the billing period."""
+    """Where a site stands at the start of a horizon: stored energy by battery, highest import of the billing period,
+    GPU-hours rented from each partner in this month."""
 
     soc_mwh: Mapping[str, float]
     peak_so_far_mw: float
+    rented_gpu_h: Mapping[str, float] = field(default_factory=dict)
 
 
 def assumed_state(site: Site) -> SiteState:
@@ -85,7 +86,7 @@ def compose(
     queue = list(jobs)
     faults = [
         *_series_faults(site, horizon, availability),
-        *_job_faults(site, queue, availability),
+        *job_faults(site, queue, availability.gpus),
         *_state_faults(site, state),
     ]
     if faults:
@@ -122,7 +123,7 @@ def compose(
             for pool in site.pools
         ],
         "feeds": [{"name": f.name, "pools": list(f.pools), "limit_mw": f.limit_mw} for f in site.feeds],
-        "jobs": [_job(site, horizon, job) for job in queue],
+        "jobs": [job_document(site, horizon, job) for job in queue],
         "gap": site.planning.gap,
         "time_limit_s": site.planning.time_limit_s,
     }
@@ -133,6 +134,7 @@ def compose(
         document["series"]["wet_bulb_c"] = _rounded(wet)
     if site.cooling is not None and dry is not None and wet is not None:
         document["cooling"] = _cooling(site.cooling, dry, wet)
+    document = with_ways(document, site, horizon, state.rented_gpu_h)
     price = site.planning.reserve_price_per_mwh
     if price is not None and availability.fall_mw is not None and any(availability.fall_mw):
         reserve = {"drop_mw": _rounded(availability.fall_mw), "cost_per_mwh": price}
@@ -204,65 +206,6 @@ def _cooling(plant: CoolingPlant, dry_bulb_c: Sequence[float], wet_bulb_c: Seque
     }
 
 
-def _up(horizon: Horizon, moment: datetime) -> datetime:
-    return horizon.at(-((horizon.start - moment) // horizon.step))
-
-
-def _down(horizon: Horizon, moment: datetime) -> datetime:
-    return horizon.at(horizon.slot(moment))
-
-
-def due_h(job: TrainingJob, horizon: Horizon) -> float:
-    """Hours at full speed, per copy, that a job owes inside the horizon.
-
-    All of its work where the deadline lies inside or there is none; else the part of the work that corresponds to
-    the part of its window (from release or slot 0, whichever is later, to the deadline) inside the horizon; nothing
-    where it is released after the horizon.
-    """
-    if job.deadline is None or job.deadline <= horizon.end:
-        return job.work_h if job.release < horizon.end else 0.0
-    first = max(_up(horizon, job.release), horizon.start)
-    if first >= horizon.end:
-        return 0.0
-    return job.work_h * ((horizon.end - first) / (job.deadline - first))
-
-
-def _levels(site: Site, pool: GpuPool, job: TrainingJob) -> list[dict[str, float]]:
-    """Levels at or above the job's cap floor; the highest always."""
-    every = levels(job.gpus, site.gpu(pool.gpu), job.workload, site.host_w(pool))
-    return [level for level in every[:-1] if level["limit_w"] >= job.cap_floor_w] + every[-1:]
-
-
-def _job(site: Site, horizon: Horizon, job: TrainingJob) -> dict[str, Any]:
-    pool = site.pool(job.pool)
-    late = site.wishes.late_per_gpu_h.get(job.priority)
-    return {
-        "id": job.id,
-        "pool": job.pool,
-        "gpus": job.gpus,
-        "count": job.count,
-        "tenant": job.tenant,
-        "work_h": job.work_h,
-        "due_h": min(job.work_h, round(due_h(job, horizon), _DIGITS)),
-        "levels": _levels(site, pool, job),
-        "release": rfc3339(_up(horizon, job.release)),
-        "deadline": None if job.deadline is None else rfc3339(_down(horizon, job.deadline)),
-        "late_cost_per_h": None if late is None else late * job.gpus,
-        "unmet_cost_per_h": site.wishes.unmet_per_gpu_h[job.priority] * job.gpus,
-        "work_value_per_h": site.wishes.value_per_gpu_h * job.gpus,
-        "preemptible": job.preemptible,
-        "restart_loss_h": job.restart_loss_h,
-        "start_cost": job.start_cost,
-        "min_run_slots": job.min_run_slots,
-        "min_pause_slots": job.min_pause_slots,
-        "max_pauses": job.max_pauses,
-        "state": job.state,
-        "ran_slots": job.ran_slots,
-        "pinned_start": None if job.pinned_start is None else rfc3339(_up(horizon, job.pinned_start)),
-        "held": job.held,
-    }
-
-
 def _series_faults(site: Site, horizon: Horizon, availability: Availability) -> Iterable[Fault]:
     needed = ["pv_mw", "wind_mw"]
     if site.cooling is not None:
@@ -286,29 +229,6 @@ def _series_faults(site: Site, horizon: Horizon, availability: Availability) -> 
             yield Fault(place, "wrong_length", f"{len(gpus)} values for {horizon.slots} slots; give one a slot")
         elif not all(0 <= n <= known[name] for n in gpus):
             yield Fault(place, "outside_limits", f"some value lies outside 0 to {known[name]}; mend it")
-
-
-def _job_faults(site: Site, jobs: Sequence[TrainingJob], availability: Availability) -> Iterable[Fault]:
-    pools = {pool.name: pool.gpus for pool in site.pools}
-    running = dict.fromkeys(pools, 0)
-    seen: set[str] = set()
-    for k, job in enumerate(jobs):
-        if job.id in seen:
-            yield Fault(f"jobs[{k}].id", "duplicate_name", f"{job.id!r} stands twice; rename one")
-        seen.add(job.id)
-        if job.pool not in pools:
-            yield Fault(f"jobs[{k}].pool", "unknown_pool", f"there is no pool {job.pool!r}; known: {', '.join(pools)}")
-            continue
-        if job.gpus > pools[job.pool]:
-            message = f"{job.gpus} GPUs, but pool {job.pool!r} has {pools[job.pool]}; make the gang smaller"
-            yield Fault(f"jobs[{k}].gpus", "larger_than_pool", message)
-        if job.state == "running":
-            running[job.pool] += job.gpus * job.count
-    for name, used in running.items():
-        there = max(availability.gpus[name], default=0) if name in availability.gpus else pools[name]
-        if used > there:
-            message = f"running jobs hold {used} GPUs, but the pool has {there}; mend the states or the pool"
-            yield Fault(f"pools.{name}", "more_running_than_gpus", message)
 
 
 def _state_faults(site: Site, state: SiteState) -> Iterable[Fault]:

@@ -12,6 +12,7 @@ from rich.table import Table
 from rich.text import Text
 
 from api.following import horizon_of
+from api.placed import partners_of, place_of
 from api.plan_store import Edition
 from models.horizon import Horizon, parse_rfc3339
 from models.site import Site
@@ -130,16 +131,20 @@ def _jobs(edition: Edition, zone: ZoneInfo) -> Table:
             name, justify="right" if right else "left", no_wrap=name in ("window", "runs"), overflow="fold"
         )
     plans = {job["id"]: job for job in edition["plan"]["jobs"]}
+    rented = partners_of(edition["problem"])
     for job in edition["problem"]["jobs"]:
         planned = plans.get(job["id"])
         runs = planned["runs"] if planned else []
         release, deadline = parse_rfc3339(job["release"]), job["deadline"]
         window = _span(release, parse_rfc3339(deadline), zone) if deadline else f"{_clock(release, zone)}–"
         caps = [run["limit_w"] for run in runs if run["limit_w"] is not None]
+        taken = [place_of(job, run) for run in runs] or [place_of(job, {})]
+        pools = list(dict.fromkeys(pool for pool, _ in taken if pool))
+        gangs = list(dict.fromkeys(f"{gpus * job.get('count', 1):,}" for _, gpus in taken))
         table.add_row(
             Text(job["id"]),
-            Text(job["pool"] or ""),
-            f"{job['gpus'] * job.get('count', 1):,}",
+            Text(", ".join(f"{name} (rented)" if name in rented else name for name in pools)),
+            ", ".join(gangs),
             window,
             _sessions(runs, zone) or "does not run",
             _range(caps),

@@ -123,7 +123,7 @@ def _print(site: Site, console: Console) -> None:
             curves,
         )
     console.print(pools)
-    for text in _supply(site):
+    for text in (*_supply(site), *_choices(site)):
         console.print(text, markup=False)
     stages = Table("default set", "after s", "IT MW", "site MW", title=f"Without a plan (firm {proof.firm_mw:g} MW)")
     for stage in proof.stages:
@@ -138,6 +138,24 @@ def _supply(site: Site) -> list[str]:
     lines += [f"battery {b.name}: {b.power_mw:g} MW, {b.floor_mwh:g} to {b.top_mwh:g} MWh" for b in site.batteries]
     lines.append(f"grid: import {site.grid.import_limit_mw:g} MW, export {site.grid.export_limit_mw:g} MW")
     lines += [f"{name}: {side.kind}, {side.rated_heat_mw:g} MW of heat, {side.evidence}" for name, side in _sides(site)]
+    return lines
+
+
+def _choices(site: Site) -> list[str]:
+    """What jobs may choose from, and what bounds them."""
+    lines = []
+    for one in site.partners:
+        quota = "" if one.quota_gpu_h_per_month is None else f", {one.quota_gpu_h_per_month:g} GPU-hours a month"
+        wait = f", after {one.start_delay_minutes:g} min" if one.start_delay_minutes else ""
+        price = f"{one.price_per_gpu_h:g} {site.currency} a GPU-hour"
+        where = one.jurisdiction or "jurisdiction not said"
+        lines.append(f"partner {one.name}: {one.gpus:,} x {one.gpu} at {price}{quota}{wait}; {where}")
+    for tenant in site.tenants:
+        rules = [f"in {', '.join(tenant.residency)} alone"] if tenant.residency else []
+        rules += [] if tenant.may_rent else ["never rents"]
+        lines.append(f"tenant {tenant.name}: {', '.join(rules)}")
+    if site.storage is not None:
+        lines.append(f"storage: {site.storage.gb_per_s:g} GB/s of checkpoints")
     return lines
 
 

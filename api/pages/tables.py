@@ -12,7 +12,7 @@ from zoneinfo import ZoneInfo
 from api.pages.charts.cost import shown_terms
 from api.pages.clock import borders
 from api.pages.view import horizon_of
-from api.pages.words import Words
+from api.pages.words import Words, isolated
 from models.horizon import parse_rfc3339
 
 Cell = str | float | int | None
@@ -118,13 +118,14 @@ def _gantt(view: dict[str, Any], words: Words) -> Table:
         "unmet_h",
         "energy_mwh",
         "standing",
+        "place",
         "source",
     )
-    digits = [0, 0, 0, 0, 0, 0, 0, 0, 2, 0, 2, 2, 2, 2, 3, 0, 0]
+    digits = [0, 0, 0, 0, 0, 0, 0, 0, 2, 0, 2, 2, 2, 2, 3, 0, 0, 0]
     rows: list[list[Cell]] = [
         [
             job["id"],
-            job["pool"],
+            ", ".join(filter(None, job["pools"])) or None,
             job["gpus"] * job["count"],
             words.t(f"priority.{job['priority'] or 'unknown'}"),
             words.named("workload", job["workload"]) if job["workload"] else None,
@@ -139,11 +140,29 @@ def _gantt(view: dict[str, Any], words: Words) -> Table:
             job["unmet_h"],
             job["energy_mwh"],
             words.t(f"standing.{job['standing']}"),
+            " ".join(place_sentence(note, words, view["currency"]) for note in job["places"]) or None,
             words.t("synthetic") if job["synthetic"] else words.t("received"),
         ]
         for job in view["jobs"]
     ]
     return Table([words.t(f"column.{name}") for name in names], digits, rows)
+
+
+def place_sentence(note: dict[str, Any], words: Words, currency: str) -> str:
+    """Where the plan has a job that could choose, and why (:mod:`api.pages.view_places`)."""
+    shown: dict[str, str] = {}
+    for name, value in note.items():
+        if name == "money":
+            shown[name] = words.quantity(value, currency, 0)
+        elif name == "gpu_h":
+            shown[name] = words.quantity(value, "GPU h", 1)
+        elif name == "hours":
+            shown[name] = words.quantity(value, "h", 2)
+        elif name == "gangs":
+            shown[name] = isolated(", ".join(words.number(gang, 0) for gang in value))
+        elif name != "key":
+            shown[name] = isolated(value if isinstance(value, str) else words.number(value, 0))
+    return words.t(f"place.{note['key']}", **shown)
 
 
 def _caps(view: dict[str, Any], words: Words) -> Table:
@@ -152,7 +171,7 @@ def _caps(view: dict[str, Any], words: Words) -> Table:
     rows: list[list[Cell]] = [
         [
             job["id"],
-            job["pool"],
+            run["pool"],
             parse_rfc3339(run["start"]).astimezone(zone).strftime("%Y-%m-%d %H:%M"),
             parse_rfc3339(run["end"]).astimezone(zone).strftime("%Y-%m-%d %H:%M"),
             run["limit_w"],

@@ -5,6 +5,8 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import Any
 
+from api.pages.view_places import places
+from api.placed import place_of
 from models.horizon import Horizon, parse_rfc3339
 
 TIGHT_H = 1.0  # less slack than this between planned end and deadline is shown as a risk
@@ -16,8 +18,10 @@ def job_views(edition: dict[str, Any], horizon: Horizon) -> list[dict[str, Any]]
     """One entry a job, grouped by pool in the document's order, by first start inside a pool."""
     planned = {job["id"]: job for job in edition["plan"].get("jobs", [])}
     labels = edition.get("job_labels") or {}
+    noted = places(edition, horizon)
     views = [
-        _view(job, planned.get(job["id"]), labels.get(job["id"], {}), horizon) for job in edition["problem"]["jobs"]
+        {**_view(job, planned.get(job["id"]), labels.get(job["id"], {}), horizon), "places": noted.get(job["id"], [])}
+        for job in edition["problem"]["jobs"]
     ]
     pools = {pool["name"]: index for index, pool in enumerate(edition["problem"].get("pools", []))}
     far = horizon.end
@@ -34,7 +38,8 @@ def job_views(edition: dict[str, Any], horizon: Horizon) -> list[dict[str, Any]]
 def _view(
     job: dict[str, Any], planned: dict[str, Any] | None, label: dict[str, Any], horizon: Horizon
 ) -> dict[str, Any]:
-    runs = [_run(run) for run in (planned or {}).get("runs", [])]
+    runs = [_run(job, run) for run in (planned or {}).get("runs", [])]
+    first = min(runs, key=lambda run: parse_rfc3339(run["start"]), default=None)
     start = min((run["start"] for run in runs), key=parse_rfc3339, default=None)
     end = max((run["end"] for run in runs), key=parse_rfc3339, default=None)
     deadline = job.get("deadline")
@@ -46,8 +51,9 @@ def _view(
         last_end = run["end"]
     view = {
         "id": job["id"],
-        "pool": job.get("pool"),
-        "gpus": job.get("gpus", 0),
+        "pool": job.get("pool") if first is None else first["pool"],
+        "pools": list(dict.fromkeys(run["pool"] for run in runs)) or [job.get("pool")],
+        "gpus": job.get("gpus", 0) if first is None else first["gpus"],
         "count": job.get("count", 1),
         "tenant": job.get("tenant"),
         "priority": label.get("priority"),
@@ -73,9 +79,12 @@ def _view(
     return view
 
 
-def _run(run: dict[str, Any]) -> dict[str, Any]:
+def _run(job: dict[str, Any], run: dict[str, Any]) -> dict[str, Any]:
     start, end = parse_rfc3339(run["start"]), parse_rfc3339(run["end"])
+    pool, gpus = place_of(job, run)
     return {
+        "pool": pool,
+        "gpus": gpus,
         "start": run["start"],
         "end": run["end"],
         "start_ms": int(start.timestamp() * 1000),

@@ -47,10 +47,16 @@ async def pool(pool: str, request: Request, doors: Through, _: Reader) -> Respon
 
 @router.get("/jobs/{job}", **_pull(JobCaps))
 async def job(job: str, request: Request, doors: Through, _: Reader) -> Response:
-    """Limit of every GPU of one job's gang, by period; no period: the default holds and the job does not run."""
+    """Limit of every GPU of one job's gang, by period; no period: the default holds and the job does not run. A period
+    in another pool than `pool` says which; runs at a partner are not in it."""
     known = await to_thread.run_sync(doors.jobs.get, job)
     found = doors.site.pool(known.job.pool)
-    return await _answer(request, doors, found.name, lambda held: caps.job_caps(doors.site, found, job, held))
+
+    def body(held: Standing) -> Body:
+        others = {name: doors.standing(name) for name in known.job.pools if name != found.name}
+        return caps.job_caps(doors.site, found, job, held, others)
+
+    return await _answer(request, doors, found.name, body)
 
 
 @router.get("/nodes/{node}", **_pull(NodeCaps))

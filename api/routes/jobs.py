@@ -71,6 +71,7 @@ def _planned(doors: Doors) -> dict[str, Any]:
 
 
 def _view(known: KnownJob, planned: dict[str, Any] | None) -> dict[str, Any]:
+    pool, gpus = known.progress.way or (None, None)
     return {
         **known.job.model_dump(mode="json"),
         "status": known.status,
@@ -79,6 +80,8 @@ def _view(known: KnownJob, planned: dict[str, Any] | None) -> dict[str, Any]:
             "work_left_h": known.progress.work_left_h,
             "state": known.progress.state,
             "ran_slots": known.progress.ran_slots,
+            "pool": pool,
+            "gpus": gpus,
         },
         "created_at": known.created_at,
         "updated_at": known.updated_at,

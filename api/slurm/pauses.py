@@ -38,8 +38,9 @@ def running_orders(
                     kept = job.note.but(signalled=None).comment("goes on after all")
                     yield Order("note", "the plan has it running again", job.number, kept)
                 yield from _more_time(job, coming)
-            elif coming and one.job is not None and one.job.preemptible:
+            elif one.job is not None and one.job.preemptible and (coming or one.job.surplus):
                 # With nothing to come the plan reckoned with its end by now; it is not stopped for needing longer.
+                # One on surplus is: no sun may come before its waiting is used up.
                 yield from _stop(one, one.row, job, coming, plan, now)
 
 
@@ -83,7 +84,7 @@ def _stop(
         return
     grace = timedelta(seconds=row.checkpoint_s)
     by = one.latest_start + timedelta(hours=one.facts.ran_h)
-    back = min(coming[0].start, by)
+    back = min(coming[0].start, by) if coming else by
     if back - now < plan.horizon.step + grace:
         return  # not worth it, or its waiting is used up
     said = None if job.note.signalled is None else now - datetime.fromtimestamp(job.note.signalled, now.tzinfo)

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
-from typing import Literal
+from typing import Any, Literal
 
 from sqlalchemy import Connection, Engine, RowMapping, select, update
 
@@ -20,31 +20,37 @@ from api.store.tables import jobs, requests
 from ingest.ports import Clock
 from models.errors import NotFound
 from models.horizon import parse_rfc3339, rfc3339
-from models.jobs import TrainingJob
+from models.jobs import SINCE_WAYS, TrainingJob
 
 Status = Literal["open", "done", "set_aside"]
 
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """How far a job has come at ``as_of``; ``work_left_h`` per copy, in hours at full speed."""
+    """How far a job has come at ``as_of``; ``work_left_h`` per copy, in hours at full speed.
+
+    ``way``: pool and gang that it runs in; None where it does not run, or nobody has said.
+    """
 
     work_left_h: float
     state: Literal["queued", "running", "paused"]
     ran_slots: int
     as_of: datetime | None = None
+    way: tuple[str, int] | None = None
 
     def to_json(self) -> str:
         """As it is kept."""
-        told = {"work_left_h": self.work_left_h, "state": self.state, "ran_slots": self.ran_slots}
-        return json.dumps({**told, "as_of": None if self.as_of is None else rfc3339(self.as_of)})
+        told: dict[str, Any] = {"work_left_h": self.work_left_h, "state": self.state, "ran_slots": self.ran_slots}
+        told["as_of"] = None if self.as_of is None else rfc3339(self.as_of)
+        return json.dumps(told if self.way is None else {**told, "way": self.way})
 
     @classmethod
     def from_json(cls, text: str) -> Progress:
         """As it was kept."""
         raw = json.loads(text)
-        as_of = raw["as_of"]
-        return cls(raw["work_left_h"], raw["state"], raw["ran_slots"], None if as_of is None else parse_rfc3339(as_of))
+        as_of = None if raw["as_of"] is None else parse_rfc3339(raw["as_of"])
+        way = None if raw.get("way") is None else (raw["way"][0], raw["way"][1])
+        return cls(raw["work_left_h"], raw["state"], raw["ran_slots"], as_of, way)
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,11 +91,22 @@ def _matters(before: TrainingJob, job: TrainingJob) -> bool:
 
 
 def _canonical(job: TrainingJob) -> str:
-    return json.dumps(job.model_dump(mode="json"), sort_keys=True, separators=(",", ":"))
+    silent = {name for name in SINCE_WAYS if getattr(job, name) == TrainingJob.model_fields[name].default}
+    return json.dumps(job.model_dump(mode="json", exclude=silent), sort_keys=True, separators=(",", ":"))
 
 
 def _fresh(job: TrainingJob) -> Progress:
-    return Progress(job.work_h, job.state, job.ran_slots)
+    return Progress(job.work_h, job.state, job.ran_slots, way=told_way(job))
+
+
+def _where_it_ran(told: Progress, before: Progress) -> Progress:
+    """A source that does not say where a job runs is taken to mean that it runs where it did."""
+    return replace(told, way=before.way) if told.state == before.state == "running" else told
+
+
+def told_way(job: TrainingJob) -> tuple[str, int] | None:
+    """Where a job says that it runs; None where it says nothing of that."""
+    return job.where if job.running_pool is not None or job.running_gpus is not None else None
 
 
 def _known(row: RowMapping) -> KnownJob:
@@ -185,6 +202,8 @@ class JobStore:
                     told.strangers.append(job.id)
                     continue
                 before = None if row is None else TrainingJob.model_validate(json.loads(row["document"]))
+                if progress.way is None and row is not None:
+                    progress = _where_it_ran(progress, Progress.from_json(row["progress"]))
                 news = before is None or row is None or row["status"] == "done" or _matters(before, job)
                 values = {
                     "document": _canonical(job),

@@ -47,7 +47,8 @@ def make_house(tmp_path: Path) -> Iterator[Callable[..., House]]:
 
     def make(**changes: Any) -> House:
         shift = (START - datetime.now(UTC)).total_seconds() + 300
-        settings = Settings(sample_path("local"), tmp_path, **{"shift_s": shift, **changes})
+        site_path = changes.pop("site_path", sample_path("local"))
+        settings = Settings(site_path, tmp_path, **{"shift_s": shift, **changes})
         settings.run_dir.mkdir(exist_ok=True)
         engine = engine_of(settings)
         upgrade(engine)

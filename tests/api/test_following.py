@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 
-from api.following import Memory, arrived, followed_job, followed_memory
+from api.following import Memory, arrived, as_it_stands, followed_job, followed_memory
 from api.gathering import first_memory, gather, horizon_at, made_up_jobs, wants_made_up_jobs
 from api.store.jobs import KnownJob, Progress
 from ingest.site_file import read_site, sample_path
@@ -132,3 +134,54 @@ def test_a_job_that_may_no_longer_run_is_set_aside_with_the_reason() -> None:
     assert found.changed["a"][2:] == ("set_aside", "its deadline has passed, and its priority may not run late")
     assert found.memory == first_memory(strict, T0 + 2 * Q)
     assert [k.job.id for k in gather(site, None, [late], T0 + 2 * Q).jobs] == ["a"]
+
+
+def placed(*runs: tuple[int, int, str, int], **job: Any) -> dict[str, Any]:
+    """A plan in which job a runs so: from, until, pool, gang."""
+    found = edition(*((a, b, 1.0) for a, b, _, _ in runs))
+    for run, (_, _, pool, gpus) in zip(found["plan"]["jobs"][0]["runs"], runs, strict=True):
+        run |= {"pool": pool, "gpus": gpus}
+    found["problem"] |= {
+        "jobs": [{"id": "a", "pool": "hall", "gpus": 8, **job}],
+        "pools": [{"name": "hall"}, {"name": "cloud", "partner": {"price_per_gpu_h": 1.0}}],
+    }
+    return found
+
+
+def test_a_job_is_followed_to_where_the_plan_has_it_and_pays_for_a_changed_gang() -> None:
+    job = known(pools=["annex"], gang_sizes=[4], restart_loss_h=0.2, resize_loss_h=0.1)
+    plan = placed((0, 2, "annex", 4), (2, 3, "annex", 8))
+    progress, _, _ = followed_job(job, plan, T0 + 2 * Q)
+    assert (progress.work_left_h, progress.way) == (1.5, ("annex", 4))
+    stands = as_it_stands(replace(job, progress=progress))
+    assert (stands.state, stands.running_pool, stands.running_gpus) == ("running", "annex", 4)
+    later, _, _ = followed_job(replace(job, progress=progress), plan, T0 + 3 * Q)
+    assert (later.work_left_h, later.way) == (pytest.approx(1.35), ("annex", 8)), "0.25 h done, 0.1 h lost"
+    over, _, _ = followed_job(replace(job, progress=later), plan, T0 + 5 * Q)
+    assert (over.state, over.way) == ("paused", None)
+    assert as_it_stands(replace(job, progress=over)).where == ("hall", 8)
+
+
+def test_a_job_told_to_run_but_not_where_runs_as_planned_and_one_with_one_way_says_nothing() -> None:
+    told = known(Progress(2.0, "running", 1, T0 + Q / 2), pools=["annex"], state="running")
+    progress, _, _ = followed_job(told, placed((0, 4, "annex", 8)), T0 + 2 * Q)
+    assert progress.way == ("annex", 8)
+    plain, _, _ = followed_job(known(), placed((0, 4, "hall", 8)), T0 + 2 * Q)
+    assert plain.way is None
+
+
+def test_gpu_hours_of_partners_add_up_until_the_month_is_over() -> None:
+    site = read_site(sample_path("local"))
+    memory = Memory(T0, {"b": 1.0}, 4.0, {"cloud": 3.0})
+    plan = placed((0, 2, "cloud", 4), (2, 4, "hall", 8), (6, 8, "cloud", 8))
+    # two slots of four GPUs, then one of eight: 2 + 2 GPU-hours
+    assert followed_memory(site, memory, plan, T0 + 7 * Q).rented_gpu_h == {"cloud": 7.0}
+    assert Memory.from_json(Memory(T0, {}, 0.0, {"cloud": 7.0}).to_json()).rented_gpu_h == {"cloud": 7.0}
+    # at 23:00 UTC on the last day it is midnight in Casablanca: what was rented before belongs to the month before
+    end = datetime(2026, 11, 30, 22, 30, tzinfo=UTC)
+    shifted = json.loads(json.dumps(plan).replace(rfc3339(T0), rfc3339(end)))
+    for run, (a, b) in zip(shifted["plan"]["jobs"][0]["runs"], ((0, 2), (2, 4), (6, 8)), strict=True):
+        run |= {"start": rfc3339(end + a * Q), "end": rfc3339(end + b * Q)}
+    before = Memory(end, {"b": 1.0}, 4.0, {"cloud": 3.0})
+    assert followed_memory(site, before, shifted, end + Q).rented_gpu_h == {"cloud": 4.0}
+    assert followed_memory(site, before, shifted, end + 7 * Q).rented_gpu_h == {"cloud": 2.0}

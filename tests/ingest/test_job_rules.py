@@ -121,3 +121,12 @@ def test_a_policy_is_read_anew_and_a_bad_edit_keeps_the_good_one(tmp_path):
     assert (held.now().rows[0].longest_delay_h, held.fault) == (8.0, None)
     with pytest.raises(InvalidInput, match="check the path"):
         PolicyFile(tmp_path / "none.toml")
+
+
+def test_ways_of_a_policy_row_are_looked_up(tmp_path):
+    (tmp_path / "policy.toml").write_text('[[rows]]\nname = "a"\npools = ["hall", "barn"]\nmay_rent = true\n')
+    with pytest.raises(InvalidInput) as caught:
+        site(tmp_path, 'policy = "policy.toml"')
+    told = {fault.code: fault.message for fault in caught.value.faults}
+    assert "rows[0].pools[1]: there is no pool 'barn'" in told["unknown_pool"]
+    assert "rows[0].may_rent: the site has no [[partners]]" in told["no_partner"]

@@ -18,6 +18,7 @@ from models.site import (
     Wishes,
 )
 from models.site_asks import Budgets, Generator, Mass, Outage, Promise, Service, Target, Water
+from models.site_jobs import Elastic, Partner, Storage, Tenant
 from models.supply import Battery, Feed, Grid, GridWindow, Solar, Wind
 from models.tariff import Period, Season, Tariff
 from models.telemetry import ModbusDevice, Mqtt, NvmlAgent, Prometheus, QueryRow, SampleRow, Scrape, Telemetry, TopicRow
@@ -41,6 +42,10 @@ PARTS = (
     Promise,
     Water,
     Mass,
+    Storage,
+    Partner,
+    Tenant,
+    Elastic,
     Grid,
     GridWindow,
     Tariff,

@@ -151,3 +151,61 @@ def test_a_policy_lists_every_fault_at_once():
     assert told["rows[2].checkpoint_signal"] == "missing"
     with pytest.raises(InvalidInput, match="already stands"):
         policy({"name": "a"}, {"name": "a"})
+
+
+LISTED = replace(JOB, id="q-7", source="json")
+
+
+def test_a_row_offers_ways_and_words_or_the_list_win():
+    row = {
+        "pools": ["annex"],
+        "may_rent": True,
+        "least_gang_share": 0.3,
+        "gang_exponent": 0.8,
+        "checkpoint_gb_per_gpu": 10.0,
+        "residency": ["MA"],
+    }
+    job = judge(LISTED, policy(row), POOLS, NOW).job
+    assert (job.pools, job.may_rent, job.gang_exponent, job.residency) == (("annex",), True, 0.8, ("MA",))
+    assert (job.gpus_min, job.checkpoint_gb) == (3, 80.0), "0.3 of 8 GPUs, rounded up"
+    words = Words(pools=("hall",), gpus_min=4, rent=False, residency=("FR", "MA"), checkpoint_gb=5.0)
+    job = judge(replace(LISTED, words=words), policy(row), POOLS, NOW).job
+    assert (job.pools, job.gpus_min, job.may_rent, job.residency) == (("hall",), 4, False, ("FR", "MA"))
+    assert job.checkpoint_gb == 5.0
+    job = judge(replace(LISTED, given={"gang_sizes": (4, 2), "may_rent": False}), policy(row), POOLS, NOW).job
+    assert (job.gang_sizes, job.gpus_min, job.may_rent) == ((4, 2), None, False)
+
+
+def test_a_job_of_slurm_stays_where_and_as_large_as_it_is_and_that_is_said():
+    row = {"pools": ["annex"], "may_rent": True, "least_gang_share": 0.5, "residency": ["MA"]}
+    found = judge(JOB, policy(row), POOLS, NOW)
+    assert (found.job.pools, found.job.may_rent, found.job.gpus_min) == ((), False, None)
+    assert found.job.residency == ("MA",)
+    assert "not for jobs of Slurm" in found.why
+    asks = judge(replace(JOB, words=Words(pools=("annex",), rent=True)), policy({}), POOLS, NOW)
+    assert asks.row is None
+    assert "pools, rent" in asks.why
+    assert "stays in its partition" in asks.why
+    with pytest.raises(InvalidInput, match="stays in its partition"):
+        policy({**row, "sources": ["slurm"]})
+
+
+def test_surplus_lasts_until_the_latest_start_and_needs_a_pausable_row():
+    rows = policy({"surplus": True, "pausable": True, "longest_delay_h": 6.0})
+    assert judge(JOB, rows, POOLS, NOW + 5 * HOUR).job.surplus
+    assert not judge(JOB, rows, POOLS, NOW + 6 * HOUR).job.surplus, "from here on it is due like others"
+    # what it has run did not use up its waiting
+    ran = replace(JOB, state="running", ran_h=1.0)
+    assert judge(ran, rows, POOLS, NOW + 6.5 * HOUR).job.surplus
+    with pytest.raises(InvalidInput, match="pausable = true"):
+        policy({"surplus": True})
+    asks = judge(replace(JOB, words=Words(surplus=True)), policy({"longest_delay_h": 6.0}), POOLS, NOW)
+    assert asks.row is None
+    assert "surplus" in asks.why
+
+
+def test_a_running_job_that_is_left_alone_keeps_no_choice():
+    given = {"pools": ("annex",), "surplus": True, "running_pool": "annex"}
+    told = replace(LISTED, pool="hall", state="running", words=Words(takes_part=False, rent=True), given=given)
+    job = judge(told, policy({}), POOLS, NOW).job
+    assert (job.pools, job.may_rent, job.surplus, job.running_pool) == ((), False, False, "annex")

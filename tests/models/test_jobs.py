@@ -52,3 +52,33 @@ def test_rules_between_fields_and_strict_types(changes, pointer):
 def test_every_field_is_described_for_the_api():
     fields = TrainingJob.model_json_schema()["properties"]
     assert all(field.get("description") for field in fields.values())
+
+
+@pytest.mark.parametrize(
+    ("changes", "pointer"),
+    [
+        ({"gang_sizes": [8, 8]}, "/gang_sizes/1"),
+        ({"pools": ["a", "a"]}, "/pools/1"),
+        ({"gang_sizes": [8], "gpus_min": 8}, "/gpus_min"),
+        ({"gpus_min": 65}, "/gpus_min"),
+        ({"gpus_max": 63}, "/gpus_max"),
+        ({"running_pool": "a"}, "/running_pool"),
+        ({"running_gpus": 8, "state": "paused"}, "/running_gpus"),
+        ({"surplus": True}, "/preemptible"),
+        ({"surplus": True, "preemptible": True, "min_run_slots": 2}, "/min_run_slots"),
+        ({"surplus": True, "preemptible": True, "max_pauses": 1}, "/max_pauses"),
+        ({"count": 2, "may_rent": True}, "/may_rent"),
+        ({"count": 2, "gpus_min": 8}, "/gpus_min"),
+        ({"count": 2, "checkpoint_gb": 1.0}, "/checkpoint_gb"),
+        ({"gang_exponent": 0.0}, "/gang_exponent"),
+    ],
+)
+def test_choices_that_contradict_each_other_are_named(changes, pointer):
+    with pytest.raises(InvalidInput) as caught:
+        job(**changes)
+    assert [fault.pointer for fault in caught.value.faults] == [pointer]
+
+
+def test_where_a_job_runs_is_its_own_pool_and_gang_unless_said():
+    assert job().where == ("hall", 64)
+    assert job(state="running", running_pool="b", running_gpus=8).where == ("b", 8)

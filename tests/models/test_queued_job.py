@@ -44,6 +44,10 @@ def test_later_texts_win():
         ('{"chergui": {"delya": "4h"}}', "delya: is unknown"),
         ('{"chergui": {"delay": "4h"', "not JSON"),
         ("chergui=on floor_w=-3", "watts"),
+        ("chergui=on pools=a,,b", "no name"),
+        ("chergui=on gpus_min=0", "no whole number of GPUs"),
+        ("chergui=on checkpoint_gb=much", "no number of GB"),
+        ("chergui=on rent=perhaps", "neither on nor off"),
     ],
 )
 def test_words_that_cannot_be_read_are_told(text, told):
@@ -60,3 +64,18 @@ def test_spans(text, hours):
 def test_spans_that_are_none(text):
     with pytest.raises(ValueError, match=r"span|more than"):
         span_h(text)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "chergui=on pools=a,b gpus_min=8 rent=on residency=MA checkpoint_gb=12.5 surplus=off",
+        '{"chergui": {"pools": ["a", "b"], "gpus_min": 8, "rent": true, "residency": "MA", "checkpoint_gb": 12.5, '
+        '"surplus": false}}',
+    ],
+)
+def test_words_of_jobs_that_can_choose(text):
+    said = read_words(text)
+    assert (said.pools, said.gpus_min, said.rent, said.residency) == (("a", "b"), 8, True, ("MA",))
+    assert (said.checkpoint_gb, said.surplus) == (12.5, False)
+    assert said.ways == ["pools", "gpus_min", "rent"]

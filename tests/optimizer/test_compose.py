@@ -13,7 +13,8 @@ from models.cooling import plant_power_mw
 from models.errors import InvalidInput
 from models.horizon import Horizon, local_day, use_packaged_time_zones
 from models.jobs import TrainingJob
-from optimizer.compose import Availability, SiteState, assumed_state, compose, due_h
+from optimizer.compose import Availability, SiteState, assumed_state, compose
+from optimizer.compose_jobs import due_h
 from optimizer.refusals import check_problem
 
 use_packaged_time_zones()

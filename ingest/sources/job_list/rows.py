@@ -13,9 +13,9 @@ from typing import Any, Literal
 from pydantic import Field
 
 from ingest.errors import SourceUnavailable
-from models.checking import Above0, AtLeast0, Checked, Count, Flag, Moment, Name, Text, Whole, validated
+from models.checking import Above0, AtLeast0, Checked, Count, Flag, Moment, Name, Share, Text, Whole, validated
 from models.errors import InvalidInput
-from models.jobs import Priority, Workload
+from models.jobs import SINCE_WAYS, Priority, Workload
 from models.queued_job import QueuedJob, QueueState, read_words
 
 Format = Literal["csv", "json"]
@@ -53,6 +53,19 @@ class ListedJob(Checked):
     start_cost: AtLeast0 | None = None
     tenant: Name | None = None
     cap_floor_w: AtLeast0 | None = None
+    pools: tuple[Name, ...] | None = None
+    may_rent: Flag | None = None
+    gang_sizes: tuple[Count, ...] | None = None
+    gpus_min: Count | None = None
+    gpus_max: Count | None = None
+    gang_exponent: Share | None = None
+    resizable: Flag | None = None
+    resize_loss_h: AtLeast0 | None = None
+    checkpoint_gb: AtLeast0 | None = None
+    surplus: Flag | None = None
+    residency: tuple[Name, ...] | None = None
+    running_pool: Name | None = None
+    running_gpus: Count | None = None
 
 
 _GIVEN = (
@@ -67,14 +80,17 @@ _GIVEN = (
     "tenant",
     "cap_floor_w",
     "deadline",
+    *sorted(SINCE_WAYS),
 )
 _NUMBERS = frozenset(
     {
         *("gpus", "count", "limit_h", "ran_h", "done_h", "work_h", "restart_loss_h", "start_cost", "cap_floor_w"),
-        *("min_run_slots", "min_pause_slots", "max_pauses"),
+        *("min_run_slots", "min_pause_slots", "max_pauses", "gpus_min", "gpus_max", "running_gpus"),
+        *("gang_exponent", "resize_loss_h", "checkpoint_gb"),
     }
 )
-_FLAGS = frozenset({"held", "preemptible"})
+_LISTS = frozenset({"pools", "gang_sizes", "residency"})
+_FLAGS = frozenset({"held", "preemptible", "may_rent", "resizable", "surplus"})
 _TRUTH = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}
 
 
@@ -129,6 +145,8 @@ def _cells(row: Mapping[str, Any]) -> dict[str, Any]:
 def _typed(key: str, text: str) -> Any:
     if key in _FLAGS:
         return _TRUTH.get(text.lower(), text)
+    if key in _LISTS:
+        return [int(part) if part.isascii() and part.isdigit() else part for part in text.split()]
     if key in _NUMBERS:
         try:
             return float(text)

@@ -224,6 +224,13 @@ def test_a_job_is_not_paused_beyond_its_longest_delay_nor_for_nothing():
     assert told(used_up, runs=[(7, 60, 80)], row={"longest_delay_h": 7.0}) == []
 
 
+def test_a_job_on_surplus_is_stopped_also_where_the_plan_has_no_more_of_it():
+    assert told(RUNNING, runs=[(7, 0, 0)]) == [], "its end was reckoned with"
+    (stop,) = told(RUNNING, runs=[(7, 0, 0)], row={"surplus": True})
+    assert (stop.kind, stop.at) == ("requeue", JOB.submitted + 9 * HOUR), "back when its waiting is used up"
+    assert told(RUNNING, runs=[(7, 0, 0)], row={"surplus": True, "longest_delay_h": 0.1}) == []
+
+
 def test_a_suspended_job_goes_on_by_the_plan_or_by_its_note_without_one():
     row = {"pause": "suspend"}
     (stop,) = told(RUNNING, runs=[(7, 12, 30)], row=row)

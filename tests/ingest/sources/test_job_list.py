@@ -90,3 +90,17 @@ def test_from_a_file_and_an_address(tmp_path):
     assert len(JobListSource("q", from_address(client, "http://q/jobs", 5.0), "json").jobs(NOW)) == 2
     with pytest.raises(SourceUnavailable, match="500"):
         JobListSource("q", from_address(client, "http://q/x", 5.0), "json").jobs(NOW)
+
+
+def test_what_a_plan_may_choose_is_read_in_both_forms():
+    row = {"id": "a", "gpus": 8, "pools": ["x", "y"], "gang_sizes": [4, 2], "may_rent": True, "checkpoint_gb": 9.5}
+    row |= {"residency": ["MA"], "surplus": False, "running_gpus": 4, "state": "running"}
+    line = b"""id,gpus,pools,gang_sizes,may_rent,checkpoint_gb,residency,surplus,running_gpus,state
+a,8,x y,4 2,yes,9.5,MA,no,4,running
+"""
+    (told,), (cells,) = source([row]).jobs(NOW), source(line, "csv").jobs(NOW)
+    assert told.given == cells.given
+    assert (told.given["pools"], told.given["gang_sizes"]) == (("x", "y"), (4, 2))
+    wrong = source(b"id,gpus,gang_sizes\na,8,4 half\n", "csv")
+    assert wrong.jobs(NOW) == []
+    assert "gang_sizes[1]" in wrong.odd[0]
