@@ -13,11 +13,11 @@ from typing import Any
 import numpy as np
 import pytest
 from random_days import day as random_day
-from small_day import TWO_LEVELS, at, battery, day, job, on_slots, planned, pool
+from small_day import ONE_LEVEL, TWO_LEVELS, at, battery, day, job, on_slots, planned, pool
 
 from bench.faults import first_day, next_day
 from optimizer import rolling
-from optimizer.document import Plan, dump_plan
+from optimizer.document import Plan, dump_plan, parse_plan
 from optimizer.ladder import descend
 from optimizer.problem import compile_problem
 from optimizer.refusals import check_problem
@@ -25,6 +25,7 @@ from optimizer.replay import Previous, battery_wishes, replayed, schedule_of
 from optimizer.verify import verify
 from optimizer.worker import Request, work
 
+HALF = [{"power_mw": 0.5, "speed": 0.5}]
 TOO_STEEP: dict[str, Any] = {"import_ramp_mw_per_slot": 0.5, "import_limit_mw": 8.0}
 """A megawatt cannot come or go within such a ramp unless the battery helps."""
 
@@ -129,6 +130,25 @@ def test_the_last_plan_is_tried_with_its_battery_then_without_then_without_what_
     assert [plan.rung for plan in descend(plain, before(day(job("a", 1.0))))][-3:] == ["LAST", "LAST", "SAFE"]
 
 
+@pytest.mark.parametrize(
+    ("more", "slots"),
+    [
+        ({"count": 2}, 2),  # what is due: half an hour at half speed
+        ({"min_run_slots": 6, "ran_slots": 1}, 5),  # what is left of its least run
+        ({"min_run_slots": 6, "ran_slots": 5}, 2),
+        ({"min_run_slots": 12, "ran_slots": 1}, 6),  # its work ends before
+    ],
+)
+def test_safe_lets_a_gang_go_on_as_long_as_it_must_at_its_lowest_speed(more: dict[str, Any], slots: int) -> None:
+    halves = {"start": at(0), "step_minutes": 30, "slots": 8}
+    gang = job("a", 1.5, due_h=0.5, levels=HALF + ONE_LEVEL, state="running", unmet_cost_per_h=500.0, **more)
+    *_, made = descend(compile_problem(check_problem(day(gang, prices=[10.0] * 8, horizon=halves))), None)
+    assert made.rung == "SAFE"
+    assert [(run.count, run.speed, (run.end - run.start) / timedelta(minutes=30)) for run in made.jobs[0].runs] == [
+        (more.get("count", 1), 0.5, slots)
+    ]
+
+
 def test_greedy_s_second_try_takes_the_level_that_needs_least_energy_for_the_work() -> None:
     # 0.8, 0.75 and 1 MWh an hour of work: neither the least power nor the most speed
     levels = [{"power_mw": p, "speed": s} for p, s in ((0.4, 0.5), (0.6, 0.8), (1.0, 1.0))]
@@ -197,6 +217,88 @@ def test_set_points_of_the_battery_move_with_the_horizon() -> None:
     ]
     later = compile_problem(check_problem({**document, "horizon": {"start": at(2), "step_minutes": 60, "slots": 4}}))
     assert battery_wishes(later, last)["store"] * later.unit_mw == pytest.approx([*flow[2:], 0.0, 0.0])
+
+
+def test_a_later_plan_is_laid_on_an_earlier_day_and_in_its_unit() -> None:
+    large = {"levels": [{"power_mw": 4.0, "speed": 1.0}]}
+    store = battery(power_mw=4.0, energy_mwh=8.0, soc_start_mwh=4.0)
+    document = day(job("a", 1.0, pinned_start=at(1), **large), batteries=[store])
+    last = before(document)
+    assert last.plan.series is not None
+    flow = [
+        c - d for c, d in zip(last.plan.series.charge_mw["store"], last.plan.series.discharge_mw["store"], strict=True)
+    ]
+    assert any(flow)
+    same = compile_problem(check_problem(document))
+    later = Previous(last.plan, last.start + timedelta(hours=1))
+    assert same.unit_mw == 4.0
+    assert battery_wishes(same, last)["store"] * 4.0 == pytest.approx(flow)
+    assert battery_wishes(same, later)["store"] * 4.0 == pytest.approx([0.0, *flow[:3]])
+    schedule = replayed(same, last)
+    assert schedule is not None
+    assert schedule.groups["a"] == [[], [(1, 1.0, 1.0)], [], []]
+
+
+def test_runs_that_begin_or_end_within_a_slot_are_of_no_use() -> None:
+    halves = {"start": at(0), "step_minutes": 30, "slots": 8}
+    last = before(day(job("a", 0.5), prices=[10.0] * 8, horizon=halves))
+    assert replayed(compile_problem(check_problem(day(job("a", 0.5)))), last) is None
+
+
+def test_runs_keep_their_way_and_a_change_of_it_costs_its_work() -> None:
+    ways = {"pool": "hall", "gpus": 4, "resize_loss_h": 0.5, "alternatives": [{"gpus": 2, "levels": HALF}]}
+    document = day(job("a", 4.0, **ways), pools=[pool()], schema_version="1.1")
+    runs = [("00", "02", 4, 1.0, 1.0), ("02", "04", 2, 0.5, 0.5)]
+    told = [
+        {"start": f"2026-11-09T{a}:00:00Z", "end": f"2026-11-09T{b}:00:00Z", "power_mw": p, "speed": v, "count": 1}
+        | {"limit_w": None, "pool": "hall", "gpus": n}
+        for a, b, n, p, v in runs
+    ]
+    plan = dump_plan(before(document).plan)
+    plan["jobs"][0]["runs"] = told
+    last = Previous(parse_plan(plan), check_problem(document).document.horizon.start)
+
+    def slots(work_h: float) -> tuple[list[int], list[int]]:
+        problem = compile_problem(check_problem(day(job("a", work_h, **ways), pools=[pool()], schema_version="1.1")))
+        schedule = replayed(problem, last)
+        assert schedule is not None
+        (entry,) = problem.entries
+        large, small = (schedule.pattern[way.key].tolist() for way in entry.ways)
+        return large, small
+
+    assert slots(2.0) == ([1, 1, 0, 0], [0, 0, 0, 0])
+    # two hours at full speed, then half an hour of each hour, of which the first is lost
+    assert slots(2.25) == ([1, 1, 0, 0], [0, 0, 1, 1])
+    assert slots(2.5) == ([1, 1, 0, 0], [0, 0, 1, 1])
+
+
+@pytest.mark.parametrize(("state", "slots"), [("queued", [1, 0, 0, 0]), ("paused", [1, 1, 0, 0])])
+def test_only_a_paused_gang_loses_work_at_its_first_start(state: str, slots: list[int]) -> None:
+    paused = {"preemptible": True, "restart_loss_h": 0.5}
+    last = before(day(job("a", 3.0, **paused)))
+    now = compile_problem(check_problem(day(job("a", 1.0, **paused, state=state))))
+    schedule = replayed(now, last)
+    assert schedule is not None
+    assert schedule.pattern["a"].tolist() == slots
+
+
+def test_copies_lose_work_one_by_one() -> None:
+    paused = {"preemptible": True, "restart_loss_h": 0.5, "count": 3}
+    plan = dump_plan(before(day(job("a", 2.0, **paused))).plan)
+    run = {"power_mw": 1.0, "speed": 1.0, "limit_w": None}
+    plan["jobs"][0]["runs"] = [
+        run | {"start": at(0), "end": at(1), "count": 2},
+        run | {"start": at(1), "end": at(4), "count": 3},
+    ]
+    last = Previous(parse_plan(plan), check_problem(day()).document.horizon.start)
+    found = []
+    for work_h in (1.2, 1.15):
+        now = compile_problem(check_problem(day(job("a", work_h, **paused, state="paused"))))
+        schedule = replayed(now, last)
+        assert schedule is not None
+        found.append(schedule.pattern["a"].tolist())
+    # each loses half an hour as it starts: 2 - 1 + 3 - 0.5 = 3.5 after two slots, of 3.6 and 3.45
+    assert found == [[2, 3, 3, 0], [2, 3, 0, 0]]
 
 
 def test_a_plan_without_series_wishes_nothing_of_the_battery() -> None:
