@@ -37,7 +37,7 @@ FINDS = 3
 """Plans found on the way whose starts are weighed, the cheapest first."""
 LEAN = 0.25
 """Quantile of the courses, slot by slot, that the lean sky is made of."""
-LEFT_SHARE, LEAST_S = 0.1, 0.5
+LEFT_SHARE, LEAST_S = 0.1, 2.0
 """Share of the limit below which no other starts are looked for, and seconds that weighing may take in any case."""
 WORST = 0.1
 """Share of the courses that count as the worst."""
