@@ -60,6 +60,7 @@ HEAVY_ROOMS = (
     "api.evidence",
     "api.expected",
     "api.outlook",
+    "api.reasons",
 )
 
 

@@ -66,7 +66,7 @@ def test_what_was_told_is_served_after_a_restart_without_a_solver(
     before = [first.get(f"/api/v1/plans/{plan_id}/{path}").json() for path in paths]
     wished = first.post(f"/api/v1/plans/{plan_id}/what-if", wish).json()
     assert wished["sections"]["parts"]
-    assert [s["key"] for s in before[1]["sections"]["prices"]] == ["price.slot", "price.kept"]
+    assert [s["key"] for s in before[1]["sections"]["prices"]] == ["price.slot_hidden", "price.kept"]
     monkeypatch.setattr(solving.sys, "executable", "/nowhere")
     again = make_house()
     assert [again.get(f"/api/v1/plans/{plan_id}/{path}").json() for path in paths] == before
