@@ -121,7 +121,7 @@ def _storage_in_its_way(problem: Problem, e: Entry, outcome: Outcome, model: pyo
     for (i, t), variable in model.jobs.on.items():
         on[i][t] = round(outcome.value(variable)) if i != e.id else 0
     room = (problem.storage.most_gb - traffic_gb(problem, on))[e.first : e.last + 1]
-    if (room < e.checkpoint_gb).any():
+    if (room < e.checkpoint_gb / e.checkpoint_slots).any():
         yield f"a storage that takes {problem.storage.most_gb[e.first]:g} GB in a slot (storage/gb_per_s)"
 
 

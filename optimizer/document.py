@@ -534,6 +534,12 @@ class Storage(_Part):
 
     gb_per_s: PerSlot
     over_cost_per_gb: Positive0 | None = Field(None, description="per GB beyond it in a slot; null: it must be kept")
+    most_slots: Whole = Field(
+        1,
+        ge=1,
+        description="a checkpoint larger than the most that a slot takes is written, and read, in equal parts over as "
+        "many slots as it needs, at most these; until it is written its job does not resume",
+    )
 
 
 class Problem(_Part):

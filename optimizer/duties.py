@@ -2,12 +2,12 @@
 
 Targets and promises for the net import, the billing interval of the demand charge, budgets of export,
 carbon and renewable share, headroom against a fall of sun and wind, water; and what a storage takes of the jobs'
-checkpoints. A cost of None means that the
-duty must be kept.
+checkpoints. A cost of None means that the duty must be kept.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import datetime
@@ -17,6 +17,9 @@ from numpy.typing import NDArray
 
 from models.horizon import Horizon
 from optimizer import document
+
+NEAR = 1e-9
+"""Relative distance within which a checkpoint is what so many slots take."""
 
 Floats = NDArray[np.float64]
 Row = Callable[..., Floats]
@@ -197,13 +200,26 @@ def under_events(limit: Floats, asked: Iterable[Event]) -> Floats:
 
 @dataclass(frozen=True, eq=False)
 class Storage:
-    """GB that can be written and read in each slot; ``cost`` of a GB beyond, None: there may be none."""
+    """GB that can be written and read in each slot; ``cost`` of a GB beyond, None: there may be none.
+
+    ``most_slots`` is over how many slots one checkpoint may be written or read.
+    """
 
     most_gb: Floats
     cost: float | None
+    most_slots: int = 1
+
+    def slots_of(self, gb: float) -> int:
+        """Slots over which a checkpoint is written: as few as it needs where the storage takes the most."""
+        best = float(self.most_gb.max())
+        if gb > best * self.most_slots:
+            return self.most_slots
+        return max(1, math.ceil(gb / best * (1 - NEAR))) if gb else 1
 
 
 def storage(doc: document.Problem, row: Row, step_h: float) -> Storage | None:
     """Storage of a document; None where nothing is said of it."""
     given = doc.storage
-    return None if given is None else Storage(row(given.gb_per_s, 3600 * step_h), given.over_cost_per_gb)
+    if given is None:
+        return None
+    return Storage(row(given.gb_per_s, 3600 * step_h), given.over_cost_per_gb, given.most_slots)

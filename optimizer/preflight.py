@@ -31,11 +31,12 @@ def _entry(problem: Problem, e: Entry) -> Iterator[str]:
     at = problem.horizon.at
     must_work = e.due_h > 0 and e.unmet_cost is None
     if e.held and e.on_before and problem.storage is not None and problem.storage.cost is None:
-        most = float(problem.storage.most_gb[0])
-        if e.checkpoint_gb > most * (1 + 1e-9):
+        most, part = float(problem.storage.most_gb[0]), e.checkpoint_gb / e.checkpoint_slots
+        if part > most * (1 + 1e-9):
             yield (
-                f"job {e.id} is running and held, so that it writes {e.checkpoint_gb:g} GB in the first slot, in which "
-                f"the storage takes {most:g} GB; release it, raise storage/gb_per_s or give storage/over_cost_per_gb"
+                f"job {e.id} is running and held, so that it writes {part:g} GB in the first slot, in which the "
+                f"storage takes {most:g} GB; release it, raise storage/gb_per_s or storage/most_slots, or give "
+                "storage/over_cost_per_gb"
             )
     if e.held:
         if must_work:

@@ -80,6 +80,7 @@ class Entry:
     ways: tuple[Way, ...] = ()
     resize_loss_h: float = 0.0
     checkpoint_gb: float = 0.0
+    checkpoint_slots: int = 1
     exiled: bool = False
     clock_mhz: tuple[float | None, ...] = ()
     surplus: bool = False
@@ -327,6 +328,7 @@ def compile_problem(received: document.ReceivedProblem) -> Problem:
     grid_left = upkeep.left(g.maintenance, horizon)
     connection = duties.without_grid(row(g.import_limit_mw, 1 / unit) * grid_left, g.outages, horizon)
     served = devices.services(doc, row, unit)
+    stored = duties.storage(doc, row, horizon.step_h)
     cooling = plant.cooling(doc, horizon, row, unit)
     cold = thermal.cold(doc, cooling, row, unit, horizon.step_h)
     stores = devices.batteries(doc, horizon, row, unit)
@@ -363,7 +365,9 @@ def compile_problem(received: document.ReceivedProblem) -> Problem:
             for f in doc.feeds
         ),
         entries=_in_force(
-            _waiting([_entry(job, horizon, doc.pools, pool_index, unit) for job in doc.jobs], horizon.step_h),
+            _waiting(
+                [_stored(_entry(job, horizon, doc.pools, pool_index, unit), stored) for job in doc.jobs], horizon.step_h
+            ),
             *(doc, horizon, unit),
         ),
         version=doc.schema_version,
@@ -378,7 +382,7 @@ def compile_problem(received: document.ReceivedProblem) -> Problem:
         generators=devices.generators(doc, horizon, row, unit),
         services=served,
         upkeep=upkeep.windows(doc, horizon),
-        storage=duties.storage(doc, row, horizon.step_h),
+        storage=stored,
         set_points=stability.set_points(doc, horizon, row, unit),
     )
 
@@ -460,6 +464,12 @@ def _own(job: document.Job, horizon: Horizon, pool_index: dict[str, int], unit: 
         surplus=job.surplus,
         checkpoint_gb=job.checkpoint_gb,
     )
+
+
+def _stored(e: Entry, storage: duties.Storage | None) -> Entry:
+    """An entry that resumes no earlier than its checkpoint is written."""
+    lasts = 1 if storage is None else storage.slots_of(e.checkpoint_gb)
+    return e if lasts == 1 else replace(e, checkpoint_slots=lasts, min_pause=max(e.min_pause, lasts))
 
 
 def _placed(e: Entry, ways: tuple[Way, ...]) -> Entry:

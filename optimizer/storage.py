@@ -1,4 +1,7 @@
-"""Checkpoints that jobs write when they stop and read when they resume, against what the storage takes in a slot."""
+"""Checkpoints that jobs write when they stop and read when they resume, against what the storage takes in a slot.
+
+One that is larger than a slot takes is moved in equal parts over several (``Entry.checkpoint_slots``).
+"""
 
 from __future__ import annotations
 
@@ -14,14 +17,15 @@ NEAR = 1e-9
 
 
 def moved_gb(e: Entry, on: Ints) -> Floats:
-    """GB that one gang writes and reads in each slot: in the first one off, and in that in which it resumes."""
+    """GB that one gang writes and reads in each slot: from the first one off, and from that in which it resumes."""
     now = np.asarray(on) > 0
     before = np.concatenate([[e.on_before > 0], now[:-1]])
     starts = now & ~before
     if e.state == "queued" and starts.any():
         # its first start finds nothing to read
         starts[int(np.argmax(starts))] = False
-    found: Floats = e.checkpoint_gb * (starts.astype(float) + (before & ~now))
+    begun = starts.astype(float) + (before & ~now)
+    found: Floats = np.convolve(begun, np.full(e.checkpoint_slots, e.checkpoint_gb / e.checkpoint_slots))[: len(now)]
     return found
 
 

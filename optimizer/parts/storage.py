@@ -80,18 +80,23 @@ def add(model: pyo.ConcreteModel, problem: Problem, ledger: Ledger, pattern: Pat
 
 
 def _moves(block: pyo.Block, jobs: Any, e: Entry, slots: int, traffic: list[Sum]) -> None:
-    """What an entry writes where it stops and reads where it resumes."""
-    gb, reads = e.checkpoint_gb, e.state != "queued" or e.preemptible
-    for t in range(e.first, e.last):
-        # a stop is a start less the rise
-        traffic[t].add((2.0 if reads else 1.0) * gb, jobs.start[e.id, t]).add(-gb, jobs.on[e.id, t])
-        if t > e.first:
-            traffic[t].add(gb, jobs.on[e.id, t - 1])
-        elif t == 0:
-            traffic[t].constant += gb * e.on_before
-        if e.state == "queued" and e.preemptible:
-            traffic[t].add(-gb, block.begun[e.id, t])
-            if t > e.first:
-                traffic[t].add(gb, block.begun[e.id, t - 1])
-    if e.last < slots:
-        traffic[e.last].add(gb, jobs.on[e.id, e.last - 1])
+    """What an entry writes from where it stops on and reads from where it resumes on.
+
+    A stop is a start less the rise, so that what is moved in a slot is the starts of the last slots (``lately``), twice
+    where they read too, less the rise over them.
+    """
+    part, lately = e.checkpoint_gb / e.checkpoint_slots, e.checkpoint_slots
+    reads = e.state != "queued" or e.preemptible
+    for t in range(e.first, min(slots, e.last + lately)):
+        for s in range(max(e.first, t - lately + 1), min(t + 1, e.last)):
+            traffic[t].add((2.0 if reads else 1.0) * part, jobs.start[e.id, s])
+        if t < e.last:
+            traffic[t].add(-part, jobs.on[e.id, t])
+        if t - lately >= e.first:
+            traffic[t].add(part, jobs.on[e.id, t - lately])
+        elif t < lately:
+            traffic[t].constant += part * e.on_before
+        if e.state == "queued" and e.preemptible and t - lately < e.last - 1:
+            traffic[t].add(-part, block.begun[e.id, min(t, e.last - 1)])
+            if t - lately >= e.first:
+                traffic[t].add(part, block.begun[e.id, t - lately])

@@ -49,7 +49,19 @@ def check_sessions(day: Day, track: Track, work_done_h: float, findings: Finding
     stopped = job.state == "running" and not job.held and job.work_h > 0 and not (sessions and sessions[0][0] == 0)
     _check_preemption(job, sessions, stopped, findings)
     _check_runs(day, job, sessions, stopped, work_done_h, findings)
-    _check_pauses(job, sessions, stopped, findings)
+    _check_pauses(day, job, sessions, stopped, findings)
+
+
+def checkpoint_slots(day: Day, job: Job) -> int:
+    """Slots in which a checkpoint is written, or read: one, or where none takes it whole, as many as it needs."""
+    storage = day.problem.storage
+    if storage is None:
+        return 1
+    most_gb = 3600 * day.step_h * float(day.per_slot(storage.gb_per_s).max())
+    slots = 1
+    while slots < storage.most_slots and job.checkpoint_gb > slots * most_gb * (1 + 1e-9):
+        slots += 1
+    return slots
 
 
 def sessions_of(track: Track) -> list[tuple[int, int]]:
@@ -124,15 +136,17 @@ def _check_runs(
             )
 
 
-def _check_pauses(job: Job, sessions: list[tuple[int, int]], stopped: bool, findings: Findings) -> None:
+def _check_pauses(day: Day, job: Job, sessions: list[tuple[int, int]], stopped: bool, findings: Findings) -> None:
+    least = max(job.min_pause_slots, checkpoint_slots(day, job))
     ends = [0] * stopped + [end for _, end in sessions]
     starts = [start for start, _ in sessions][0 if stopped else 1 :]
     for begun, over in zip(ends, starts, strict=False):
-        if over - begun < job.min_pause_slots:
+        if over - begun < least:
             findings.add(
                 "job.min_pause",
-                f"job {job.id} is paused for {over - begun} slots, it must pause for {job.min_pause_slots}",
-                amount=float(job.min_pause_slots - (over - begun)),
+                f"job {job.id} is paused for {over - begun} slots, it must pause for {least}"
+                + (", in which its checkpoint is written" if least > job.min_pause_slots else ""),
+                amount=float(least - (over - begun)),
                 unit="slots",
                 job=job.id,
                 slot=begun,

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from .day import Day
 from .runs import Track
-from .sessions import sessions_of
+from .sessions import checkpoint_slots, sessions_of
 from .wishes import Wish
 
 
@@ -18,16 +18,15 @@ def storage_wish(day: Day, tracks: Sequence[Track]) -> list[Wish]:
     most = [rate * 3600 * day.step_h for rate in day.per_slot(storage.gb_per_s).tolist()]
     moved = [0.0] * day.slots
     for track in tracks:
-        size, sessions = track.job.checkpoint_gb, sessions_of(track)
-        if track.job.state == "running" and not (sessions and sessions[0][0] == 0):
-            moved[0] += size
+        parts, sessions = checkpoint_slots(day, track.job), sessions_of(track)
+        begun = [0] * (track.job.state == "running" and not (sessions and sessions[0][0] == 0))
         for number, (begin, end) in enumerate(sessions):
             goes_on = begin == 0 and track.job.state == "running"
             fresh = number == 0 and track.job.state == "queued"
-            if not goes_on and not fresh:
-                moved[begin] += size
-            if end < day.slots:
-                moved[end] += size
+            begun += [begin] * (not goes_on and not fresh) + [end]
+        for slot in (first + k for first in begun for k in range(parts)):
+            if slot < day.slots:
+                moved[slot] += track.job.checkpoint_gb / parts
     beyond = [max(0.0, gb - limit) for gb, limit in zip(moved, most, strict=True)]
     worst = max(range(day.slots), key=lambda k: beyond[k])
     slack = 1e-6 * sum(moved) + 1e-9

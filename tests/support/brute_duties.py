@@ -249,22 +249,31 @@ def _water(program: Any, problem: dict[str, Any], grid: Any, flows: Flows) -> No
             _Duty(program, flows, name, "m3", limit.get("over_cost_per_m3")).at_most(used, left)
 
 
+def checkpoint_slots(problem: dict[str, Any], job: dict[str, Any]) -> int:
+    """Slots in which a job's checkpoint is written: the fewest whose parts the storage takes in its best slot."""
+    storage = problem.get("storage") or {}
+    rates = storage.get("gb_per_s", 0.0)
+    best = max(rates if isinstance(rates, list) else [rates]) * 60 * problem["horizon"].get("step_minutes", 15)
+    most = int(storage.get("most_slots", 1))
+    return next((n for n in range(1, most) if job.get("checkpoint_gb", 0.0) / n <= best * (1 + 1e-9)), most)
+
+
 def store(program: Any, problem: dict[str, Any], grid: Any, flows: Flows, choices: dict[str, Any]) -> None:
-    """Checkpoints of all jobs in a slot are no more than the storage takes in it."""
+    """Checkpoints of all jobs in a slot are no more than the storage takes in it; a large one is moved part by part."""
     storage = problem.get("storage")
     if storage is None:
         return
     duty = _Duty(program, flows, "storage/bandwidth", "GB", storage.get("over_cost_per_gb"))
     rate, moved = grid.row(storage["gb_per_s"]), [[] for _ in range(grid.slots)]
     for job in problem["jobs"]:
-        size = job.get("checkpoint_gb", 0.0)
+        parts_n = checkpoint_slots(problem, job)
+        size = job.get("checkpoint_gb", 0.0) / parts_n
         for column, pattern in choices[job["id"]]:
             on, fresh = job.get("state") == "running", job.get("state", "queued") == "queued"
             for t, now in enumerate(pattern.on):
-                if now and not on and not fresh:
-                    moved[t].append((size, {column: 1.0}))
-                if on and not now:
-                    moved[t].append((size, {column: 1.0}))
+                if (now and not on and not fresh) or (on and not now):
+                    for later in moved[t : t + parts_n]:
+                        later.append((size, {column: 1.0}))
                 fresh, on = fresh and not now, bool(now)
     for t, parts in enumerate(moved):
         duty.at_most(total(*parts), rate[t] * 3600 * grid.hours)

@@ -222,6 +222,8 @@ class _JobColumns:
 
 
 def _job(program: _Program, problem: dict[str, Any], job: dict[str, Any], grid: _Grid) -> _JobColumns:
+    writing = brute_duties.checkpoint_slots(problem, job)
+    job = job | {"min_pause_slots": max(writing, job.get("min_pause_slots", 1))}
     count, hours = job.get("count", 1), grid.hours
     start_cost = job.get("start_cost", 0.0)
     in_force = brute_stability.InForce(problem, grid, job)

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import os
 from typing import Any
 
+import brute_force
 import pytest
+import random_asks
 from golden_rows import Golden, check
+from plan_here import plan_here
 from small_day import at, bounds, compiled, cost, day, gave, job, on_slots, planned, ten
 
 from optimizer.direct import only_milp
@@ -16,12 +20,21 @@ from optimizer.refusals import check_problem
 from optimizer.rolling import plan
 from optimizer.verify import verify
 
+SOAK = int(os.environ.get("CHERGUI_SOAK", "1"))
+
 # a hundredth of 3 GB a second is 108 GB an hour
 STORAGE = {"gb_per_s": 0.03}
 PAUSING = job("a", 1.0, preemptible=True, checkpoint_gb=60.0)
 GOES_ON = job("b", 1.0, preemptible=True, checkpoint_gb=80.0, state="running")
 SINGLE = job("c", 1.0, checkpoint_gb=50.0)
 THREE = day(PAUSING, GOES_ON, SINGLE, storage=STORAGE, schema_version="1.1")
+QUEUED = {"gb_per_s": 0.03, "most_slots": 3}
+TWO_SLOTS = day(
+    PAUSING | {"checkpoint_gb": 200.0, "deadline": "2026-11-09T03:00:00Z"},
+    GOES_ON | {"checkpoint_gb": 200.0},
+    storage=QUEUED,
+    schema_version="1.1",
+)
 GOLDEN = [
     Golden("storage.begun_once_on[a,1]", THREE, "begun[a,1] - jobs.on[a,1] >= 0"),
     Golden("storage.begun_for_good[a,1]", THREE, "begun[a,1] - begun[a,0] >= 0"),
@@ -42,6 +55,30 @@ GOLDEN = [
         " + 50 jobs.start[c,0] - 50 jobs.on[c,0] - beyond[0] <= 28",
         {"elastic": True},
     ),
+    # 200 GB are written in two halves: what began to be moved in this slot or the last, a start read and written
+    Golden(
+        "storage.within_bandwidth[2]",
+        TWO_SLOTS,
+        "200 jobs.start[a,2] + 200 jobs.start[a,1] - 100 jobs.on[a,2] + 100 jobs.on[a,0]"
+        " - 100 begun[a,2] + 100 begun[a,0] + 200 jobs.start[b,2] + 200 jobs.start[b,1] - 100 jobs.on[b,2]"
+        " + 100 jobs.on[b,0] <= 108",
+    ),
+    # the window of a is over: what it wrote last is the other half
+    Golden(
+        "storage.within_bandwidth[3]",
+        TWO_SLOTS,
+        "200 jobs.start[a,2] + 100 jobs.on[a,1] - 100 begun[a,2] + 100 begun[a,1]"
+        " + 200 jobs.start[b,3] + 200 jobs.start[b,2] - 100 jobs.on[b,3] + 100 jobs.on[b,1] <= 108",
+    ),
+    # b was on before: both halves of a pause in slot 0 are a constant
+    Golden(
+        "storage.within_bandwidth[1]",
+        TWO_SLOTS,
+        "200 jobs.start[a,1] + 200 jobs.start[a,0] - 100 jobs.on[a,1] - 100 begun[a,1]"
+        " + 200 jobs.start[b,1] + 200 jobs.start[b,0] - 100 jobs.on[b,1] <= 8",
+    ),
+    # who has stopped goes on no earlier than it is written
+    Golden("jobs.pause_lasts[a,2]", TWO_SLOTS, "start[a,1] + start[a,2] + on[a,0] <= 1"),
 ]
 
 
@@ -156,6 +193,79 @@ def test_a_checkpoint_that_never_fits_is_named() -> None:
     plan = planned(ten(*pair(1.0, **hour), storage=STORAGE))
     assert plan.status == "infeasible"
     assert "storage/gb_per_s" in " ".join(plan.conflicts)
+
+
+# ---- larger than a slot takes
+
+
+def large(name: str, work_h: float, **more: Any) -> dict[str, Any]:
+    return job(name, work_h, preemptible=True, checkpoint_gb=200.0, **more)
+
+
+def test_a_checkpoint_takes_the_slots_that_it_needs_and_no_more_than_are_allowed() -> None:
+    sizes = {1.0: 1, 108.0: 1, 108.1: 2, 216.0: 2, 217.0: 3, 324.0: 3, 500.0: 3}
+    jobs = [job(f"j{k}", 1.0, preemptible=True, checkpoint_gb=gb) for k, gb in enumerate(sizes)]
+    found = compiled(ten(*jobs, storage=QUEUED))
+    assert [e.checkpoint_slots for e in found.entries] == list(sizes.values())
+    assert [e.min_pause for e in found.entries] == list(sizes.values())
+    # unless that is said, one slot is all that there is
+    assert {e.checkpoint_slots for e in compiled(ten(*jobs, storage=STORAGE)).entries} == {1}
+    assert {e.checkpoint_slots for e in compiled(ten(*jobs, storage={"gb_per_s": 0.0, "most_slots": 2})).entries} == {2}
+    # where the rate changes, the best slot tells
+    rates = {"gb_per_s": [0.03] * 9 + [0.06], "most_slots": 3}
+    assert [e.checkpoint_slots for e in compiled(ten(large("a", 1.0), storage=rates)).entries] == [1]
+
+
+def test_a_large_checkpoint_keeps_its_job_off_until_it_is_written() -> None:
+    # eight hours around one dear one: a pause of one hour would do, and two are needed to write
+    dear = [10.0] * 4 + [90.0] + [10.0] * 5
+    small = planned(ten(job("a", 9.0, preemptible=True, checkpoint_gb=100.0), prices=dear, storage=QUEUED))
+    assert on_slots(small, "a") == [0, 1, 2, 3, 5, 6, 7, 8, 9]
+    plan = planned(ten(large("a", 8.0), prices=dear, storage=QUEUED))
+    on = on_slots(plan, "a")
+    assert len(on) == 8
+    assert on in ([0, 1, 2, 3, 6, 7, 8, 9], [0, 1, 2, 5, 6, 7, 8, 9])
+    # nine hours leave no room for two: it runs through the dear one
+    assert on_slots(planned(ten(large("a", 9.0), prices=dear, storage=QUEUED)), "a") == list(range(9))
+
+
+def test_who_writes_for_hours_lets_others_wait() -> None:
+    # each writes 100 GB in each of two hours; without the storage both run in hours 0 to 2
+    plan = planned(ten(large("a", 3.0), large("b", 3.0), storage=QUEUED))
+    ends = sorted(on_slots(plan, name)[-1] for name in "ab")
+    assert ends == [2, 4]
+    # a small one fits beside: 100 and 8 GB are what the storage takes
+    beside = planned(ten(large("a", 3.0), job("b", 3.0, checkpoint_gb=8.0), storage=QUEUED))
+    assert on_slots(beside, "a") == on_slots(beside, "b") == [0, 1, 2]
+
+
+def test_the_referee_knows_how_long_a_checkpoint_is_written() -> None:
+    raw = check_problem(ten(large("a", 4.0), large("b", 3.0, release=at(6)), storage=QUEUED))
+    plan = dump_plan(planned(raw.raw))
+    first = plan["jobs"][0]
+    first["runs"] = [{**first["runs"][0], "start": at(a), "end": at(b)} for a, b in ((0, 2), (3, 5))]
+    found = {v.rule: v for v in verify(raw, parse_plan(plan))}
+    assert "in which its checkpoint is written" in found["job.min_pause"].sentence
+    # written in slots 2 and 3, read in 3 and 4, written again in 5 and 6: slot 3 has 92 GB too many
+    assert found["storage.bandwidth"].amount == pytest.approx(92.0)
+    assert found["storage.bandwidth"].slot == 3
+
+
+LARGE = [seed for seed in range(5000, 5000 + 40 * SOAK) if "storage" in random_asks.day(seed)][: 6 * SOAK]
+
+
+@pytest.mark.parametrize("seed", LARGE)
+def test_large_checkpoints_cost_what_the_oracle_says(seed: int) -> None:
+    raw = random_asks.day(seed)
+    raw["storage"] |= {"gb_per_s": 0.5 * raw["storage"]["gb_per_s"], "most_slots": 2}
+    answer, received = brute_force.solve(raw), check_problem(raw)
+    assert all(e.checkpoint_slots == (2 if e.checkpoint_gb else 1) for e in compiled(raw).entries)
+    plan = plan_here(received, gap=1e-9)
+    if answer.plan is None:
+        assert (plan.status, bool(plan.conflicts)) == ("infeasible", True)
+        return
+    assert verify(received, parse_plan(answer.plan), gap=1e-6) == []
+    assert plan.objective == pytest.approx(answer.objective, rel=1e-5, abs=1e-5)
 
 
 def test_a_held_job_that_cannot_be_written_at_once_is_named_before_solving() -> None:
