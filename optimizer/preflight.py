@@ -74,6 +74,13 @@ def _entry(problem: Problem, e: Entry) -> Iterator[str]:
         slots = max(0, e.last - first)
         loss = e.loss_h if e.state == "paused" else 0.0
         most = e.count * max(0.0, slots * problem.step_h * e.top_speed - loss)
+        if e.last <= e.first and e.deadline <= e.first:
+            yield (
+                f"job {e.id} owes {e.count * e.due_h:g} h and its deadline {rfc3339(at(e.deadline))} is not after "
+                f"{rfc3339(at(e.first))}, the earliest that it may start; move its deadline or release, lower due_h, "
+                "or give late_cost_per_h or unmet_cost_per_h"
+            )
+            return
         if most < e.count * e.due_h - TOLERANCE_H:
             yield (
                 f"job {e.id} owes {e.count * e.due_h:g} h but its window [{rfc3339(at(first))}, "

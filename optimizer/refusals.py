@@ -132,7 +132,7 @@ def _batteries(problem: Problem) -> Iterator[Fault]:
             message = f"{b.soc_min_mwh:g} MWh exceeds the highest state of charge {top:g}; lower it"
             yield Fault(pointer("batteries", k, "soc_min_mwh"), "too_high", message)
         elif not b.soc_min_mwh <= b.soc_start_mwh <= top:
-            message = f"{b.soc_start_mwh:g} MWh is outside [{b.soc_min_mwh:g}, {top:g}]; give a value inside"
+            message = f"{b.soc_start_mwh:.12g} MWh is outside [{b.soc_min_mwh:.12g}, {top:.12g}]; give a value inside"
             yield Fault(pointer("batteries", k, "soc_start_mwh"), "outside_limits", message)
 
 
