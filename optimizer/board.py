@@ -15,6 +15,8 @@ class Board:
         self.problem = problem
         pools = problem.pools
         self.idle = np.array([pool.idle for pool in pools])
+        # the last one stands for loads without a pool
+        self.ours = np.array([*(pool.ours for pool in pools), True])
         self.gpu_limit = np.array([pool.within_reach for pool in pools], dtype=float).reshape(-1, problem.slots)
         self.gpus = np.zeros_like(self.gpu_limit)
         # nodes that could be off count as on: what is listed can be carried all the more
@@ -34,13 +36,14 @@ class Board:
         """IT power that one copy adds: its own, less the idle draw of the GPUs that it takes."""
         return power - (self.idle[e.pool] * e.gpus if e.pool is not None else 0.0)
 
-    def _ours(self, e: Entry) -> bool:
-        return e.pool is None or self.problem.pools[e.pool].ours
+    def line(self, e: Entry) -> int:
+        """Number of its pool; that after the last one where it needs none."""
+        return len(self.problem.pools) if e.pool is None else e.pool
 
     def take(self, e: Entry, on: Ints, power: Floats, sign: int = 1) -> None:
         """Book (or with ``sign`` -1 free) what ``on`` copies drawing ``power`` in all need."""
         extra = sign * (power - (self.idle[e.pool] * e.gpus * on if e.pool is not None else 0.0))
-        if self._ours(e):
+        if self.ours[self.line(e)]:
             self.it += extra
         if e.pool is not None:
             self.gpus[e.pool] += sign * e.gpus * on
@@ -49,7 +52,7 @@ class Board:
     def room(self, e: Entry, power: Floats) -> Floats:
         """Copies that still fit in each slot at each level, ``[level, slot]``; 0 outside the window."""
         extra = np.maximum(self.added(e, power), 1e-12)[:, None]
-        carried = (self.it_limit - self.it) / extra if self._ours(e) else np.inf
+        carried = (self.it_limit - self.it) / extra if self.ours[self.line(e)] else np.inf
         most = np.broadcast_to(carried, (len(power), self.problem.slots))
         if e.pool is not None:
             for i in np.flatnonzero(self.fed[:, e.pool]):

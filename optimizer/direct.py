@@ -14,7 +14,7 @@ from optimizer.diagnose import diagnose
 from optimizer.dispatch import redispatch
 from optimizer.extract import Rung, infeasible_plan
 from optimizer.finds import Best, Clock, Find, Request
-from optimizer.problem import Floats, Ints, Problem
+from optimizer.problem import Entry, Floats, Ints, Problem
 from optimizer.solve import Compiled, Options, Outcome, solve
 from optimizer.storage import with_checkpoints
 
@@ -25,31 +25,37 @@ MOST_LEVEL_COLUMNS = 5_000
 FEW = 50
 """Jobs of one level up to which HiGHS closes the day sooner than prices and HiGHS together."""
 
+FEW_COLUMNS = 1_000
+"""On-slots and levels in all ways, up to which the same holds where jobs have several ways or run on surplus alone."""
+
 BETTER = 1e-6
 """Relative saving from which a solution inside HiGHS is worth a plan of its own before HiGHS ends."""
 
 
 def suits_milp(problem: Problem) -> bool:
     """Whether the general solver is worth its time on this problem, identical jobs told once."""
-    windows = [(e.last - e.first, len(e.power)) for e in merged(problem).problem.entries if e.may_run]
+    windows = [(e.last - e.first, _columns(e)) for e in merged(problem).problem.entries if e.may_run]
     levels = sum(slots * count for slots, count in windows if count > 1)
     return levels <= MOST_LEVEL_COLUMNS and sum(2 * slots for slots, _ in windows) + levels <= MOST_COLUMNS
 
 
+def _columns(e: Entry) -> int:
+    """Levels in all ways, which are what a slot has to choose among."""
+    return sum(len(way.power) for way in e.options)
+
+
 def only_milp(problem: Problem) -> bool:
-    """Whether a job waits for others, has several ways to run, may run with a partner or writes checkpoints to a
-    storage that takes no more than so many at once: slot prices know none of it."""
-    alone = problem.chooses or problem.rents or problem.has_surplus_jobs
-    return alone or any(e.after for e in problem.entries) or any(with_checkpoints(problem))
+    """Whether a job waits for others, may run with a partner or writes checkpoints to a storage that takes no more than
+    so many at once: slot prices know none of it."""
+    return problem.rents or any(e.after for e in problem.entries) or any(with_checkpoints(problem))
 
 
 def needs_no_prices(problem: Problem) -> bool:
-    """Whether prices have nothing to give: jobs are few and none has a level to choose, so the general solver alone is
-    the quickest; or a job has several ways, of which prices know one, so that what they prove would not hold; or one
-    runs on surplus alone, which no listing at prices keeps."""
-    if problem.chooses or problem.has_surplus_jobs:
-        return True
+    """Whether prices have nothing to give: jobs are few and none has a level to choose; or some have several ways or
+    run on surplus alone, and all columns together are few. There the general solver alone is the quickest."""
     able = [e for e in problem.entries if e.may_run]
+    if problem.chooses or problem.has_surplus_jobs:
+        return sum((e.last - e.first) * _columns(e) for e in able) <= FEW_COLUMNS
     return len(able) <= FEW and all(len(e.power) == 1 for e in able)
 
 

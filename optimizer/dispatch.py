@@ -31,7 +31,7 @@ from optimizer.schedule import (
     fits_pools,
     least_power,
 )
-from optimizer.sessions import Pattern, lawful, lost_h, taken
+from optimizer.sessions import Pattern, in_one_way_each, lawful, lost_h, taken
 from optimizer.solve import Options, Outcome, solve
 from optimizer.starts_given import levels_of
 from optimizer.storage import takes
@@ -75,8 +75,10 @@ def redispatch(
     """
     if any(_owes_too_much(problem, e, pattern) for e in problem.entries) or not takes(problem, pattern):
         return None
-    if hold is None and not (problem.burning_may_pay or problem.chooses or problem.has_surplus_jobs):
-        levels = levels_of(energy_model or EnergyModel(problem), pattern, options.threads, rows, options.gap)
+    entries = in_one_way_each(problem, pattern)
+    if hold is None and not (problem.burning_may_pay or entries is None or alone(problem, pattern).any()):
+        energy_model = (energy_model or EnergyModel(problem)).among(entries)
+        levels = levels_of(energy_model, pattern, options.threads, rows, options.gap)
         schedule = levels.solve(options.time_limit_s)
         return None if schedule is None else settled(problem, schedule, options)
     best: Redispatched | None = None

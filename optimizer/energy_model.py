@@ -6,13 +6,14 @@ levels of given on-slots (:mod:`optimizer.levels`). There is no second, hand-kep
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import copy
+from dataclasses import dataclass, replace
 
 import numpy as np
 from scipy.sparse import csc_matrix
 
 from optimizer.build import build
-from optimizer.problem import Floats, Ints, Problem
+from optimizer.problem import Entry, Floats, Ints, Problem
 from optimizer.site_limits import supported_it
 from optimizer.solve import Compiled, HeldLp
 
@@ -59,6 +60,12 @@ class EnergyModel:
         self.cost, self.offset = np.array(lp.col_cost_), float(lp.offset_)
         self.lower, self.upper = np.array(lp.col_lower_), np.array(lp.col_upper_)
         self.row_lower, self.row_upper = np.array(lp.row_lower_), np.array(lp.row_upper_)
+
+    def among(self, entries: tuple[Entry, ...]) -> EnergyModel:
+        """The same model for the problem with other entries that draw and hold no more: each in one of its ways."""
+        other = copy.copy(self)
+        other.problem = replace(self.problem, entries=entries)
+        return other
 
     def columns_of(self, variables: list[object]) -> list[int]:
         """Numbers of the columns of some Pyomo variables; -1 where no row and no cost names one."""

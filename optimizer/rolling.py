@@ -139,9 +139,7 @@ def plan(
     gap = problem.document.gap if gap is None else gap
     limit = problem.document.time_limit_s if time_limit_s is None else time_limit_s
     if method == "large" and _needs_the_whole_model(problem.document):
-        log.warning(
-            "orders, ways, partners, checkpoints or surplus of jobs need the whole model: direct is taken, not large"
-        )
+        log.warning("orders, partners or checkpoints of jobs need the whole model: direct is taken, not large")
     begun = time.monotonic()
     best = _Best(problem, gap)
     request = {"problem": problem.raw, "gap": gap, "time_limit_s": limit, "threads": threads, "method": method}
@@ -195,8 +193,8 @@ def plan(
 def _needs_the_whole_model(problem: Problem) -> bool:
     """As :func:`optimizer.direct.only_milp`, read from the document alone."""
     queues = problem.storage is not None and any(job.checkpoint_gb for job in problem.jobs)
-    choices = any(job.after or job.alternatives or job.surplus for job in problem.jobs)
-    return queues or choices or any(pool.partner is not None for pool in problem.pools)
+    ordered = any(job.after for job in problem.jobs)
+    return queues or ordered or any(pool.partner is not None for pool in problem.pools)
 
 
 def lower_rungs(problem: ReceivedProblem, previous: Previous | None) -> Iterator[Plan]:

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from optimizer.problem import Entry, Ints
+from optimizer.problem import Entry, Ints, Problem
 from optimizer.ways import Way
 
 Pattern = Mapping[str, Ints]
@@ -31,6 +31,22 @@ def taken(e: Entry, pattern: Pattern) -> list[tuple[Entry | Way, Ints]]:
         nowhere = np.zeros_like(pattern[e.id])
         return [(way, nowhere if k else pattern[e.id]) for k, way in enumerate(e.ways)]
     return [(way, pattern[way.key]) for way in e.ways]
+
+
+def in_one_way_each(problem: Problem, pattern: Pattern) -> tuple[Entry, ...] | None:
+    """The entries as if the ways that they take were their only ones; None where one takes several.
+
+    Who runs when the day begins and goes on in another way takes two.
+    """
+    if not problem.chooses:
+        return problem.entries
+    found = []
+    for e in problem.entries:
+        goes = [way for way, on in taken(e, pattern) if on.any()] or e.options[:1]
+        if len(goes) > 1 or resizes(e, pattern):
+            return None
+        found.append(e.in_way(goes[0]))
+    return tuple(found)
 
 
 def resizes(e: Entry, pattern: Pattern) -> int:

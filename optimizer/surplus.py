@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from optimizer.problem import Flags, Problem
+from optimizer.problem import Entry, Flags, Problem
 from optimizer.schedule import Group, Schedule
 from optimizer.sessions import Pattern
 
@@ -25,6 +25,18 @@ def sells(problem: Problem) -> Flags:
     """
     earns: Flags = (problem.export_price > 0) & (problem.export_limit > 0)
     return earns if problem.budgets.export_left is None else np.zeros_like(earns)
+
+
+def closed_to(problem: Problem, e: Entry) -> Flags:
+    """Slots in which such a job cannot run whatever the others do: sun and wind would not carry base load, it and what
+    is sold."""
+    if not e.surplus:
+        return np.zeros(problem.slots, dtype=bool)
+    ours = e.pool is None or problem.pools[e.pool].ours
+    needs = problem.base + (float(e.power.min()) / problem.efficiency if ours else 0.0)
+    sold = np.where(sells(problem), problem.export_limit, 0.0)
+    found: Flags = problem.pv + problem.wind < needs + sold - 1e-6
+    return found
 
 
 def without(problem: Problem, schedule: Schedule) -> Schedule:

@@ -25,7 +25,6 @@ from optimizer.finds import Best, Clock, Find, Request
 from optimizer.hedge import hedged
 from optimizer.kept_prices import KeptPrices
 from optimizer.large.search import first_plan, safe, search
-from optimizer.one_way import in_one_way_each, prices_help
 from optimizer.preflight import conflicts
 from optimizer.problem import Problem, compile_problem
 from optimizer.refusals import check_problem
@@ -55,8 +54,6 @@ def work(problem: Problem, request: Request, tell: Callable[[Find], None] = lamb
     direct = request.method == "direct" or (request.method == "auto" and suits_milp(problem)) or only_milp(problem)
     if direct and (request.method == "direct" or needs_no_prices(problem)):
         yield from first_plan(problem, best)
-        if prices_help(problem):
-            yield from in_one_way_each(problem, request, clock, best)
     else:
         yield from search(problem, request, clock, best, small=direct)
     if best.plan is None:

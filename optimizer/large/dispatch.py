@@ -14,7 +14,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from optimizer.energy_model import EnergyModel, SlotPrices
-from optimizer.large.crowd import spread_out
+from optimizer.large.crowd import Parts, spread_out
 from optimizer.large.kernels import BIG, fill_entries
 from optimizer.large.master import Master
 from optimizer.large.prices import Answer, close_in
@@ -54,7 +54,7 @@ class MixedLevels:
         self.groups = int(self.group.max(initial=-1)) + 1
         row_of_group = np.zeros(self.groups, dtype=np.int64)
         row_of_group[self.group] = self.row
-        self._master = Master(energy, row_of_group)
+        self._master = Master(energy, Parts(np.arange(self.groups), row_of_group))
         self._told: list[tuple[Floats, Floats]] = []
         gpus = self._gpus = np.zeros(energy.gpu_rows.shape)
         for e in entries:

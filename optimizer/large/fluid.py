@@ -1,9 +1,9 @@
 """First prices: jobs as a fluid that fills its windows, solved once with the energy system.
 
-Jobs of one pool whose windows are alike become one mass that may run at any share of its size in
-every slot. Starts, gangs and blocks are forgotten, so nothing here is a bound; but where power and
-GPUs are short, and how short, is nearly what it is for the jobs themselves, and pricing that starts
-from these prices needs a fraction of its rounds.
+Jobs that may go to the same pools and whose windows are alike become one mass that may run at any share of
+its size in every slot, spread over these pools. Starts, gangs and blocks are forgotten, so nothing here is a
+bound; but where power and GPUs are short, and how short, is nearly what it is for the jobs themselves, and
+pricing that starts from these prices needs a fraction of its rounds.
 """
 
 from __future__ import annotations
@@ -53,35 +53,44 @@ def first_rows(energy: EnergyModel, crowd: Crowd) -> Floats | None:
     dear = 20.0 * (1.0 + float(np.abs(problem.import_price + problem.carbon_cost).max()))
     mass_of = masses(crowd)
     for m in range(int(mass_of.max(initial=-1)) + 1):
-        mine = np.flatnonzero(mass_of == m)
-        line = int(crowd.row[mine[0]])
-        most = crowd.levels[mine] - 1
-        size = crowd.times[mine] * crowd.power[mine, most]
-        picks = np.rint(np.linspace(0, 1, POINTS)[:, None] * most).astype(np.int64)
-        power = (crowd.times[mine] * crowd.power[mine, picks]).sum(axis=1)
-        work = (size * crowd.gain[mine, picks]).sum(axis=1)
-        gpus = float((crowd.times * crowd.gpus)[mine].sum())
+        kinds = np.flatnonzero(mass_of == m)
+        times, mine = crowd.times[kinds], crowd.begin[kinds]
+        draws = crowd.power[mine, crowd.levels[mine] - 1]
+        size = times * draws
         due, beyond = size * crowd.job[mine, k.DUE], size * (crowd.job[mine, k.WORK] - crowd.job[mine, k.DUE])
-        draws = crowd.power[mine, most]
         owed = row(float(due.sum()))
         for price, hours in _steps(np.minimum(crowd.job[mine, k.UNMET] / draws, dear), due):
             column(price, hours, [(owed, 1.0)])
         for price, hours in _steps(crowd.job[mine, k.VALUE] / draws, beyond):
             column(-price, hours, [(owed, -1.0)])
         total = max(float(size.sum()), 1e-12)
-        for t in range(problem.slots):
-            here = (crowd.window[mine, 0] <= t) & (t < crowd.window[mine, 1])
-            open_share = float(size[here].sum()) / total
-            if open_share <= 0.0:
-                continue
-            # a row that lets no more than the open share run: written as "at least minus it"
-            within = row(-open_share)
-            late = np.where(t >= crowd.late_from[mine], crowd.late[mine], 0.0) * crowd.times[mine]
-            for p in range(POINTS):
-                entries = [(int(energy.power_rows[line, t]), -float(power[p])), (owed, float(work[p])), (within, -1.0)]
-                if line < len(energy.gpu_rows) and gpus > 0:
-                    entries.append((int(energy.gpu_rows[line, t]), -gpus))
-                column(float((late * crowd.gain[mine, picks[p]]).sum()), open_share, entries)
+        within: dict[int, int] = {}
+        for way in range(int(crowd.begin[kinds[0] + 1] - crowd.begin[kinds[0]])):
+            at = mine + way
+            line = int(crowd.row[at[0]])
+            most = crowd.levels[at] - 1
+            picks = np.rint(np.linspace(0, 1, POINTS)[:, None] * most).astype(np.int64)
+            power = (times * crowd.power[at, picks]).sum(axis=1)
+            work = (size * crowd.gain[at, picks]).sum(axis=1)
+            gpus = float((times * crowd.gpus[at]).sum())
+            for t in range(problem.slots):
+                here = (crowd.window[at, 0] <= t) & (t < crowd.window[at, 1])
+                open_share = float(size[here].sum()) / total
+                if open_share <= 0.0:
+                    continue
+                if t not in within:
+                    # a row that lets no more than the open share run: written as "at least minus it"
+                    within[t] = row(-open_share)
+                late = np.where(t >= crowd.late_from[at], crowd.late[at], 0.0) * times
+                for p in range(POINTS):
+                    entries = [
+                        (int(energy.power_rows[line, t]), -float(power[p])),
+                        (owed, float(work[p])),
+                        (within[t], -1.0),
+                    ]
+                    if line < len(energy.gpu_rows) and gpus > 0:
+                        entries.append((int(energy.gpu_rows[line, t]), -gpus))
+                    column(float((late * crowd.gain[at, picks[p]]).sum()), open_share, entries)
     lp.add_rows(np.array(low), np.full(len(low), np.inf))
     begin = np.concatenate([[0], np.cumsum(lengths)])
     lp.add_columns(np.array(cost), np.array(upper), begin, np.array(rows), np.array(values))
@@ -101,14 +110,15 @@ def _steps(price: Floats, amount: Floats) -> list[tuple[float, float]]:
 
 
 def masses(crowd: Crowd) -> Ints:
-    """Mass of every kind: by its pool, and there by like beginning and like end of its window."""
+    """Mass of every kind: by the pools that it may go to, and there by like beginning and like end of its window."""
     traits = np.zeros((len(crowd.kinds), 3), dtype=np.int64)
-    traits[:, 0] = crowd.row
-    for row in np.unique(crowd.row):
-        mine = np.flatnonzero(crowd.row == row)
+    first, choice = crowd.begin[:-1], crowd.choice
+    traits[:, 0] = choice
+    for row in np.unique(choice):
+        mine = np.flatnonzero(choice == row)
         parts = max(1, round(np.sqrt(MASSES * len(mine) / len(crowd.kinds))))
         # late is as good as closed
-        ends = crowd.window[mine, 0], np.minimum(crowd.window[mine, 1], crowd.late_from[mine])
+        ends = crowd.window[first[mine], 0], np.minimum(crowd.window[first[mine], 1], crowd.late_from[first[mine]])
         for trait, values in zip((1, 2), ends, strict=True):
             # equal crowds, in which equal values stay together
             edges = np.quantile(values, np.linspace(0, 1, parts + 1)[1:-1])

@@ -115,25 +115,26 @@ def improve(
     Args:
         listing: the board, changed in place; it is always the cheapest so far.
         cost: asks what it costs.
-        least: proven least cost of one copy, by kind.
+        least: proven least cost of one copy, by kind of job.
         good_enough: cost at which to stop.
         deadline: instant of the monotonic clock.
         seed: of the random choices.
     """
     rng = np.random.default_rng(seed)
-    row, window = listing.crowd.row[listing.line], listing.crowd.window[listing.line]
+    units = len(listing.line)
 
     def list_again() -> None:
-        size = int(rng.integers(LEAST, max(LEAST + 1, min(MOST, len(window) // 3))))
-        units = draw(listing.regret(least), window, rng, size)
-        listing.lift(units)
+        size = int(rng.integers(LEAST, max(LEAST + 1, min(MOST, units // 3))))
+        some = draw(listing.regret(least), listing.crowd.window[listing.line], rng, size)
+        listing.lift(some)
         bend = float(rng.choice(BENDS))
         if rng.random() < SOFT_SHARE:
-            listing.sweep(bend, float(rng.choice([0.5, 2.0])), hard=False, order=rng.permutation(units))
-        listing.sweep(bend, HARD_FINE, hard=True, order=rng.permutation(units))
+            listing.sweep(bend, float(rng.choice([0.5, 2.0])), hard=False, order=rng.permutation(some))
+        listing.sweep(bend, HARD_FINE, hard=True, order=rng.permutation(some))
 
     def choose_anew() -> None:
-        mine = np.flatnonzero(row == row[rng.integers(len(row))])
+        row = listing.crowd.row[listing.line]
+        mine = np.flatnonzero(row == row[rng.integers(units)])
         listing.settle(rng.choice(mine, _together(len(mine)), replace=False), prices)
 
     ways = list_again, choose_anew

@@ -389,6 +389,14 @@ def _block_of_rules(
 
 
 @njit(cache=True)
+def idle_cost(job: Any, flag: Any) -> float:
+    """What one copy costs that never runs; ``BIG`` where it has to."""
+    if flag[STAYS] == 1 or flag[PINNED] == 1 or (job[UNMET] >= BIG and job[DUE] > 0):
+        return BIG
+    return float(0.0 if job[DUE] == 0 else job[UNMET] * job[DUE])
+
+
+@njit(cache=True)
 def best_schedule(
     cost: Any,
     gain: Any,
@@ -425,9 +433,7 @@ def best_schedule(
     if strict and lowest > 1e-9:
         most = min(most, max(1, int((job[WORK] + gain.max()) / lowest + 1e-9)))
     must = job[UNMET] >= BIG
-    idle = BIG if must and job[DUE] > 0 else (0.0 if job[DUE] == 0 else job[UNMET] * job[DUE])
-    if flag[STAYS] == 1 or flag[PINNED] == 1:
-        idle = BIG
+    idle = idle_cost(job, flag)
     fewest = 1
     if must:
         highest = gain.max()
@@ -613,6 +619,228 @@ def shared_schedule(
 
 
 @njit(cache=True)
+def walks_in_ways(
+    value: Any,
+    work: Any,
+    pool: Any,
+    home: Any,
+    job: Any,
+    flag: Any,
+    resize: float,
+    theta: float,
+    most: int,
+    least: Any,
+    done: Any,
+) -> None:
+    """Least value of every number of on-slots 1..``most`` (or more), where each slot may be run in another way.
+
+    The walk of :func:`walks` with a state for each way: a session stays in its pool, and a change of the way within
+    it costs ``resize`` hours of work. ``value`` and ``work`` are those of the best level, ``[way, slot]``; ``done`` is
+    the work, losses taken off, of the walk of each number. ``home`` is 1 for the way in which a running job begins.
+    """
+    ways, slots = value.shape
+    runs, rests = max(1, flag[MIN_RUN]), max(1, flag[MIN_PAUSE])
+    resume = job[START] + theta * job[LOSS]
+    begin = job[START] if flag[FRESH] == 1 else resume
+    begin_loss = 0.0 if flag[FRESH] == 1 else job[LOSS]
+    change = theta * resize
+    running = flag[RUNNING] == 1
+    on, off = np.full((ways, runs + 1, most + 1), BIG), np.full((rests + 1, most + 1), BIG)
+    on_work, off_work = np.zeros((ways, runs + 1, most + 1)), np.zeros((rests + 1, most + 1))
+    new_on, new_off = on.copy(), off.copy()
+    new_on_work, new_off_work = on_work.copy(), off_work.copy()
+    least[:] = BIG
+    done[:] = 0.0
+    if running:
+        for w in range(ways):
+            if home[w] == 1:
+                on[w, min(runs, max(1, flag[RAN])), 0] = 0.0
+    for t in range(slots):
+        stays = t == 0 and (flag[PINNED] == 1 or flag[STAYS] == 1)
+        may_begin = not running and (flag[PINNED] == 0 or t == 0)
+        new_on[:] = BIG
+        new_off[:] = BIG
+        if not stays:
+            for n in range(most + 1):
+                for w in range(ways):
+                    if on[w, runs, n] < new_off[1, n]:
+                        new_off[1, n], new_off_work[1, n] = on[w, runs, n], on_work[w, runs, n]
+                for b in range(2, rests + 1):
+                    new_off[b, n], new_off_work[b, n] = off[b - 1, n], off_work[b - 1, n]
+                if off[rests, n] < new_off[rests, n]:
+                    new_off[rests, n], new_off_work[rests, n] = off[rests, n], off_work[rests, n]
+        for w in range(ways):
+            v, g = value[w, t], work[w, t]
+            if v >= BIG:
+                continue
+            for n in range(most + 1):
+                m = n + 1 if n < most else most
+                if flag[PAUSES] == 1 and off[rests, n] + resume + v < new_on[w, 1, m]:
+                    new_on[w, 1, m] = off[rests, n] + resume + v
+                    new_on_work[w, 1, m] = off_work[rests, n] + g - job[LOSS]
+                for w0 in range(ways):
+                    if pool[w0] != pool[w]:
+                        continue
+                    extra, lost = (0.0, 0.0) if w0 == w else (change, resize)
+                    for a in range(1, runs + 1):
+                        c = on[w0, a, n] + v + extra
+                        later = min(runs, a + 1)
+                        if on[w0, a, n] < BIG and c < new_on[w, later, m]:
+                            new_on[w, later, m] = c
+                            new_on_work[w, later, m] = on_work[w0, a, n] + g - lost
+            if may_begin and begin + v < new_on[w, 1, min(1, most)]:
+                new_on[w, 1, min(1, most)] = begin + v
+                new_on_work[w, 1, min(1, most)] = g - begin_loss
+        on, new_on, on_work, new_on_work = new_on, on, new_on_work, on_work
+        off, new_off, off_work, new_off_work = new_off, off, new_off_work, off_work
+        for w in range(ways):
+            for a in range(1, runs + 1):
+                for n in range(most + 1):
+                    if on[w, a, n] < least[n]:
+                        least[n], done[n] = on[w, a, n], on_work[w, a, n]
+
+
+@njit(cache=True)
+def least_in_ways(
+    cost: Any,
+    gain: Any,
+    levels: Any,
+    pool: Any,
+    home: Any,
+    job: Any,
+    flag: Any,
+    resize: float,
+    theta: float,
+    tries: int,
+    tolerance: float,
+    known: float,
+) -> float:
+    """Proven least cost of one copy that may run each slot in another way, being off not counted.
+
+    ``cost[w, t, k]`` is ``BIG`` where way ``w`` is closed; ``gain[w, k]``. ``known`` is what a schedule costs: a bound
+    near it ends the search.
+    """
+    ways, slots, _ = cost.shape
+    must = job[UNMET] >= BIG
+    cap = BIG if must else job[UNMET]
+    lowest, highest, paid = BIG, 0.0, 0
+    for w in range(ways):
+        lowest = min(lowest, gain[w, 0])
+        for k in range(levels[w]):
+            highest = max(highest, gain[w, k])
+    for t in range(slots):
+        paid += 1 if (cost[:, t, :] < 0.0).any() else 0
+    most = slots
+    if lowest > 1e-9:
+        most = min(slots, int((job[WORK] + job[LOSS] + resize) / lowest) + 2 + paid)
+    fewest = 1 if not must else max(1, int(np.ceil(job[DUE] / max(highest, 1e-12) - 1e-9)))
+    value, work = np.empty((ways, slots)), np.zeros((ways, slots))
+    now, done = np.empty(most + 1), np.empty(most + 1)
+    least = np.full(most + 1, -BIG)
+    low, high = np.zeros(most + 1), np.full(most + 1, cap)
+    bound = BIG
+    for _ in range(tries):
+        theta = min(max(theta, 0.0), cap)
+        for w in range(ways):
+            for t in range(slots):
+                value[w, t] = BIG
+                for k in range(levels[w]):
+                    v = cost[w, t, k] - theta * gain[w, k]
+                    if cost[w, t, k] < BIG and v < value[w, t]:
+                        value[w, t], work[w, t] = v, gain[w, k]
+        walks_in_ways(value, work, pool, home, job, flag, resize, theta, most, now, done)
+        owed = theta * job[DUE]
+        hours = job[DUE]
+        if theta < job[VALUE]:
+            owed = theta * job[WORK] - job[VALUE] * (job[WORK] - job[DUE])
+            hours = job[WORK]
+        pick, bound = 0, BIG
+        for n in range(fewest, most + 1):
+            least[n] = BIG if now[n] >= BIG else max(least[n], now[n] + owed)
+            if least[n] < bound:
+                pick, bound = n, least[n]
+        if pick == 0 or known - bound <= tolerance * (1e-9 + abs(known)):
+            break
+        if done[pick] < hours:
+            low[pick] = max(low[pick], theta)
+        else:
+            high[pick] = min(high[pick], theta)
+        if high[pick] - low[pick] <= 1e-6 * (1e-9 + low[pick]):
+            break
+        theta = 0.5 * (low[pick] + high[pick]) if high[pick] < BIG else 2.0 * low[pick] + 1e-6
+    return bound
+
+
+@njit(cache=True)
+def _least_mixed(
+    a: int,
+    b: int,
+    cost: Any,
+    gain: Any,
+    levels: Any,
+    row: Any,
+    home: Any,
+    egress: Any,
+    job: Any,
+    flag: Any,
+    resize: float,
+    theta: float,
+    tries: int,
+    tolerance: float,
+    known: float,
+) -> float:
+    """Proven least cost of one copy of the kind of lines ``a..b``, which may change its way; going there paid once.
+
+    Whoever takes none of the ways that cost something to go to has only the others; whoever takes one pays for the
+    cheapest of them at least.
+    """
+    least = idle_cost(job, flag)
+    free, cheapest = 0, BIG
+    for j in range(a, b):
+        free += 1 if egress[j] == 0.0 else 0
+        cheapest = min(cheapest, egress[j]) if egress[j] > 0.0 else cheapest
+    if free > 0:
+        some = np.flatnonzero(egress[a:b] == 0.0)
+        least = min(
+            least,
+            least_in_ways(
+                cost[some],
+                gain[a:b][some],
+                levels[a:b][some],
+                row[a:b][some],
+                home[a:b][some],
+                job,
+                flag,
+                resize,
+                theta,
+                tries,
+                tolerance,
+                known,
+            ),
+        )
+    if cheapest < BIG:
+        least = min(
+            least,
+            cheapest
+            + least_in_ways(
+                cost,
+                gain[a:b],
+                levels[a:b],
+                row[a:b],
+                home[a:b],
+                job,
+                flag,
+                resize,
+                theta,
+                tries,
+                tolerance,
+                known - cheapest,
+            ),
+        )
+    return least
+
+
+@njit(cache=True)
 def price_all(
     window: Any,
     power: Any,
@@ -625,8 +853,13 @@ def price_all(
     flag: Any,
     row: Any,
     being_on: Any,
+    egress: Any,
+    begin: Any,
+    home: Any,
+    mixes: Any,
+    resize: Any,
     times: Any,
-    group: Any,
+    part: Any,
     power_price: Any,
     gpu_price: Any,
     theta: Any,
@@ -635,63 +868,111 @@ def price_all(
     strict: bool,
     least: Any,
     money: Any,
-    group_power: Any,
-    group_gpus: Any,
+    part_power: Any,
+    part_gpus: Any,
+    chosen: Any,
 ) -> None:
-    """Price every kind of job: proven least cost, own money of its schedule, and the sums of its group.
+    """Price every kind of job: proven least cost, own money of its schedule, and the sums of its part.
 
-    ``theta`` holds the last prices of work and is renewed; ``row`` is the line of the prices that a kind sees;
+    Lines ``begin[i]..begin[i + 1]`` are the ways of kind ``i``; its schedule keeps to the cheapest of them, which is
+    written to ``chosen``. Where it ``mixes``, the least cost is proven over schedules that change their way too.
+    ``theta`` holds the last prices of work and is renewed; ``row`` is the line of the prices that a way sees;
     ``being_on`` is what being on in each slot costs a kind by itself;
-    ``strict`` is that of :func:`best_schedule`.
+    ``strict`` is that of :func:`best_schedule`: what is proven counts for nothing then.
     """
     slots = power_price.shape[1]
-    for j in range(len(window)):
-        first, last = window[j, 0], window[j, 1]
-        n, wide = levels[j], last - first
-        cost = np.empty((wide, n))
-        for t in range(wide):
-            held = gpu_price[row[j], first + t] * gpus[j] + being_on[j, first + t]
-            for k in range(n):
-                cost[t, k] = power_price[row[j], first + t] * power[j, k] + held
-                if first + t >= late_from[j]:
-                    cost[t, k] += late[j] * gain[j, k]
-        top = np.full(wide, n - 1, dtype=np.int64)
-        drawn = np.zeros(wide)
-        used = np.zeros(wide)
-        if flag[j, TOGETHER] == 1:
-            bound, total, theta[j] = shared_schedule(
-                cost, gain[j, :n], top, job[j], flag[j], theta[j], 24, drawn, used, power[j, :n]
-            )
-        else:
-            on = np.zeros(wide, dtype=np.bool_)
-            level = np.zeros(wide, dtype=np.int64)
-            share = np.zeros(wide)
-            bound, total, theta[j] = best_schedule(
-                cost,
-                gain[j, :n],
-                top,
-                job[j],
-                flag[j],
-                last == slots,
-                theta[j],
-                tries,
-                tolerance,
-                strict,
-                on,
-                level,
-                share,
-            )
+    for i in range(len(begin) - 1):
+        proven, cheapest, price_of_work = BIG, np.inf, theta[i]
+        best, best_drawn, best_used = begin[i], np.zeros(0), np.zeros(0)
+        mixed = mixes[i] and not strict
+        whole = np.full((begin[i + 1] - begin[i] if mixed else 0, slots, power.shape[1]), BIG)
+        for j in range(begin[i], begin[i + 1]):
+            first, last = window[j, 0], window[j, 1]
+            n, wide = levels[j], last - first
+            cost = np.empty((wide, n))
             for t in range(wide):
-                if on[t]:
-                    low, high = ends(level[t], n - 1)
-                    drawn[t] = power[j, low] + share[t] * (power[j, high] - power[j, low])
-                    used[t] = 1.0
-        least[j] = times[j] * bound
-        for t in range(wide):
-            total -= power_price[row[j], first + t] * drawn[t] + gpu_price[row[j], first + t] * gpus[j] * used[t]
-            group_power[group[j], first + t] += times[j] * drawn[t]
-            group_gpus[group[j], first + t] += times[j] * gpus[j] * used[t]
-        money[j] = times[j] * total
+                held = gpu_price[row[j], first + t] * gpus[j] + being_on[j, first + t]
+                for k in range(n):
+                    cost[t, k] = power_price[row[j], first + t] * power[j, k] + held
+                    if first + t >= late_from[j]:
+                        cost[t, k] += late[j] * gain[j, k]
+            if mixed:
+                whole[j - begin[i], first:last, :n] = cost
+            top = np.full(wide, n - 1, dtype=np.int64)
+            drawn = np.zeros(wide)
+            used = np.zeros(wide)
+            if flag[j, TOGETHER] == 1:
+                bound, total, price = shared_schedule(
+                    cost, gain[j, :n], top, job[j], flag[j], theta[i], 24, drawn, used, power[j, :n]
+                )
+            else:
+                on = np.zeros(wide, dtype=np.bool_)
+                level = np.zeros(wide, dtype=np.int64)
+                share = np.zeros(wide)
+                bound, total, price = best_schedule(
+                    cost,
+                    gain[j, :n],
+                    top,
+                    job[j],
+                    flag[j],
+                    last == slots,
+                    theta[i],
+                    tries,
+                    tolerance,
+                    strict,
+                    on,
+                    level,
+                    share,
+                )
+                idle = idle_cost(job[j], flag[j])
+                if egress[j] > 0.0:
+                    bound = min(idle, bound + egress[j])
+                    if on.any():
+                        total += egress[j]
+                        if total > idle:
+                            on[:] = False
+                            total = idle
+                for t in range(wide):
+                    if on[t]:
+                        low, high = ends(level[t], n - 1)
+                        drawn[t] = power[j, low] + share[t] * (power[j, high] - power[j, low])
+                        used[t] = 1.0
+            proven = min(proven, bound)
+            if total < cheapest:
+                best, best_drawn, best_used = j, drawn, used
+                cheapest, price_of_work = total, price
+        if mixed:
+            a, b = begin[i], begin[i + 1]
+            start = window[a:b, 0].min()
+            proven = min(
+                cheapest,
+                _least_mixed(
+                    a,
+                    b,
+                    whole[:, start : window[a:b, 1].max()],
+                    gain,
+                    levels,
+                    row,
+                    home,
+                    egress,
+                    job[a],
+                    flag[a],
+                    resize[i],
+                    price_of_work,
+                    tries,
+                    tolerance,
+                    cheapest,
+                ),
+            )
+        theta[i], chosen[i] = price_of_work, best
+        least[i] = times[i] * proven
+        first, line, number = window[best, 0], row[best], part[best]
+        for t in range(len(best_drawn)):
+            held = gpu_price[line, first + t] * gpus[best] * best_used[t]
+            cheapest -= power_price[line, first + t] * best_drawn[t] + held
+            part_power[number, first + t] += times[i] * best_drawn[t]
+            part_gpus[number, first + t] += times[i] * gpus[best] * best_used[t]
+        money[i] = times[i] * cheapest
 
 
 @njit(cache=True)
@@ -729,6 +1010,7 @@ def _for_work(job: Any, starts: int, done: float) -> float:
 def _book(
     copies: int,
     pool: int,
+    ours: bool,
     gpus: float,
     rest: float,
     on: Any,
@@ -744,7 +1026,8 @@ def _book(
     for t in range(first, last):
         if on[t]:
             extra = copies * (drawn[t] - rest)
-            it[t] += extra
+            if ours:
+                it[t] += extra
             if pool < len(used):
                 used[pool, t] += copies * gpus
                 for f in range(len(feeds)):
@@ -765,6 +1048,9 @@ def sweep(
     flag: Any,
     row: Any,
     being_on: Any,
+    egress: Any,
+    begin: Any,
+    kind: Any,
     order: Any,
     line: Any,
     copies: Any,
@@ -772,6 +1058,7 @@ def sweep(
     power_price: Any,
     gpu_price: Any,
     idle: Any,
+    ours: Any,
     it: Any,
     it_limit: Any,
     target: Any,
@@ -795,107 +1082,131 @@ def sweep(
 ) -> int:
     """List every unit of ``order`` anew: off the board, and back where it is cheapest now. How many moved.
 
-    A unit is ``copies`` gangs of one kind that run alike. ``it``, ``used`` (GPUs by pool) and ``feeds`` are
-    what the board holds. Power beyond ``target`` is bent dearer by ``bend`` (per unit of power squared),
-    beyond a limit it costs ``fine``; where ``hard``, nothing goes beyond. ``feed_target`` and ``feed_bend`` are the
-    same for the feeds, ``gpu_target`` and ``gpu_bend`` for the GPUs of the pools.
+    A unit is ``copies`` gangs of one kind that run alike, in the way of ``line``: one of ``begin[kind]`` and after,
+    which changes where another way is cheaper. ``it``, ``used`` (GPUs by pool) and ``feeds`` are what the board holds;
+    power of a pool that is not ``ours`` is not in ``it``. Power beyond ``target`` is bent dearer by ``bend`` (per unit
+    of power squared), beyond a limit it costs ``fine``; where ``hard``, nothing goes beyond. ``feed_target`` and
+    ``feed_bend`` are the same for the feeds, ``gpu_target`` and ``gpu_bend`` for the GPUs of the pools.
     """
     slots = len(it)
     pools = len(idle)
     moved = 0
     for u in order:
-        j, m = line[u], copies[u]
-        p = row[j]
-        first, last = window[j, 0], window[j, 1]
-        wide, n = last - first, levels[j]
-        rest = idle[p] * gpus[j] if p < pools else 0.0
-        before_on, before_drawn = on_of[u, first:last].copy(), drawn_of[u, first:last].copy()
-        _book(-m, p, gpus[j], rest, on_of[u], drawn_of[u], first, last, it, used, feeds, fed)
-        cost = np.empty((wide, n))
-        top = np.empty(wide, dtype=np.int64)
-        fits, asked = before_on.any(), 0.0
-        for i in range(wide):
-            t = first + i
-            held = gpu_price[p, t] * gpus[j]
-            top[i] = n - 1
-            if p < pools and gpus[j] > 0:
-                over = max(0.0, used[p, t] + m * gpus[j] - gpu_limit[p, t])
-                if hard and over > 1e-6:
-                    top[i] = -1
-                    fits = fits and not before_on[i]
-                before = max(0.0, used[p, t] - gpu_limit[p, t])
-                held += gpu_fine * (over - before) / m
-                was = used[p, t] - gpu_target[p, t]
-                held += 0.5 * gpu_bend[p] * ((was + m * gpus[j]) ** 2 - was**2) / m
-            # every level, and after them the power that the unit had here
-            for k in range(n + 1 if before_on[i] else n):
-                draws = power[j, k] if k < n else before_drawn[i]
-                c = power_price[p, t] * draws + held + being_on[j, t]
-                if t >= late_from[j]:
-                    c += late[j] * (gain[j, k] if k < n else np.interp(draws, power[j, :n], gain[j, :n]))
-                extra = m * (draws - rest)
-                after = it[t] + extra
-                c += 0.5 * bend[t] * ((after - target[t]) ** 2 - (it[t] - target[t]) ** 2) / m
-                beyond = max(0.0, after - it_limit[t]) - max(0.0, it[t] - it_limit[t])
-                c += fine * beyond / m
-                too_much = extra > 0 and after > it_limit[t] + SLACK
-                if p < pools:
-                    for f in range(len(feeds)):
-                        if fed[f, p]:
-                            after = feeds[f, t] + extra
-                            beyond = max(0.0, after - feed_limit[f, t]) - max(0.0, feeds[f, t] - feed_limit[f, t])
-                            c += fine * beyond / m
-                            off, was = after - feed_target[f, t], feeds[f, t] - feed_target[f, t]
-                            c += 0.5 * feed_bend[f] * (off**2 - was**2) / m
-                            too_much = too_much or (extra > 0 and after > feed_limit[f, t] + SLACK)
-                if k == n:
-                    asked += c
-                    fits = fits and not (hard and too_much)
-                else:
-                    cost[i, k] = c
-                    if hard and too_much and k <= top[i]:
-                        top[i] = k - 1
-        on = np.zeros(wide, dtype=np.bool_)
-        level, kept_level = np.zeros(wide, dtype=np.int64), np.zeros(wide, dtype=np.int64)
-        share, kept_share = np.zeros(wide), np.zeros(wide)
-        _, total, theta[u] = best_schedule(
-            cost, gain[j, :n], top, job[j], flag[j], last == slots, theta[u], tries, 1e-4, True, on, level, share
-        )
-        # a few prices of work may miss what the unit has already, on its slots or at its very levels
-        kept, marginal = _at_best_levels(
-            before_on, cost, gain[j, :n], top, job[j], flag[j], last == slots, kept_level, kept_share
-        )
-        if kept < total:
-            total, theta[u] = kept, marginal
-            on[:], level[:], share[:] = before_on, kept_level, kept_share
-        if fits:
-            starts, resumed = count_starts(before_on, flag[j])
-            done = -job[j, LOSS] * resumed
-            for i in range(wide):
-                if before_on[i]:
-                    done += np.interp(before_drawn[i], power[j, :n], gain[j, :n])
-            fits = asked + _for_work(job[j], starts, done) <= total
-        if not fits:
-            starts, resumed = count_starts(on, flag[j])
-            done = _work_done(on, level, share, gain[j, :n], top) - job[j, LOSS] * resumed
-            money = _for_work(job[j], starts, done)
-            for i in range(wide):
-                money += being_on[j, first + i] if on[i] else 0.0
-                if on[i] and first + i >= late_from[j]:
-                    low, high = ends(level[i], top[i])
-                    money += late[j] * (gain[j, low] + share[i] * (gain[j, high] - gain[j, low]))
-            money_of[u] = m * money
-            changed = False
+        was, m = line[u], copies[u]
+        p = row[was]
+        rest = idle[p] * gpus[was] if p < pools else 0.0
+        first, last = window[was, 0], window[was, 1]
+        _book(-m, p, ours[p], gpus[was], rest, on_of[u], drawn_of[u], first, last, it, used, feeds, fed)
+        fits, kept_cost, cheapest = False, np.inf, np.inf
+        best, price_of_work, best_money = was, theta[u], 0.0
+        best_on, best_drawn = np.zeros(0, dtype=np.bool_), np.zeros(0)
+        for j in range(begin[kind[was]], begin[kind[was] + 1]):
+            p = row[j]
+            first, last = window[j, 0], window[j, 1]
+            wide, n = last - first, levels[j]
+            rest = idle[p] * gpus[j] if p < pools else 0.0
+            if j == was:
+                before_on, before_drawn = on_of[u, first:last].copy(), drawn_of[u, first:last].copy()
+            else:
+                before_on, before_drawn = np.zeros(wide, dtype=np.bool_), np.zeros(wide)
+            cost = np.empty((wide, n))
+            top = np.empty(wide, dtype=np.int64)
+            stays, asked = before_on.any(), 0.0
             for i in range(wide):
                 t = first + i
-                changed = changed or on[i] != on_of[u, t]
-                on_of[u, t] = on[i]
-                drawn_of[u, t] = 0.0
-                if on[i]:
-                    low, high = ends(level[i], top[i])
-                    drawn_of[u, t] = power[j, low] + share[i] * (power[j, high] - power[j, low])
+                held = gpu_price[p, t] * gpus[j]
+                top[i] = n - 1
+                if p < pools and gpus[j] > 0:
+                    over = max(0.0, used[p, t] + m * gpus[j] - gpu_limit[p, t])
+                    if hard and over > 1e-6:
+                        top[i] = -1
+                        stays = stays and not before_on[i]
+                    before = max(0.0, used[p, t] - gpu_limit[p, t])
+                    held += gpu_fine * (over - before) / m
+                    off_target = used[p, t] - gpu_target[p, t]
+                    held += 0.5 * gpu_bend[p] * ((off_target + m * gpus[j]) ** 2 - off_target**2) / m
+                # every level, and after them the power that the unit had here
+                for k in range(n + 1 if before_on[i] else n):
+                    draws = power[j, k] if k < n else before_drawn[i]
+                    c = power_price[p, t] * draws + held + being_on[j, t]
+                    if t >= late_from[j]:
+                        c += late[j] * (gain[j, k] if k < n else np.interp(draws, power[j, :n], gain[j, :n]))
+                    extra = m * (draws - rest) if ours[p] else 0.0
+                    after = it[t] + extra
+                    c += 0.5 * bend[t] * ((after - target[t]) ** 2 - (it[t] - target[t]) ** 2) / m
+                    beyond = max(0.0, after - it_limit[t]) - max(0.0, it[t] - it_limit[t])
+                    c += fine * beyond / m
+                    too_much = extra > 0 and after > it_limit[t] + SLACK
+                    if p < pools:
+                        for f in range(len(feeds)):
+                            if fed[f, p]:
+                                after = feeds[f, t] + extra
+                                beyond = max(0.0, after - feed_limit[f, t]) - max(0.0, feeds[f, t] - feed_limit[f, t])
+                                c += fine * beyond / m
+                                off, was_off = after - feed_target[f, t], feeds[f, t] - feed_target[f, t]
+                                c += 0.5 * feed_bend[f] * (off**2 - was_off**2) / m
+                                too_much = too_much or (extra > 0 and after > feed_limit[f, t] + SLACK)
+                    if k == n:
+                        asked += c
+                        stays = stays and not (hard and too_much)
+                    else:
+                        cost[i, k] = c
+                        if hard and too_much and k <= top[i]:
+                            top[i] = k - 1
+            on = np.zeros(wide, dtype=np.bool_)
+            level, kept_level = np.zeros(wide, dtype=np.int64), np.zeros(wide, dtype=np.int64)
+            share, kept_share = np.zeros(wide), np.zeros(wide)
+            _, total, price = best_schedule(
+                cost, gain[j, :n], top, job[j], flag[j], last == slots, theta[u], tries, 1e-4, True, on, level, share
+            )
+            if j == was:
+                # a few prices of work may miss what the unit has already, on its slots or at its very levels
+                kept, marginal = _at_best_levels(
+                    before_on, cost, gain[j, :n], top, job[j], flag[j], last == slots, kept_level, kept_share
+                )
+                if kept < total:
+                    total, price = kept, marginal
+                    on[:], level[:], share[:] = before_on, kept_level, kept_share
+                fits = stays
+                if fits:
+                    starts, resumed = count_starts(before_on, flag[j])
+                    done = -job[j, LOSS] * resumed
+                    for i in range(wide):
+                        if before_on[i]:
+                            done += np.interp(before_drawn[i], power[j, :n], gain[j, :n])
+                    kept_cost = asked + _for_work(job[j], starts, done) + egress[j]
+            total += egress[j] if on.any() else 0.0
+            if total < cheapest or (total == cheapest and j == was):
+                best, cheapest, price_of_work = j, total, price
+                starts, resumed = count_starts(on, flag[j])
+                done = _work_done(on, level, share, gain[j, :n], top) - job[j, LOSS] * resumed
+                money = _for_work(job[j], starts, done) + (egress[j] if on.any() else 0.0)
+                best_on, best_drawn = on, np.zeros(wide)
+                for i in range(wide):
+                    money += being_on[j, first + i] if on[i] else 0.0
+                    if on[i]:
+                        low, high = ends(level[i], top[i])
+                        best_drawn[i] = power[j, low] + share[i] * (power[j, high] - power[j, low])
+                        if first + i >= late_from[j]:
+                            money += late[j] * (gain[j, low] + share[i] * (gain[j, high] - gain[j, low]))
+                best_money = money
+        theta[u] = price_of_work
+        if not (fits and kept_cost <= cheapest):
+            money_of[u] = m * best_money
+            changed = best != was and best_on.any()
+            now_on, now_drawn = np.zeros(slots, dtype=np.bool_), np.zeros(slots)
+            first = window[best, 0]
+            now_on[first : first + len(best_on)] = best_on
+            now_drawn[first : first + len(best_on)] = best_drawn
+            for t in range(slots):
+                changed = changed or now_on[t] != on_of[u, t]
+            on_of[u, :], drawn_of[u, :] = now_on, now_drawn
+            line[u] = best
             moved += 1 if changed else 0
-        _book(m, p, gpus[j], rest, on_of[u], drawn_of[u], first, last, it, used, feeds, fed)
+        j = line[u]
+        p = row[j]
+        rest = idle[p] * gpus[j] if p < pools else 0.0
+        _book(m, p, ours[p], gpus[j], rest, on_of[u], drawn_of[u], window[j, 0], window[j, 1], it, used, feeds, fed)
     return moved
 
 

@@ -35,11 +35,11 @@ SLACK = 1e-9
 
 HARD_SWEEPS = 3
 
-Kept = tuple[Floats, ...]
+Kept = tuple[Floats | Flags | Ints, ...]
 
 
 class Listing:
-    """Where every gang runs. A unit is some copies of one kind that run alike."""
+    """Where every gang runs. A unit is some copies of one kind that run alike; its ``line`` is the way that it goes."""
 
     def __init__(self, energy: EnergyModel, crowd: Crowd, last: Round, margin: float = 1.0) -> None:
         """Begin with an empty board.
@@ -57,9 +57,9 @@ class Listing:
         self.target, self.feed_target = energy.it_of(last.columns), energy.feeds_of(last.columns)
         self.gpu_target = energy.gpus_of(last.columns)
         self.scarcity = tuple(price.mean(axis=1) for price in energy.scarcity(last.rows))
-        line, copies, owner = _units(crowd)
-        self.line, self.copies, self.owner = line, copies, owner
-        self.theta = theta[line].copy()
+        self.kind, self.copies, self.owner = _units(crowd)
+        line = self.line = crowd.begin[self.kind]
+        self.theta = theta[self.kind]
         self.on = np.zeros((len(line), problem.slots), dtype=bool)
         self.drawn = np.zeros((len(line), problem.slots))
         self.money = np.zeros(len(line))
@@ -112,6 +112,7 @@ class Listing:
         return int(
             sweep(
                 *self.crowd.arrays,
+                self.crowd.kind,
                 order,
                 self.line,
                 self.copies,
@@ -119,6 +120,7 @@ class Listing:
                 prices.power,
                 prices.gpus,
                 board.idle,
+                board.ours,
                 board.it,
                 board.it_limit,
                 self.target,
@@ -185,14 +187,15 @@ class Listing:
     def lift(self, units: Ints) -> None:
         """Take some units off the board."""
         for u in units.tolist():
-            e = self.crowd.kinds[self.line[u]]
+            e = self.crowd.ways[self.line[u]]
             copies = self.copies[u] * self.on[u].astype(np.int64)
             self.board.take(e, copies, copies * self.drawn[u], -1)
             self.on[u], self.drawn[u] = False, 0.0
 
-    def put(self, unit: int, on: Flags, drawn: Floats, money: Floats | float) -> None:
-        """Put a unit that is off the board on it: on-slots, power of one copy, and own money of all its copies."""
-        e, m = self.crowd.kinds[self.line[unit]], int(self.copies[unit])
+    def put(self, unit: int, line: int, on: Flags, drawn: Floats, money: float) -> None:
+        """Put a unit that is off the board on it: way, on-slots, power of one copy, own money of all its copies."""
+        self.line[unit] = line
+        e, m = self.crowd.ways[self.line[unit]], int(self.copies[unit])
         self.on[unit], self.drawn[unit], self.money[unit] = on, drawn, money
         self.board.take(e, m * on.astype(np.int64), m * drawn)
 
@@ -215,14 +218,14 @@ class Listing:
 
     def _changing(self) -> Kept:
         board = self.board
-        return board.it, board.gpus, board.feeds, self.on, self.drawn, self.money, self.theta
+        return board.it, board.gpus, board.feeds, self.on, self.drawn, self.money, self.theta, self.line
 
     def regret(self, least: Floats) -> Floats:
         """What each unit costs at the slots' prices above the ``least`` proven for its kind; they sum to the gap."""
         row = self.crowd.row[self.line]
         held = self.prices.gpus[row] * self.crowd.gpus[self.line][:, None]
         paid = (self.prices.power[row] * self.drawn).sum(axis=1) + (held * self.on).sum(axis=1)
-        above: Floats = np.maximum(0.0, self.copies * (paid - least[self.line]) + self.money)
+        above: Floats = np.maximum(0.0, self.copies * (paid - least[self.kind]) + self.money)
         return above
 
     def schedule(self) -> Schedule:
@@ -230,32 +233,40 @@ class Listing:
         slots = self.problem.slots
         groups: dict[str, list[list[Group]]] = {e.id: [RESTING] * slots for e in self.problem.entries}
         for u, name in enumerate(self.owner):
-            e, copies = self.crowd.kinds[self.line[u]], int(self.copies[u])
+            e, copies = self.crowd.ways[self.line[u]], int(self.copies[u])
             for t in np.flatnonzero(self.on[u]).tolist():
                 power = float(self.drawn[u, t])
                 groups[name][t] = [*groups[name][t], (copies, power, curve_speed(e, power))]
         return Schedule(self.pattern(), groups)
 
     def pattern(self) -> dict[str, Ints]:
-        """On-slots of every entry of the problem."""
-        found = {e.id: np.zeros(self.problem.slots, dtype=np.int64) for e in self.problem.entries}
+        """On-slots of every entry of the problem, and of every way of those that have several."""
+        names = [name for e in self.problem.entries for name in (e.id, *(way.key for way in e.ways))]
+        found = {name: np.zeros(self.problem.slots, dtype=np.int64) for name in names}
         for u, name in enumerate(self.owner):
             found[name] += int(self.copies[u]) * self.on[u]
+            e = self.crowd.ways[self.line[u]]
+            for way in self.crowd.kinds[self.kind[u]].ways:
+                if (way.pool, way.gpus) == (e.pool, e.gpus):
+                    found[way.key] += self.on[u]
         return found
 
 
 def _units(crowd: Crowd) -> tuple[Ints, Ints, list[str]]:
-    """Kind, copies and entry of every unit; many copies of one entry are halved down to single ones."""
-    line: list[int] = []
+    """Kind, copies and entry of every unit; many copies of one entry are halved down to single ones.
+
+    Who runs on surplus alone is no unit: where that is, is known once all the others have their place.
+    """
+    kind: list[int] = []
     copies: list[int] = []
     owner: list[str] = []
     for j, alike in enumerate(crowd.members):
-        for e in alike:
+        for e in alike if not alike[0].surplus else []:
             left = e.count
             while left > 0:
                 take = (left + 1) // 2
-                line.append(j)
+                kind.append(j)
                 copies.append(take)
                 owner.append(e.id)
                 left -= take
-    return np.array(line, dtype=np.int64), np.array(copies, dtype=np.int64), owner
+    return np.array(kind, dtype=np.int64), np.array(copies, dtype=np.int64), owner

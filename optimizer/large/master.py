@@ -9,6 +9,7 @@ from __future__ import annotations
 import numpy as np
 
 from optimizer.energy_model import EnergyModel
+from optimizer.large.crowd import Parts
 from optimizer.problem import Floats, Ints
 from optimizer.solve import HeldLp
 
@@ -16,16 +17,17 @@ from optimizer.solve import HeldLp
 class Master:
     """The restricted master: energy rows, and one column a round for each group of jobs."""
 
-    def __init__(self, energy: EnergyModel, row_of_group: Ints, idle: Floats | None = None) -> None:
+    def __init__(self, energy: EnergyModel, parts: Parts, idle: Floats | None = None) -> None:
         """Begin without schedules.
 
         Args:
             energy: the energy model.
-            row_of_group: line of the slot prices that a group's jobs see.
+            parts: what a group's column consists of; those of a group stand together, groups in rising order.
             idle: cost of a group that does nothing, by group; None where none may.
         """
-        self.energy, self.row_of_group = energy, row_of_group
-        groups = len(row_of_group)
+        self.energy, self._parts = energy, parts
+        groups = self._groups = parts.groups
+        self._begin = np.searchsorted(parts.group, np.arange(groups + 1)).tolist()
         self._lp = HeldLp(energy.compiled, relaxed=True, primal=True)
         self._lp.add_rows(np.ones(groups), np.ones(groups))
         mixing = self._lp.own_rows + np.arange(groups)
@@ -76,20 +78,24 @@ class Master:
         self._lp.add_columns(cost, np.full(len(cost), np.inf), begin, rows, values)
 
     def add(self, money: Floats, power: Floats, gpus: Floats) -> None:
-        """Add one column a group: own money, and power and GPUs per slot, of its jobs' schedules together."""
-        energy = self.energy
-        begin, rows, values = [0], [], []
-        for g, k in enumerate(self.row_of_group):
-            drawn = np.flatnonzero(power[g] > 0)
-            rows.append(energy.power_rows[k, drawn])
-            values.append(-power[g, drawn])
-            if k < len(energy.gpu_rows):
-                held = np.flatnonzero(gpus[g] > 0)
-                rows.append(energy.gpu_rows[k, held])
-                values.append(-gpus[g, held])
+        """Add one column a group: own money, and by part power and GPUs per slot, of its jobs' schedules together."""
+        energy, row = self.energy, self._parts.row
+        begin: list[int] = [0]
+        rows: list[Ints] = []
+        values: list[Floats] = []
+        for g in range(self._groups):
+            pieces = len(rows)
+            for i in range(self._begin[g], self._begin[g + 1]):
+                drawn = np.flatnonzero(power[i] > 0)
+                rows.append(energy.power_rows[row[i], drawn])
+                values.append(-power[i, drawn])
+                if row[i] < len(energy.gpu_rows):
+                    held = np.flatnonzero(gpus[i] > 0)
+                    rows.append(energy.gpu_rows[row[i], held])
+                    values.append(-gpus[i, held])
             rows.append(np.array([self._lp.own_rows + g]))
             values.append(np.ones(1))
-            begin.append(begin[-1] + sum(len(r) for r in rows[-3 if k < len(energy.gpu_rows) else -2 :]))
+            begin.append(begin[-1] + sum(len(r) for r in rows[pieces:]))
         self._add(money, np.array(begin), np.concatenate(rows), np.concatenate(values))
 
     def solve(self) -> tuple[float, Floats, Floats] | None:
@@ -102,14 +108,14 @@ class Master:
 
     def mix(self) -> Floats:
         """Shares of the schedules added, ``[round, group]``, at the last optimum."""
-        return self._mix.reshape(-1, len(self.row_of_group))
+        return self._mix.reshape(-1, self._groups)
 
     def whole(self, time_limit_s: float, gap: float) -> tuple[Ints, bool] | None:
         """One schedule for every group, and whether no better choice is left; None where nothing was found in the time.
 
         The first schedules added must be a choice that can be supplied: the search begins there.
         """
-        groups = len(self.row_of_group)
+        groups = self._groups
         start = np.zeros(self._first + self._mix.size)
         start[: len(self._begun)] = self._begun
         found = self._lp.whole(np.arange(self._first, len(start)), start, time_limit_s, gap)

@@ -53,14 +53,17 @@ def search_around(
 
 def _choose(energy: EnergyModel, listing: Listing, units: Ints, time_limit_s: float) -> bool:
     """Give some units the schedules that are cheapest together; whether there are none better among those found."""
-    crowd = listing.crowd
-    chosen = crowd.chosen(listing.line[units], listing.copies[units])
-    drawn = [listing.copies[units, None] * listing.drawn[units]]
-    used = [listing.on[units].copy()]
-    money, theta = [listing.money[units].copy()], listing.theta[units].copy()
-    gpus = (listing.copies * crowd.gpus[listing.line])[units, None]
+    crowd, copies = listing.crowd, listing.copies[units]
+    chosen = crowd.chosen(listing.kind[units], copies)
+    unit = chosen.parts.group
+    # what a unit does now is what its present way does, the others do nothing
+    now = listing.line[units][unit] == chosen.lines
+    drawn = [np.where(now[:, None], copies[unit, None] * listing.drawn[units][unit], 0.0)]
+    used = [now[:, None] & listing.on[units][unit]]
+    money, theta, line = [listing.money[units].copy()], listing.theta[units].copy(), [listing.line[units].copy()]
+    gpus = (copies[unit] * crowd.gpus[chosen.lines])[:, None]
     listing.lift(units)
-    master = Master(energy, crowd.row[listing.line[units]])
+    master = Master(energy, chosen.parts)
     listing.money[units] = 0.0
     master.carry(*listing.loads())
     master.add(money[0], drawn[0], gpus * used[0])
@@ -74,6 +77,7 @@ def _choose(energy: EnergyModel, listing: Listing, units: Ints, time_limit_s: fl
         drawn.append(priced.power)
         used.append((priced.power > 0) | (priced.gpus > 0))
         money.append(priced.money)
+        line.append(chosen.lines[priced.line])
         master.add(priced.money, priced.power, priced.gpus)
     picks, proven = np.zeros(len(units), dtype=np.int64), False
     if master.solve() is not None:
@@ -81,5 +85,7 @@ def _choose(energy: EnergyModel, listing: Listing, units: Ints, time_limit_s: fl
         if chose is not None:
             picks, proven = chose
     for i, (u, pick) in enumerate(zip(units.tolist(), picks.tolist(), strict=True)):
-        listing.put(u, used[pick][i], drawn[pick][i] / listing.copies[u], float(money[pick][i]))
+        goes = line[pick][i]
+        part = int(np.flatnonzero((unit == i) & (chosen.lines == goes))[0])
+        listing.put(u, goes, used[pick][part], drawn[pick][part] / listing.copies[u], float(money[pick][i]))
     return proven

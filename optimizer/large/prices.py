@@ -80,7 +80,7 @@ def rounds(
     problem = energy.problem
     # a group may stay idle: at the price of its work left undone, or at one that no schedule has
     idle = crowd.idle_cost(float(np.abs(problem.import_price + problem.carbon_cost).max()))
-    master = Master(energy, crowd.row_of_group, crowd.by_group(idle))
+    master = Master(energy, crowd.parts, crowd.by_group(idle))
 
     def answer(prices: SlotPrices, quick: bool) -> Answer:
         priced = price(crowd, prices, theta, tries=SEED_TRIES if quick else TRIES)
@@ -95,7 +95,7 @@ def rounds(
 
 @dataclass(frozen=True)
 class Answer:
-    """What jobs do at some prices: proven least cost of all, and by group own money, power and GPUs per slot."""
+    """What jobs do at some prices: proven least cost of all, own money by group, power and GPUs per slot by part."""
 
     least: float
     money: Floats

@@ -9,7 +9,7 @@ import numpy as np
 from optimizer.energy_model import SlotPrices
 from optimizer.large.crowd import Chosen, Crowd
 from optimizer.large.kernels import price_all
-from optimizer.problem import Floats
+from optimizer.problem import Floats, Ints
 
 TRIES = 30
 TOLERANCE = 1e-5
@@ -18,10 +18,12 @@ TOLERANCE = 1e-5
 
 @dataclass(frozen=True)
 class Priced:
-    """By kind: proven least cost and own money (starts, late, unmet, value) of its schedule; by group: its sums."""
+    """By kind: proven least cost, own money (starts, late, unmet, value, going there) of its schedule, and the line of
+    the way that this takes; by part of a column: its sums."""
 
     least: Floats
     money: Floats
+    line: Ints
     power: Floats
     gpus: Floats
 
@@ -38,13 +40,14 @@ def price(
         tries: prices of work that are tried at most.
         strict: schedules of no more slots than the work can fill, as a plan has to have.
     """
-    lines, slots = len(crowd.times), prices.power.shape[1]
-    least, money = np.zeros(lines), np.zeros(lines)
-    power, gpus = np.zeros((crowd.groups, slots)), np.zeros((crowd.groups, slots))
+    kinds, parts, slots = len(crowd.times), len(crowd.parts.row), prices.power.shape[1]
+    least, money, line = np.zeros(kinds), np.zeros(kinds), np.zeros(kinds, dtype=np.int64)
+    power, gpus = np.zeros((parts, slots)), np.zeros((parts, slots))
     price_all(
         *crowd.arrays,
+        *crowd.mixing,
         crowd.times,
-        crowd.group,
+        crowd.part,
         prices.power,
         prices.gpus,
         theta,
@@ -55,5 +58,6 @@ def price(
         money,
         power,
         gpus,
+        line,
     )
-    return Priced(least, money, power, gpus)
+    return Priced(least, money, line, power, gpus)

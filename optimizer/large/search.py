@@ -14,6 +14,7 @@ from optimizer.energy_model import EnergyModel, SlotPrices
 from optimizer.finds import Best, Clock, Find, Request
 from optimizer.first_come import in_order_of_release
 from optimizer.kept_prices import KeptPrices, kept, work_of
+from optimizer.on_surplus import with_surplus_jobs
 from optimizer.problem import Floats, Ints, Problem
 from optimizer.site_limits import supported_it
 from optimizer.solve import Options
@@ -119,7 +120,7 @@ class _Search:
         if again is not None and (listing is None or self.cost.of(again) < self.cost.of(listing)):
             listing = again
         yield from self._plan(listing, last.rows, quick=False)
-        if small or listing is None:
+        if small or listing is None or not len(listing.line):
             return
         yield from self._improve(listing, last)
 
@@ -172,8 +173,10 @@ class _Search:
             # very many levels are good enough long before they are the best
             options = replace(self.options, time_limit_s=max(LEVELS_S, LEVELS_SHARE * self.clock.left))
             found = redispatch(self.problem, pattern, options, self.energy, rows)
-        if found is not None and self.best.offer(found, pattern, "GREEDY"):
-            yield self.best.find()
+        if found is not None:
+            found = with_surplus_jobs(self.problem, found, self.options)
+            if self.best.offer(found, found.schedule.pattern, "GREEDY"):
+                yield self.best.find()
 
     def _improve(self, listing: Listing, last: Round) -> Iterator[Find]:
         from optimizer.large.improve import improve

@@ -20,11 +20,13 @@ def add(model: pyo.ConcreteModel, problem: Problem, ledger: Ledger) -> None:
     at = [(k, t) for k in range(len(problem.pools)) for t in slots]
     most_power = np.zeros((len(problem.pools) + 1, problem.slots))
     most_gpus = np.zeros((len(problem.pools), problem.slots))
-    for e in problem.entries:
-        k = len(problem.pools) if e.pool is None else e.pool
-        most_power[k, e.first : e.last] += e.count * float(e.power.max())
-        if e.pool is not None:
-            most_gpus[k, e.first : e.last] += e.count * e.gpus
+    options = [(e, way) for e in problem.entries for way in e.options]
+    for e, way in options:
+        k = len(problem.pools) if way.pool is None else way.pool
+        open_ = slice(max(e.first, way.first), e.last)
+        most_power[k, open_] += e.count * float(way.power.max())
+        if way.pool is not None:
+            most_gpus[k, open_] += e.count * way.gpus
     block.power = pyo.Var(at, bounds=lambda _, k, t: (0.0, float(most_power[k, t])))
     block.gpus = pyo.Var(at, bounds=lambda _, k, t: (0.0, float(most_gpus[k, t])))
     block.load = pyo.Var(slots, bounds=lambda _, t: (0.0, float(most_power[-1, t])))

@@ -18,7 +18,7 @@ SHARE = 0.05
 def _master() -> tuple[EnergyModel, Master, Floats]:
     problem = compile_problem(check_problem(made_site.site(30, seed=4)))
     energy, crowd = EnergyModel(problem), Crowd(problem)
-    master = Master(energy, crowd.row_of_group, crowd.by_group(crowd.idle_cost(100.0)))
+    master = Master(energy, crowd.parts, crowd.by_group(crowd.idle_cost(100.0)))
     near = energy.import_prices()
     for scale in (1.0, 1.3):
         priced = price(crowd, energy.slot_prices(scale * near), crowd.first_theta(float(near.max())))

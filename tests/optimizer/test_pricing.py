@@ -26,7 +26,7 @@ def test_no_schedule_costs_less_than_the_least_proven_at_other_prices(seed: int)
     for prices, here in zip(at, priced, strict=True):
         least = np.bincount(crowd.group, here.least, crowd.groups)
         for other in priced:
-            row = crowd.row_of_group
+            row = crowd.parts.row
             power = (prices.power[row] * other.power).sum(axis=1) + (prices.gpus[row] * other.gpus).sum(axis=1)
             full = np.bincount(crowd.group, other.money, crowd.groups) + power
             assert (full >= least - 1e-6 * np.maximum(1.0, np.abs(least))).all()

@@ -323,14 +323,18 @@ def _clocks(raw: dict[str, Any], dice: random.Random) -> None:
 
 
 def _surplus(raw: dict[str, Any], dice: random.Random) -> None:
-    """Sometimes the first job runs on surplus alone, and there is more sun."""
-    first = raw["jobs"][0]
-    if dice.random() < 0.2 and not first.get("after"):
-        series = raw["series"]
-        series["pv_available_mw"] = [
-            round(2.0 * v + 1.0, 2) for v in series.get("pv_available_mw", [0.0] * raw["horizon"]["slots"])
-        ]
-        for field in ("min_run_slots", "max_pauses"):
-            first.pop(field, None)
-        first |= {"surplus": True, "preemptible": True}
-        first.setdefault("unmet_cost_per_h", 80.0)
+    """Sometimes the first job runs on surplus alone."""
+    if dice.random() < 0.2 and not raw["jobs"][0].get("after"):
+        on_surplus(raw)
+
+
+def on_surplus(raw: dict[str, Any]) -> None:
+    """Let the first job run on surplus alone, and there be more sun."""
+    first, series = raw["jobs"][0], raw["series"]
+    series["pv_available_mw"] = [
+        round(2.0 * v + 1.0, 2) for v in series.get("pv_available_mw", [0.0] * raw["horizon"]["slots"])
+    ]
+    for field in ("min_run_slots", "max_pauses"):
+        first.pop(field, None)
+    first |= {"surplus": True, "preemptible": True}
+    first.setdefault("unmet_cost_per_h", 80.0)

@@ -84,6 +84,8 @@ def test_a_job_on_surplus_is_stopped_first() -> None:
     assert on_slots(last[-1], "a") == on_slots(before, "a")
 
 
-def test_a_job_on_surplus_needs_the_whole_model() -> None:
-    assert only_milp(compiled(SUNNY))
+def test_a_few_columns_are_for_the_whole_model_alone() -> None:
+    assert not only_milp(compiled(SUNNY))
     assert needs_no_prices(compiled(SUNNY))
+    many = [job(f"s{k}", 5.0, **SURPLUS) for k in range(101)]
+    assert not needs_no_prices(compiled(sunny(*many)))

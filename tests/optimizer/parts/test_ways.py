@@ -9,12 +9,13 @@ import pytest
 from golden_rows import Golden, check
 from small_day import TWO_LEVELS, at, bounds, compiled, day, job, planned, pool, ten
 
-from optimizer.direct import needs_no_prices, only_milp
+from optimizer.direct import needs_no_prices, only_milp, suits_milp
 from optimizer.document import Plan
 from optimizer.explain.seen import Seen
 from optimizer.explain.way import in_the_way
 from optimizer.ladder import descend
 from optimizer.preflight import conflicts
+from optimizer.problem import Problem
 from optimizer.refusals import check_problem
 from optimizer.verify import verify
 
@@ -173,8 +174,8 @@ def test_a_job_stays_where_its_residency_lets_it_be() -> None:
     assert {name for _, name, _ in where(planned(ten(free, pools=[MOROCCO, SPAIN])))} == {"shed"}
     bound = ten(free | {"residency": ["MA", "FR"]}, pools=[MOROCCO, SPAIN])
     assert {name for _, name, _ in where(planned(bound))} == {"hall"}
-    # one way is no choice: prices can carry it
-    assert not only_milp(compiled(bound))
+    # one way is no choice
+    assert not compiled(bound).chooses
 
 
 def test_a_job_leaves_a_pool_of_its_own_that_its_residency_forbids() -> None:
@@ -222,8 +223,14 @@ def test_what_is_in_its_way_is_told_of_the_pool_that_it_goes_to() -> None:
     ]
 
 
-def test_ways_need_the_whole_model() -> None:
-    chooses = compiled(ten(job(pool="hall", gpus=4, alternatives=[{"gpus": 2}]), pools=[pool()]))
-    assert only_milp(chooses)
-    assert needs_no_prices(chooses)
-    assert not only_milp(compiled(ten(job(pool="hall", gpus=4), pools=[pool()])))
+def test_a_few_ways_are_for_the_whole_model_and_many_for_prices() -> None:
+    def day_of(jobs: int) -> Problem:
+        named = (job(f"j{k}", pool="hall", gpus=1, levels=TWO_LEVELS, alternatives=[{"gpus": 2}]) for k in range(jobs))
+        return compiled(ten(*named, pools=[pool()]))
+
+    assert not only_milp(day_of(1))
+    assert needs_no_prices(day_of(1))
+    # 50 jobs, 10 slots, 4 levels in 2 ways
+    assert not needs_no_prices(day_of(50))
+    assert suits_milp(day_of(50))
+    assert not suits_milp(day_of(150))
