@@ -41,12 +41,16 @@ LEVEL_OF = {"p05": 0.05, "p10": 0.1, "p30": 0.3, "p50": 0.5, "p70": 0.7, "p90": 
 
 @dataclass(frozen=True, slots=True)
 class Expected:
-    """``bands``: MW by quantity and level; ``told``: by quantity how it was made and how good that has been."""
+    """``bands``: MW by quantity and level; ``told``: by quantity how it was made and how good that has been.
+
+    ``tables``: the weather that it rests on.
+    """
 
     forecast: SiteForecast
     note: SourceNote
     bands: dict[str, dict[str, list[float]]]
     told: dict[str, dict[str, Any]]
+    tables: tuple[WeatherTable, ...] = ()
 
 
 def expected(site: Site, horizon: Horizon, now: datetime, base: Path | None, knowledge: Knowledge | None) -> Expected:
@@ -78,7 +82,7 @@ def expected(site: Site, horizon: Horizon, now: datetime, base: Path | None, kno
             "known_since": rfc3339(forecast_of(forecast, quantity).available_at),
             "scores": None if champion is None else _scores(champion),
         }
-    return Expected(forecast, note, bands, told)
+    return Expected(forecast, note, bands, told, found.tables)
 
 
 def forecast_of(forecast: SiteForecast, quantity: str) -> QuantileForecast:

@@ -13,6 +13,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+from api.courses import courses_for
 from api.events import GridEvent, Standing, impossible, least_wanted, with_events
 from api.evidence import curves_of
 from api.expected import Expected, expected
@@ -25,6 +26,7 @@ from api.plan_store import Edition
 from ingest.sources.market import LastGood, MarketView, market_for
 from ingest.sources.weather import SourceNote
 from models import cooling
+from models.courses import Courses
 from models.errors import Fault, InvalidInput
 from models.forecast.reserve import fall_mw
 from models.forecast.site import SiteForecast
@@ -45,8 +47,10 @@ from optimizer.replay import Previous
 from optimizer.rolling import Progress, plan
 from optimizer.steadiness import changes_per_hour, moved_starts
 from optimizer.verify import verify
+from optimizer.weighed import Hedge
 
 Tell = Callable[[Progress], None]
+_HAIR = 1e-6
 _JOB_AT = re.compile(r"/?jobs[\[/](\d+)")
 
 
@@ -120,16 +124,20 @@ def cycle(task: Task, now: datetime, on_progress: Tell | None = None) -> Outcome
         events = [event for event in events if event.id not in {told.id for told in dropped}]
         problem, jobs, aside = _refused_set_aside(task.jobs, composed)
     prices: list[KeptPrices] = []
-    found = _solved(problem, task, on_progress, prices)
+    courses = courses_for(site, horizon, now, sky, base, task.knowledge) if site.planning.scenarios else None
+    hedges: list[Hedge] = []
+    found = _solved(problem, task, on_progress, prices, courses, hedges)
     if found.status == "infeasible":
         problem, jobs, found, aside = _orders_set_aside(problem, jobs, found, aside, composed, task, on_progress)
     while found.status == "infeasible" and (least := least_wanted(events)) is not None:
         events.remove(least)
         dropped.append(Standing(least.id, False, "; ".join(found.conflicts) or "no plan keeps it"))
         problem, jobs, aside = _refused_set_aside(task.jobs, composed)
-        found = _solved(problem, task, on_progress, prices)
+        found = _solved(problem, task, on_progress, prices, courses, hedges)
     yardstick = baselines.first_come_first_served(problem) if found.objective is not None else None
-    found = _cheaper(problem, found, yardstick)
+    hedge = hedges[-1] if hedges else None
+    if hedge is None or _beaten(hedge, yardstick):
+        found = _cheaper(problem, found, yardstick)
     edition = _edition(task, horizon, now, problem, found, yardstick, sky)
     if base.told is not None:
         edition["forecasts"] = {**edition["forecasts"], BASE: base.told}
@@ -142,6 +150,8 @@ def cycle(task: Task, now: datetime, on_progress: Tell | None = None) -> Outcome
         "set_point_changes_per_hour": changes_per_hour(found, horizon.step_h),
         "moved_starts": moved_starts(found, horizon.start, task.previous),
     }
+    if courses is not None:
+        edition["scenarios"] = _scenarios(courses, hedge, yardstick)
     edition["events"] = [told.to_json() for told in [*(Standing(e.id, True) for e in events), *dropped]]
     edition["set_aside"] = [{"id": job_id, "reason": reason} for job_id, reason in aside.items()]
     return Outcome(edition, aside)
@@ -154,7 +164,12 @@ def _label(job: TrainingJob) -> dict[str, Any]:
 
 
 def _solved(
-    problem: ReceivedProblem, task: Task, on_progress: Tell | None, prices: list[KeptPrices] | None = None
+    problem: ReceivedProblem,
+    task: Task,
+    on_progress: Tell | None,
+    prices: list[KeptPrices] | None = None,
+    courses: Courses | str | None = None,
+    hedges: list[Hedge] | None = None,
 ) -> Plan:
     limit_s = task.site.planning.time_limit_s if task.time_limit_s is None else task.time_limit_s
     return plan(
@@ -164,6 +179,9 @@ def _solved(
         previous=task.previous,
         on_progress=on_progress,
         on_prices=None if prices is None else prices.append,
+        courses=courses if isinstance(courses, Courses) else None,
+        risk=task.site.planning.scenario_risk,
+        on_hedge=None if hedges is None else hedges.append,
     )
 
 
@@ -241,6 +259,23 @@ def _cheaper(problem: ReceivedProblem, found: Plan, yardstick: Plan | None) -> P
     status = "optimal" if gap is not None and gap <= problem.document.gap else "feasible"
     better = yardstick.model_copy(update={"bound": found.bound, "gap": gap, "status": status})
     return found if verify(problem, better) else better
+
+
+def _beaten(hedge: Hedge, yardstick: Plan | None) -> bool:
+    """Whether the yardstick costs less than the cheapest plan among those whose starts were weighed."""
+    own = hedge.weighed[0].cost
+    return yardstick is not None and yardstick.objective is not None and yardstick.objective < own - _HAIR * abs(own)
+
+
+def _scenarios(courses: Courses | str, hedge: Hedge | None, yardstick: Plan | None) -> dict[str, Any]:
+    """What weighing starts over courses came to, or why the plan counts on its forecast alone."""
+    if isinstance(courses, str):
+        return {"reason": courses}
+    if hedge is None:
+        return {"reason": "there was no time to weigh them"}
+    if _beaten(hedge, yardstick):
+        return {"reason": "first come, first served costs less than any plan found"}
+    return {"reason": None, **hedge.to_json()}
 
 
 def _edition(

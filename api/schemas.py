@@ -238,6 +238,33 @@ class CurveView(BaseModel):
     error_ratio: float | None = None
 
 
+class WeighedView(BaseModel):
+    """Starts that were weighed: what they cost as planned and on average, and the share of courses short of power."""
+
+    name: str = Field(description="plan, find, no headroom, lean, or the course that they are the plan for")
+    cost: float
+    expected_cost: float
+    short_probability: float
+
+
+class ScenariosView(BaseModel):
+    """What the plan's starts cost over courses of sun, wind and load; only `reason` where none were weighed."""
+
+    reason: str | None = Field(description="why no starts were weighed; null where some were")
+    courses: int | None = None
+    origin: str | None = Field(None, description="where the courses are from")
+    chosen: str | None = Field(None, description="name of the starts that the plan has")
+    value: float | None = Field(None, description="what was least: the mean, with the weight of the worst tenth")
+    expected_cost: float | None = None
+    spread: float | None = Field(None, description="standard deviation of the cost over the courses")
+    least_cost: float | None = None
+    most_cost: float | None = None
+    worst_cost: float | None = Field(None, description="mean of the worst tenth of the courses")
+    short_probability: float | None = Field(None, description="share of courses in which power is short")
+    short_mwh: float | None = Field(None, description="energy short, mean over all courses")
+    weighed: list[WeighedView] = Field([], description="all starts, those of the cheapest plan first")
+
+
 class PlanEdition(BaseModel):
     """A published plan with what was known when it was made."""
 
@@ -262,6 +289,7 @@ class PlanEdition(BaseModel):
     steadiness: dict[str, float | None] | None = Field(
         None, description="set_point_changes_per_hour of the plan, and moved_starts against the plan before"
     )
+    scenarios: ScenariosView | None = None
     prices: SlotPricesView | None = None
 
 

@@ -196,6 +196,15 @@ class Planning(Checked):
         description="per MW and hour that is missing of the headroom (import below its limit, batteries below their "
         "power, energy stored until the next plan) against a fall of sun and wind to their P10; none: no headroom",
     )
+    scenarios: Whole = Field(
+        0,
+        ge=0,
+        le=40,
+        description="courses of sun, wind and load that several plans' starts are weighed over; 0: none",
+    )
+    scenario_risk: Fraction = Field(
+        0.0, description="weight of the mean of the worst tenth of the courses against the mean of all"
+    )
     frozen_minutes: AtLeast0 = Field(
         0.0,
         description="how long from a plan's first slot on starts and limits stay as published, if physics lets them",
@@ -213,6 +222,8 @@ class Planning(Checked):
                 "not_whole_slots",
                 f"{self.horizon_h:g} h is {slots:g} slots of {self.step_minutes} min; write a whole number, 1 to 2016",
             )
+        if 0 < self.scenarios < 4:
+            yield Fault("scenarios", "too_few", f"{self.scenarios} courses weigh nothing; write 4 to 40, or 0 for none")
         if 60 % self.step_minutes:
             yield Fault("step_minutes", "not_in_hour", f"{self.step_minutes} min does not divide an hour; write 15")
 

@@ -178,6 +178,18 @@ def _money(edition: Edition, currency: str) -> Table:
     return table
 
 
+def _scenarios(told: dict[str, Any] | None, currency: str) -> list[str]:
+    if told is None:
+        return []
+    if told["reason"] is not None:
+        return [f"scenarios: not weighed, {told['reason']}"]
+    return [
+        f"scenarios: {told['expected_cost']:,.2f} {currency} on average over {told['courses']} courses "
+        f"({told['least_cost']:,.2f} to {told['most_cost']:,.2f}), short of power in {told['short_probability']:.0%}; "
+        f"starts of {told['chosen']!r}, of {len(told['weighed'])} weighed; {told['origin']}"
+    ]
+
+
 def _verdict(edition: Edition, currency: str) -> list[str]:
     plan, saving = edition["plan"], edition["saving"]
     gap = plan["gap"]
@@ -199,6 +211,7 @@ def _verdict(edition: Edition, currency: str) -> list[str]:
         moved = steady.get("moved_starts")
         told = "" if moved is None else f", {moved:.0f} starts moved against the plan before"
         lines.append(f"set-points: {steady['set_point_changes_per_hour']:.2f} changes an hour{told}")
+    lines += _scenarios(edition.get("scenarios"), currency)
     lines += [f"unmet: {row['sentence']}" for row in plan["unmet"]]
     lines += [f"set aside: {row['id']}: {row['reason']}" for row in edition["set_aside"]]
     return lines

@@ -84,6 +84,7 @@ def plan_view(edition: dict[str, Any]) -> dict[str, Any]:
         "baseline_note": edition.get("baseline_note"),
         "saving": edition.get("saving"),
         "steadiness": edition.get("steadiness") or {},
+        "scenarios": edition.get("scenarios"),
         "jobs": job_views(edition, horizon),
         "pools": [pool["name"] for pool in problem.get("pools", [])],
     }

@@ -68,6 +68,20 @@ def test_the_page_says_how_steady_the_plan_is(edition, client):
     assert "starts moved: 3" in page
 
 
+def test_the_page_says_what_the_plan_costs_over_the_courses_or_that_none_were_weighed(edition, client):
+    assert "Scenarios" not in client.get("/?lang=en").text
+    told = {"reason": None, "courses": 12, "origin": "past errors", "expected_cost": 1234.4}
+    told |= {"least_cost": 900.2, "most_cost": 2000.0, "short_probability": 0.25}
+    asked = client_of(edition | {"scenarios": told})
+    page = asked.get("/?lang=en").text
+    for text in ("1,234", " on average over 12, ", "900", "2,000", "short of power in ", "25%"):
+        assert text in page, text
+    assert "en moyenne sur 12" in asked.get("/?lang=fr").text
+    page = client_of(edition | {"scenarios": {"reason": "too little past"}}).get("/?lang=en").text
+    assert "not weighed" in page
+    assert 'title="too little past"' in page
+
+
 def test_the_page_says_mode_plan_gap_method_and_that_it_is_synthetic(client):
     page = client.get("/?lang=en").text
     for text in ("MIXED", "1.42", "at most", "3.1%", "MILP, best found in time", "(+00:00)", "synthetic", "11:07"):
