@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 
 from api.knowledge import Champion, Knowledge, first_line
+from api.plant_states import pv_state
 from ingest.errors import SourceUnavailable
 from ingest.sources.weather import SourceNote, history_for, weather_for
 from ingest.sources.weather_runs import members_for, run_for
@@ -23,6 +24,7 @@ from models.forecast.bulbs import moved
 from models.forecast.fan import Fan
 from models.forecast.ladder import Rung, rung
 from models.forecast.learned import LEAD_EDGES_H, PROVEN_DAYS, Report
+from models.forecast.plant_state import PlantState
 from models.forecast.plants import QUANTITIES
 from models.forecast.quantiles import QuantileForecast
 from models.forecast.serving import served, usual
@@ -62,7 +64,8 @@ def expected(site: Site, horizon: Horizon, now: datetime, base: Path | None, kno
     """
     found, note = weather_step(site, horizon, now, base, knowledge)
     usuals = {} if found.tables else _usuals(site, horizon, now, knowledge, found)
-    forecast = _physics(site, horizon, now, found, usuals)
+    plant = pv_state(site, now, knowledge)
+    forecast = _physics(site, horizon, now, found, usuals, plant.state)
     if found.tables and knowledge is not None:
         note = _air_moved(forecast, note, now, knowledge)
     bands: dict[str, dict[str, list[float]]] = {}
@@ -70,7 +73,7 @@ def expected(site: Site, horizon: Horizon, now: datetime, base: Path | None, kno
     for quantity in QUANTITIES:
         if capacity_mw(site)[quantity] == 0:
             continue
-        fan, champion = _learned(site, quantity, horizon, now, found, knowledge)
+        fan, champion = _learned(site, quantity, horizon, now, found, knowledge, plant.state)
         if isinstance(fan, Fan):
             _put(forecast, quantity, fan.band())
         bands[quantity] = _bands(fan if isinstance(fan, Fan) else usuals.get(quantity, forecast_of(forecast, quantity)))
@@ -81,6 +84,7 @@ def expected(site: Site, horizon: Horizon, now: datetime, base: Path | None, kno
             "not_learned": None if isinstance(fan, Fan) else fan,
             "known_since": rfc3339(forecast_of(forecast, quantity).available_at),
             "scores": None if champion is None else _scores(champion),
+            "state": plant.told if quantity == PV else None,
         }
     return Expected(forecast, note, bands, told, found.tables)
 
@@ -157,9 +161,11 @@ def whole_run(horizon: Horizon, now: datetime) -> Horizon:
     return Horizon(start, horizon.step, -((start - horizon.end - SPARE) // horizon.step))
 
 
-def _physics(site: Site, horizon: Horizon, now: datetime, found: Rung, usuals: dict[str, Fan]) -> SiteForecast:
+def _physics(
+    site: Site, horizon: Horizon, now: datetime, found: Rung, usuals: dict[str, Fan], state: PlantState | None
+) -> SiteForecast:
     """By the site's physics on each table, averaged; on the last step the usual, and the site's hot day."""
-    each = [forecast_site(site, horizon, table, now, history_for(site, now)) for table in found.tables]
+    each = [forecast_site(site, horizon, table, now, history_for(site, now), state) for table in found.tables]
     if not each:
         return _without_weather(site, horizon, now, usuals)
     first = each[0]
@@ -246,7 +252,13 @@ def _air_moved(forecast: SiteForecast, note: SourceNote, now: datetime, knowledg
 
 
 def _learned(
-    site: Site, quantity: str, horizon: Horizon, now: datetime, found: Rung, knowledge: Knowledge | None
+    site: Site,
+    quantity: str,
+    horizon: Horizon,
+    now: datetime,
+    found: Rung,
+    knowledge: Knowledge | None,
+    state: PlantState | None,
 ) -> tuple[Fan | str, Champion | None]:
     """The learned fan with its model, or why the physics serve."""
     if knowledge is None:
@@ -257,7 +269,7 @@ def _learned(
     if not found.tables:
         return "no weather to apply the model to", None
     try:
-        return served(site, champion.model, found, horizon, now), champion
+        return served(site, champion.model, found, horizon, now, state), champion
     except InvalidInput as error:
         return f"the model does not fit: {first_line(error)}", None
 

@@ -1,4 +1,5 @@
-"""What a round expects of the base load: learned from its meter where that beats the site file's shape, else that."""
+"""What a round expects of the base load, by the highest step that has shown itself: learned from its meter, the usual
+that the meter showed, the site file's shape; and why not by a higher one."""
 
 from __future__ import annotations
 
@@ -12,7 +13,15 @@ from api.expected import LEVEL_OF
 from api.knowledge import Knowledge, first_line
 from models.errors import InvalidInput
 from models.forecast.learned import LEVELS, PROVEN_DAYS
-from models.forecast.load_serving import NEEDED, LoadVerdict, judged_load, lead_h, load_on
+from models.forecast.load_serving import (
+    NEEDED,
+    LoadVerdict,
+    judged_load,
+    judged_usual,
+    lead_h,
+    load_on,
+    usual_on,
+)
 from models.horizon import Horizon, rfc3339
 from models.series import Series, Values
 from models.site import Site
@@ -42,7 +51,7 @@ def expected_load(site: Site, horizon: Horizon, now: datetime, knowledge: Knowle
     if load is None or knowledge is None:
         return ExpectedLoad(None, nothing, None, None)
     told: dict[str, Any] = {
-        "kind": "usual",
+        "kind": "file",
         "step": None,
         "reason": "",
         "not_learned": None,
@@ -50,22 +59,47 @@ def expected_load(site: Site, horizon: Horizon, now: datetime, knowledge: Knowle
         "scores": None,
     }
     try:
-        verdict = knowledge.judged(BASE, now, lambda: _judged(site, load, lead))
+        verdict = knowledge.once_a_day(BASE, now, lambda: _judged(site, load, lead))
         if verdict is None or not verdict.serves:
-            return ExpectedLoad(None, nothing, None, told | {"not_learned": _why(verdict)})
+            return _usual(site, horizon, now, knowledge, load, told | {"not_learned": _why(verdict)})
         values = load_on(load, horizon, lead, site.zone, now)
     except InvalidInput as error:
-        return ExpectedLoad(None, nothing, None, told | {"not_learned": first_line(error)})
+        return _usual(site, horizon, now, knowledge, load, told | {"not_learned": first_line(error)})
+    return _expected(values, told | {"kind": "learned", "scores": _scores(verdict)})
+
+
+def _usual(
+    site: Site, horizon: Horizon, now: datetime, knowledge: Knowledge, load: Series, told: dict[str, Any]
+) -> ExpectedLoad:
+    """The step below: the usual of the hour where it beat the site file, else that."""
+    lead = lead_h(horizon, now)
+    try:
+        verdict = knowledge.once_a_day(
+            f"{BASE} usual", now, lambda: judged_usual(load, _file(site, load), lead, site.zone)
+        )
+        if verdict is not None and verdict.serves:
+            hours = [start.replace(minute=0, second=0, microsecond=0) for start in horizon.starts()]
+            return _expected(usual_on(load, hours, site.zone, now), told | {"kind": "usual"})
+        why = _why(None) if verdict is None else f"over {verdict.days} days the site file did better than the usual"
+    except InvalidInput as error:
+        why = first_line(error)
+    return ExpectedLoad(None, np.zeros(horizon.slots), None, told | {"reason": why})
+
+
+def _expected(values: Values, told: dict[str, Any]) -> ExpectedLoad:
+    """From quantiles at the learned levels, shape ``(levels, slots)``."""
     at = {name: values[int(np.argmin(np.abs(LEVELS - level)))] for name, level in LEVEL_OF.items()}
     bands = {name: [round(float(value), 6) for value in row] for name, row in at.items()}
-    return ExpectedLoad(
-        bands["p50"], at["p90"] - at["p50"], bands, told | {"kind": "learned", "scores": _scores(verdict)}
-    )
+    return ExpectedLoad(bands["p50"], at["p90"] - at["p50"], bands, told)
 
 
 def _judged(site: Site, load: Series, lead: int) -> LoadVerdict | None:
-    usual = np.array(site.base_load_mw(Horizon(load.start, HOUR, len(load))))
-    return judged_load(load, usual, lead, site.zone)
+    return judged_load(load, _file(site, load), lead, site.zone)
+
+
+def _file(site: Site, load: Series) -> Values:
+    """What the site file says of each hour of the load."""
+    return np.array(site.base_load_mw(Horizon(load.start, HOUR, len(load))))
 
 
 def _newest(load: Series) -> datetime:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from api.kept_files import object_in, written
 from models.errors import Fault, InvalidInput, NotFound
 
 if TYPE_CHECKING:
@@ -30,8 +30,8 @@ class Shelf:
         data, card = packed(model, report)
         self.folder.mkdir(parents=True, exist_ok=True)
         file = self.folder / f"{model.quantity}-{card['digest'][:16]}.skops"
-        _written(file, data)
-        _written(self._card(model.quantity), json.dumps(card, indent=1).encode())
+        written(file, data)
+        written(self._card(model.quantity), json.dumps(card, indent=1).encode())
         for old in self.folder.glob(f"{model.quantity}-*.skops"):
             if old != file:
                 old.unlink()
@@ -43,7 +43,7 @@ class Shelf:
         Raises:
             InvalidInput: it cannot be read.
         """
-        return _object(self._card(quantity), "the card", "train anew")
+        return object_in(self._card(quantity), "the card", "train anew")
 
     def model(self, quantity: str) -> tuple[Learned, Report]:
         """The model that stands there.
@@ -80,7 +80,7 @@ class Shelf:
     def note(self, quantity: str, digest: str, serves: bool, reason: str, days: int = 0) -> None:
         """Keep how the model of ``digest`` stands after ``days`` scored; a newer model begins without a note."""
         text = json.dumps({"digest": digest, "serves": serves, "reason": reason, "days": days})
-        _written(self.folder / f"{quantity}.standing", text.encode())
+        written(self.folder / f"{quantity}.standing", text.encode())
 
     def fallen_back(self, quantity: str) -> str | None:
         """Why the model that stands here does not serve; None where it does, or was not scored yet."""
@@ -98,29 +98,8 @@ class Shelf:
         Raises:
             InvalidInput: it or the card cannot be read.
         """
-        card, noted = self.card(quantity), _object(self.folder / f"{quantity}.standing", "the note", "score anew")
+        card, noted = self.card(quantity), object_in(self.folder / f"{quantity}.standing", "the note", "score anew")
         return noted if card and noted and noted.get("digest") == card.get("digest") else None
 
     def _card(self, quantity: str) -> Path:
         return self.folder / f"{quantity}.json"
-
-
-def _object(path: Path, what: str, mend: str) -> dict[str, Any] | None:
-    try:
-        found = json.loads(path.read_bytes())
-    except FileNotFoundError:
-        return None
-    except (OSError, ValueError) as error:
-        raise InvalidInput(f"{what} {path}", [Fault("", "not_readable", f"{error}; {mend}")]) from None
-    if not isinstance(found, dict):
-        raise InvalidInput(f"{what} {path}", [Fault("", "not_an_object", f"no JSON object; {mend}")])
-    return found
-
-
-def _written(path: Path, data: bytes) -> None:
-    beside = path.with_name(path.name + ".new")
-    with beside.open("wb") as file:
-        file.write(data)
-        file.flush()
-        os.fsync(file.fileno())
-    beside.replace(path)

@@ -11,6 +11,7 @@ from api.expected import forecast_of, whole_run
 from api.forecast_shelf import Shelf
 from api.gathered_past import gathered_past
 from api.knowledge import Knowledge
+from api.plant_states import in_known_states, pv_state
 from ingest.errors import SourceUnavailable
 from ingest.sources.forecast_history import Past, read_past, synthetic_past
 from ingest.sources.weather import history_for, weather_for
@@ -22,7 +23,7 @@ from models.forecast.learned import DayScore, Learned, Report, train
 from models.forecast.plants import QUANTITIES, Prepared, history_of, prepared
 from models.forecast.quantiles import QuantileForecast
 from models.forecast.serving import served, usual
-from models.forecast.site import capacity_mw, forecast_site
+from models.forecast.site import PV, capacity_mw, forecast_site
 from models.forecast.standing import (
     Standing,
     Verdict,
@@ -125,7 +126,13 @@ def scored(site: Site, past: Past, now: datetime, shelf: Shelf) -> Iterator[Watc
 
 
 def fan_of(
-    site: Site, model: Learned, past: Past | None, horizon: Horizon, now: datetime, base: Path | None
+    site: Site,
+    model: Learned,
+    past: Past | None,
+    horizon: Horizon,
+    now: datetime,
+    base: Path | None,
+    knowledge: Knowledge | None = None,
 ) -> tuple[Fan, Rung]:
     """The fan of a model's quantity for ``horizon``, by the highest step that the weather at hand allows.
 
@@ -134,7 +141,7 @@ def fan_of(
     """
     found = _rung(site, horizon, now, base)
     if found.tables:
-        return served(site, model, found, horizon, now), found
+        return served(site, model, found, horizon, now, pv_state(site, now, knowledge).state), found
     place = Place(site.latitude_deg, site.longitude_deg, site.altitude_m)
     if past is None or model.quantity not in past.actual:
         message = f"no weather ({found.reason}) and no measured past; give --runs and --actual"
@@ -167,4 +174,5 @@ def _rung(site: Site, horizon: Horizon, now: datetime, base: Path | None) -> Run
 
 def _rows(site: Site, past: Past, quantity: str) -> tuple[Prepared, History]:
     ready = prepared(site, quantity, past.runs, past.issues)
-    return ready, history_of(ready, quantity, past.actual[quantity], past.limited.get(quantity))
+    history = history_of(ready, quantity, past.actual[quantity], past.limited.get(quantity))
+    return ready, in_known_states(history, site, past) if quantity == PV else history

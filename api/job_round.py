@@ -165,8 +165,11 @@ def expected(facts: Iterable[QueuedJob], run_times: Expectations | None, now: da
 
 
 def run_times_told(run_times: Expectations | None) -> dict[str, str]:
-    """Which run times are planned with, where the site names its accounting."""
-    return {} if run_times is None else {"run_times": run_times.told}
+    """Which run times and which power are planned with, where the site names its accounting."""
+    if run_times is None:
+        return {}
+    power = {} if run_times.power_told is None else {"drawn_power": run_times.power_told}
+    return {"run_times": run_times.told, **power}
 
 
 def counts(judged: list[Judged]) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,6 +12,7 @@ from models.site import Site
 
 if TYPE_CHECKING:
     from api.expectations import Expectations
+    from ingest.ports import TelemetryStore
     from ingest.sources.job_list.source import JobListSource
     from ingest.sources.slurm.commands import Commands
     from ingest.sources.slurm.source import SlurmSource
@@ -26,12 +28,32 @@ def policy_of(site: Site, folder: Path) -> PolicyFile:
     return PolicyFile(folder / site.jobs.policy)
 
 
-def expectations_of(site: Site, folder: Path) -> Expectations | None:
-    """Run times learned from the accounting that the site names; None where it names none."""
-    from api.expectations import Expectations
+def expectations_of(site: Site, folder: Path, telemetry: TelemetryStore | None = None) -> Expectations | None:
+    """Run times and power learned from the accounting that the site names; None where it names none."""
+    from api.expectations import Draw, Expectations
 
     told = site.jobs.accounting
-    return None if told is None else Expectations(folder / told, site.jobs.expected_level)
+    if told is None:
+        return None
+    draw = None
+    if site.jobs.power_from == "telemetry" and telemetry is not None:
+        from ingest.job_draws import with_draws
+
+        draw = Draw(site.jobs.drawn_level, metered=lambda ended, now: with_draws(ended, telemetry, site.name, now))
+    elif site.jobs.power_from in ("gpu_energy", "node_energy"):
+        draw = Draw(site.jobs.drawn_level, _beside_gpus(site))
+    return Expectations(folder / told, site.jobs.expected_level, draw)
+
+
+def _beside_gpus(site: Site) -> Callable[[str], float]:
+    """W per GPU that a partition's energy holds besides the GPUs; the least of all pools for a partition of none."""
+    if site.jobs.power_from == "gpu_energy":
+        return lambda _: 0.0
+    hosts = {pool.name: site.host_w(pool) for pool in site.pools}
+    rows = () if site.jobs.slurm is None else site.jobs.slurm.pools
+    known = {partition: hosts[row.pool] for row in rows for partition in row.partitions if row.pool in hosts}
+    least = min(hosts.values())
+    return lambda partition: known.get(partition, least)
 
 
 def lists_of(site: Site, folder: Path) -> list[tuple[JobList, JobListSource]]:

@@ -6,9 +6,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from api import logs
+from api.cop_shelf import CopShelf
 from api.forecast_shelf import Shelf
 from ingest.errors import StoreUnavailable
 from ingest.good_means import good_means
@@ -18,7 +19,6 @@ from models.errors import CherguiError, InvalidInput, NotFound
 if TYPE_CHECKING:
     from models.forecast.bulbs import AirError
     from models.forecast.learned import Learned, Report
-    from models.forecast.load_serving import LoadVerdict
     from models.series import Series
     from models.weather import WeatherTable
 
@@ -26,6 +26,7 @@ HOUR = timedelta(hours=1)
 SEASON_DAYS = 45
 AIR_DAYS = 14
 _METERS = {"pv_available_mw": "site.pv_mw", "wind_available_mw": "site.wind_mw"}
+Answer = TypeVar("Answer")
 _log = logs.get("planner")
 
 
@@ -43,12 +44,13 @@ class Knowledge:
 
     def __init__(self, folder: Path, site: str, telemetry: TelemetryStore | None = None) -> None:
         self.shelf = Shelf(folder, site)
+        self.cops = CopShelf(folder, site)
         self._runs = self.shelf.folder / "runs"
         self._archive = self.shelf.folder / "past"
         self._here = {"site": site}
         self._telemetry = telemetry
         self._opened: dict[str, tuple[str, Learned, Report]] = {}
-        self._verdicts: dict[str, tuple[date, LoadVerdict | None]] = {}
+        self._today: dict[str, tuple[date, Any]] = {}
         self._air: tuple[date, AirError | None] | None = None
 
     def champion(self, quantity: str) -> Champion | str:
@@ -96,7 +98,7 @@ class Knowledge:
 
         As all that is measured here: of values that are not flagged BAD; an hour that has no others is missing.
         """
-        return self._metered(_METERS[quantity], now, timedelta(days=days))
+        return self.metered(_METERS[quantity], now, timedelta(days=days))
 
     def planned_use(self, quantity: str, now: datetime, days: int) -> tuple[Series, Series] | None:
         """Hourly MW that plans used of sun or wind, and MW that they expected; None where none were written back."""
@@ -107,7 +109,7 @@ class Knowledge:
 
     def metered_base_load(self, now: datetime, past: timedelta) -> Series | None:
         """Hourly MW of all that no plan decides, over so long a past; None where nothing was metered."""
-        return self._metered("site.base_load_mw", now, past)
+        return self.metered("site.base_load_mw", now, past)
 
     def air_error(self, now: datetime) -> AirError | None:
         """What the site's thermometer (`site.dry_bulb_c`) showed beside the archived runs, looked up once a day."""
@@ -115,24 +117,25 @@ class Knowledge:
             from models.forecast.bulbs import air_error
 
             past = timedelta(days=AIR_DAYS)
-            measured = self._metered("site.dry_bulb_c", now, past)
+            measured = self.metered("site.dry_bulb_c", now, past)
             if measured is None:
                 return None
             self._air = (now.date(), air_error(self.past_runs(now - past)[0], measured, now))
         return self._air[1]
 
-    def judged(self, name: str, now: datetime, judge: Callable[[], LoadVerdict | None]) -> LoadVerdict | None:
-        """What ``judge`` says, asked once a day (UTC).
+    def once_a_day(self, name: str, now: datetime, ask: Callable[[], Answer]) -> Answer:
+        """What ``ask`` says, asked once a day (UTC).
 
         Raises:
-            InvalidInput: as ``judge``.
+            InvalidInput: as ``ask``.
         """
-        known = self._verdicts.get(name)
+        known = self._today.get(name)
         if known is None or known[0] != now.date():
-            known = self._verdicts[name] = (now.date(), judge())
-        return known[1]
+            known = self._today[name] = (now.date(), ask())
+        answer: Answer = known[1]
+        return answer
 
-    def _metered(self, metric: str, now: datetime, past: timedelta) -> Series | None:
+    def metered(self, metric: str, now: datetime, past: timedelta) -> Series | None:
         """Of what was measured, the values that may be believed."""
         return self._read(metric, now, lambda store, end: good_means(store, metric, self._here, end - past, end, HOUR))
 

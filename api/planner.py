@@ -21,6 +21,7 @@ from api.expected_load import BASE, expected_load
 from api.following import Memory
 from api.gathering import horizon_at
 from api.knowledge import Knowledge
+from api.learned_cooling import learned_pieces, with_learned_cop
 from api.measured import ASSUMED
 from api.plan_store import Edition
 from ingest.sources.market import LastGood, MarketView, market_for
@@ -95,17 +96,20 @@ def cycle(task: Task, now: datetime, on_progress: Tell | None = None) -> Outcome
     sky = expected(site, horizon, now, task.base, task.knowledge)
     base = expected_load(site, horizon, now, task.knowledge)
     forecast = sky.forecast
+    bulbs = forecast["dry_bulb_c"].values.tolist(), forecast["wet_bulb_c"].values.tolist()
+    pieces = learned_pieces(site, *bulbs, now, task.knowledge)
     market = market_for(site, horizon, now, task.base, task.last_prices)
     availability = Availability(
         pv_mw=forecast["pv_available_mw"].p50.tolist(),
         wind_mw=forecast["wind_available_mw"].p50.tolist(),
         base_load_mw=base.mw,
-        dry_bulb_c=forecast["dry_bulb_c"].values.tolist(),
-        wet_bulb_c=forecast["wet_bulb_c"].values.tolist(),
+        dry_bulb_c=bulbs[0],
+        wet_bulb_c=bulbs[1],
         import_price_per_mwh=market.import_per_mwh,
         export_price_per_mwh=market.export_per_mwh,
         carbon_kg_per_mwh=market.carbon_kg_per_mwh,
         fall_mw=fall_mw([forecast["pv_available_mw"], forecast["wind_available_mw"]], base.rise_mw).tolist(),
+        cooling=pieces.tangents,
     )
     name = f"{site.name}-{horizon.start:%Y%m%dT%H%MZ}"
 
@@ -139,6 +143,7 @@ def cycle(task: Task, now: datetime, on_progress: Tell | None = None) -> Outcome
     if hedge is None or _beaten(hedge, yardstick):
         found = _cheaper(problem, found, yardstick)
     edition = _edition(task, horizon, now, problem, found, yardstick, sky)
+    edition["curves"] = with_learned_cop(edition["curves"], pieces)
     if base.told is not None:
         edition["forecasts"] = {**edition["forecasts"], BASE: base.told}
     if base.bands is not None:

@@ -213,16 +213,37 @@ class ForecastScores(BaseModel):
     by_lead: list[LeadSkill]
 
 
-class ForecastView(BaseModel):
-    """How sun, wind or base load was forecast: `learned`, by the `physics` or as `usual`; from which step of the
-    weather (null: from none) and why not a higher one (`reason`); why no model serves (`not_learned`)."""
+class PlantStateView(BaseModel):
+    """Slow state of the PV: `level` is the share of its physics that it gives, `soiling` what was lost slowly since it
+    was last `cleaned` (`rate_per_day`), `working` what losses at once (`lost`: the last) have left; `air` the logarithm
+    by which the last day lay off the level, `spread` the level's standard deviation; fitted to `days` until `as_of`."""
 
-    kind: Literal["learned", "physics", "usual"]
+    used: bool
+    why: str
+    as_of: str | None = None
+    level: float | None = None
+    working: float | None = None
+    soiling: float | None = None
+    rate_per_day: float | None = None
+    air: float | None = None
+    spread: float | None = None
+    days: int | None = None
+    cleaned: str | None = None
+    lost: str | None = None
+
+
+class ForecastView(BaseModel):
+    """How sun, wind or base load was forecast: `learned`, by the `physics`, as `usual` or as the site `file` says; from
+    which step of the weather (null: from none) and why not a higher one (`reason`); why no model serves
+    (`not_learned`)."""
+
+    kind: Literal["learned", "physics", "usual", "file"]
     step: Literal["ensemble", "single run", "last run", "climatology"] | None
     reason: str
     not_learned: str | None
     known_since: str
     scores: ForecastScores | None
+    state: PlantStateView | None = None
 
 
 class CurveView(BaseModel):

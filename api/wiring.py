@@ -142,7 +142,7 @@ def turns_for(settings: Settings) -> list[Turn]:
     doors = doors_for(settings, process="jobs")
     site, folder = doors.site, settings.site_path.parent
     policy = policy_of(site, folder)
-    run_times = expectations_of(site, folder)
+    run_times = expectations_of(site, folder, doors.telemetry)
     turns = [
         list_turn(one.period_s, source, policy, site, doors.jobs, doors.clock, run_times)
         for one, source in lists_of(site, folder)

@@ -10,7 +10,7 @@ from typing import Literal
 
 from pydantic import Field
 
-from models.checking import Above0, AtLeast0, Celsius, Checked, Evidence, Fraction, Name, Number, Share, Text
+from models.checking import Above0, AtLeast0, Celsius, Checked, Evidence, Flag, Fraction, Name, Number, Share, Text
 from models.errors import Fault
 from models.site_asks import Mass, Water
 
@@ -78,6 +78,7 @@ class CoolingPlant(Checked):
     loop: LoopLimits = LoopLimits()
     water: Water | None = None
     mass: Mass | None = None
+    learned: Flag = Field(False, description="plans take the COP learned by chergui learn plant, where one may serve")
     tangents: int = Field(4, ge=2, le=12, strict=True, description="straight pieces of the electric power over heat")
 
     @property

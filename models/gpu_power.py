@@ -141,7 +141,29 @@ def _under(low: CapPoint, middle: CapPoint, high: CapPoint) -> bool:
     return left <= right + 1e-12 * high.drawn_w
 
 
-def levels(gang: int, gpu: GpuModel, workload: Workload, host_w_per_gpu: float | None = None) -> list[dict[str, float]]:
+LEAST_DRAWN_SHARE = 0.6
+"""Of the curve's full draw that a job is taken to draw at least: jobs that ran under limits would talk it down."""
+
+
+def full_w(gpu: GpuModel, workload: Workload) -> float:
+    """W that one GPU draws at full speed."""
+    return max(point.drawn_w for point in gpu.curve(workload).points)
+
+
+def as_drawn(points: Iterable[CapPoint], drawn_w: float) -> list[CapPoint]:
+    """Points of a job whose likes drew ``drawn_w`` at full power: every draw in proportion, none above its limit."""
+    found = list(points)
+    share = max(LEAST_DRAWN_SHARE, drawn_w / max(point.drawn_w for point in found))
+    return [point.model_copy(update={"drawn_w": min(point.drawn_w * share, point.limit_w)}) for point in found]
+
+
+def levels(
+    gang: int,
+    gpu: GpuModel,
+    workload: Workload,
+    host_w_per_gpu: float | None = None,
+    drawn_w: float | None = None,
+) -> list[dict[str, float]]:
     """Levels of a whole gang, as the problem document wants them, by rising power.
 
     Args:
@@ -149,14 +171,16 @@ def levels(gang: int, gpu: GpuModel, workload: Workload, host_w_per_gpu: float |
         gpu: catalogue row.
         workload: class whose curve is taken.
         host_w_per_gpu: W of the host per GPU; None: the catalogue's.
+        drawn_w: W per GPU that such jobs drew at full power (:func:`as_drawn`); None: the curve's.
 
     Returns:
         ``limit_w`` per GPU, ``power_mw`` of the gang with its hosts, ``speed``; concave, 1.0 at the top.
     """
     host_w = gpu.host_w_per_gpu if host_w_per_gpu is None else host_w_per_gpu
+    points = gpu.curve(workload).points
     return [
         {"limit_w": p.limit_w, "power_mw": round(gang * (p.drawn_w + host_w) / 1e6, 12), "speed": p.speed}
-        for p in envelope(gpu.curve(workload).points, host_w).points
+        for p in envelope(points if drawn_w is None else as_drawn(points, drawn_w), host_w).points
     ]
 
 

@@ -266,6 +266,7 @@ def _job(facts: QueuedJob, row: PolicyRow, pool: str, work_h: float, latest: dat
         "state": "paused" if facts.state == "queued" and facts.done_h > 0 and facts.count == 1 else facts.state,
         "held": facts.held,
         "cap_floor_w": max(row.cap_floor_w, words.floor_w or 0.0),
+        "drawn_w": None if facts.drawn_w is None else round(facts.drawn_w, 1),
         "source": facts.source,
         "submitted_at": facts.submitted_at,
         **_ways(facts, row, latest, now),

@@ -104,6 +104,12 @@ class Jobs(Checked):
         None, description="what sacct printed of ended jobs, a file beside the site file; none: time limits count"
     )
     expected_level: Share = Field(0.9, description="quantile of the learned run time that is planned with")
+    power_from: Literal["telemetry", "gpu_energy", "node_energy"] | None = Field(
+        None,
+        description="what tells the power of ended jobs: telemetry of the GPUs of their nodes, or the accounting's "
+        "ConsumedEnergyRaw, of GPUs alone or of whole nodes; none: levels draw what the curves say",
+    )
+    drawn_level: Share = Field(0.9, description="quantile of the learned power that is planned with")
 
     def faults(self) -> Iterable[Fault]:
         """A name twice, sources without a policy."""

@@ -10,7 +10,7 @@ from typing import Annotated, Literal
 
 from pydantic import BeforeValidator, Field, Strict
 
-from models.checking import AtLeast0, Checked, Count, Flag, Moment, Name, Share, Whole, whole
+from models.checking import Above0, AtLeast0, Checked, Count, Flag, Moment, Name, Share, Whole, whole
 from models.errors import Fault
 
 Workload = Literal["pretrain", "finetune", "inference"]
@@ -54,6 +54,9 @@ class TrainingJob(Checked):
     )
     source: Literal["api", "synthetic", "csv", "json", "slurm"] = Field("api", description="where the job came from")
     submitted_at: Moment | None = Field(None, description="when it was handed in; set by the service if none")
+    drawn_w: Above0 | None = Field(
+        None, description="W per GPU that it draws at full power, as its likes did; none: what its GPU's curve says"
+    )
     pools: tuple[Name, ...] = Field((), max_length=8, description="pools that it may run in as well, a session in one")
     may_rent: Flag = Field(False, description="may run on a partner's GPUs, where residency and its tenant allow it")
     gang_sizes: tuple[Count, ...] = Field((), max_length=8, description="sizes that its gang may have besides gpus")

@@ -90,6 +90,8 @@ class QueuedJob:
     bars: str | None = None
     expected_h: float | None = None
     """Run time of the whole job that its likes lead one to expect; it counts in place of the time limit."""
+    drawn_w: float | None = None
+    """W per GPU at full power that its likes lead one to expect; its curve is taken in that proportion."""
     given: Mapping[str, Any] = field(default_factory=dict)
     """Fields of the contract's job that a list states itself; they win over the policy's."""
 

@@ -27,19 +27,22 @@ ROW_COVER_RATIO = 0.35  # assumed, usual for single-axis trackers
 TRACKER_MAX_ANGLE_DEG = 60.0  # assumed, usual for single-axis trackers
 
 
-def available_mw(solar: Solar, weather: WeatherTable) -> Values:
+def available_mw(solar: Solar, weather: WeatherTable, cells: Values | None = None) -> Values:
     """AC power that the field could deliver, mean over each slot of ``weather`` (shape ``(slots,)``).
+
+    ``cells``: factor on the radiation that becomes power, a slot each, such as more soiling than the site file's.
 
     Coarse tables are refined to 15 minutes first, because the geometry of a whole hour's middle is
     wrong at dawn and dusk. NaN where radiation, temperature or wind is missing while the sun is up.
     """
     fine = refined(weather, _FINE) if weather.step > _FINE else weather
+    parts = len(fine) // len(weather)
     poa = plane_of_array(solar, fine)
     cell_c = temperature.faiman(poa, fine["temp_air_c"], fine["wind_speed_m_s"])
-    power = ac_mw(solar, dc_mw(solar, poa, cell_c))
+    reached = poa if cells is None else poa * np.repeat(cells, parts)
+    power = ac_mw(solar, dc_mw(solar, reached, cell_c))
     up = clear_sky(fine.place, fine.start, fine.step, len(fine)).sun_up
     power = np.where(up, power, 0.0)
-    parts = len(fine) // len(weather)
     mean: Values = power.reshape(len(weather), parts).mean(axis=1)
     return mean
 

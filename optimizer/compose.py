@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from models import cooling
-from models.cooling_plant import CoolingPlant
+from models.cooling import Tangents
 from models.errors import Fault, InvalidInput
 from models.horizon import Horizon, rfc3339
 from models.jobs import TrainingJob
@@ -33,7 +33,8 @@ class Availability:
     ``base_load_mw`` None: the site's own shape. Bulb temperatures are needed where the site has a cooling
     plant. ``gpus``: available GPUs by pool, for pools under maintenance. Prices and carbon None: by the tariff and the
     grid's mean. ``fall_mw``: how far sun and wind together may fall below what stands here (P50 - P10); where the site
-    prices missing headroom, the plan keeps that much.
+    prices missing headroom, the plan keeps that much. ``cooling``: straight pieces of the plant's power that were
+    learned; None: the site file's physics.
     """
 
     pv_mw: Sequence[float]
@@ -46,6 +47,7 @@ class Availability:
     export_price_per_mwh: Sequence[float] | None = None
     carbon_kg_per_mwh: Sequence[float] | None = None
     fall_mw: Sequence[float] | None = None
+    cooling: Tangents | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,7 +135,7 @@ def compose(
     if wet is not None:
         document["series"]["wet_bulb_c"] = _rounded(wet)
     if site.cooling is not None and dry is not None and wet is not None:
-        document["cooling"] = _cooling(site.cooling, dry, wet)
+        document["cooling"] = _cooling(availability.cooling or cooling.tangents(site.cooling, dry, wet))
     document = with_ways(document, site, horizon, state.rented_gpu_h)
     price = site.planning.reserve_price_per_mwh
     if price is not None and availability.fall_mw is not None and any(availability.fall_mw):
@@ -195,8 +197,7 @@ def _battery(battery: Battery, soc_mwh: float, horizon: Horizon) -> dict[str, An
     }
 
 
-def _cooling(plant: CoolingPlant, dry_bulb_c: Sequence[float], wet_bulb_c: Sequence[float]) -> dict[str, Any]:
-    found = cooling.tangents(plant, dry_bulb_c, wet_bulb_c)
+def _cooling(found: Tangents) -> dict[str, Any]:
     return {
         "tangents": [
             {"slope": _rounded(slope), "intercept_mw": _rounded(intercept)}

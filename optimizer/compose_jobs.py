@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from models.errors import Fault
-from models.gpu_power import levels
+from models.gpu_power import GpuModel, full_w, levels
 from models.horizon import Horizon, rfc3339
 from models.job_ways import JobWay, residency_of, way_faults, ways_of
 from models.jobs import TrainingJob
@@ -113,13 +113,21 @@ def _levels(site: Site, job: TrainingJob, way: JobWay) -> list[dict[str, float]]
     """
     gpu = site.gpu(way.place.gpu)
     host_w = site.host_w(way.place) if isinstance(way.place, GpuPool) else gpu.host_w_per_gpu
-    every = levels(way.gpus, gpu, job.workload, host_w)
+    every = levels(way.gpus, gpu, job.workload, host_w, _drawn_w(site, job, gpu))
     if way.speed != 1.0:
         every = [level | {"speed": round(level["speed"] * way.speed, 12)} for level in every]
     if way.rented:
         top = every[-1]
         return [{"power_mw": top["power_mw"], "speed": top["speed"]}]
     return [level for level in every[:-1] if level["limit_w"] >= job.cap_floor_w] + every[-1:]
+
+
+def _drawn_w(site: Site, job: TrainingJob, gpu: GpuModel) -> float | None:
+    """W that the job draws per GPU of that kind, in proportion to what it draws on those of its own pool."""
+    if job.drawn_w is None:
+        return None
+    own = site.gpu(site.pool(job.pool).gpu)
+    return job.drawn_w * full_w(gpu, job.workload) / full_w(own, job.workload)
 
 
 def _resize_loss_h(job: TrainingJob, horizon: Horizon) -> float:

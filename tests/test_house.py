@@ -59,6 +59,8 @@ HEAVY_ROOMS = (
     "api.forecasting",
     "api.evidence",
     "api.expected",
+    "api.learned_cooling",
+    "api.plant_states",
     "api.outlook",
     "api.reasons",
 )

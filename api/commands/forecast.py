@@ -136,7 +136,7 @@ def show_command(
                 typer.echo(f"{quantity}: fallen back to the physics ({why})\n  {band.method}")
                 _rows(horizon, ("P10", "P50", "P90"), band.quantiles())
                 continue
-            fan, _ = fan_of(found, model, past, horizon, moment, path.parent)
+            fan, _ = fan_of(found, model, past, horizon, moment, path.parent, knowledge)
             typer.echo(f"{quantity}: {fan.step}" + (f" ({fan.reason})" if fan.reason else ""))
             typer.echo(f"  {fan.method}; weather {fan.source}, known since {rfc3339(fan.available_at)}")
             typer.echo(f"  {'synthetic; ' if fan.synthetic else ''}{_proof(report.days, report.proven)}")

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 import typer
 
+from api.commands.learn_plant import plant
 from models.errors import CherguiError, Fault, InvalidInput
 
 if TYPE_CHECKING:
@@ -25,6 +26,7 @@ learn_app = typer.Typer(
     add_completion=False, no_args_is_help=True, help="Learn GPU curves, cooling and run times from measurements."
 )
 app.add_typer(learn_app, name="learn")
+learn_app.command("plant")(plant)
 _SITE = Annotated[str, typer.Option(help="Site file, or the name of a sample: dakhla, local.")]
 
 
@@ -124,7 +126,7 @@ def cooling(
         prior: CoolingSide | None = None if plant is None else {"air": plant.air, "liquid": plant.liquid}.get(side)
         if prior is None:
             raise InvalidInput(site, [Fault(f"cooling.{side}", "missing", "the site has no such side; name another")])
-        screened = screen_records(_plant_records(records))
+        screened = screen_records(plant_records(records))
         found = identify_side(screened.records, prior, records.name)
     except InvalidInput as error:
         _refuse(error)
@@ -140,7 +142,12 @@ def cooling(
     typer.echo(f'evidence = "measured"\nsource = {json.dumps(found.side.source, ensure_ascii=False)}')
 
 
-def _plant_records(path: Path) -> PlantRecords:
+def plant_records(path: Path) -> PlantRecords:
+    """Records of a CSV file, unscreened.
+
+    Raises:
+        InvalidInput: it cannot be read, or columns or cells that are refused.
+    """
     import numpy as np
 
     from models.horizon import parse_rfc3339

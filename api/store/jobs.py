@@ -91,7 +91,7 @@ def _matters(before: TrainingJob, job: TrainingJob) -> bool:
 
 
 def _canonical(job: TrainingJob) -> str:
-    silent = {name for name in SINCE_WAYS if getattr(job, name) == TrainingJob.model_fields[name].default}
+    silent = {name for name in SINCE_WAYS | {"drawn_w"} if getattr(job, name) == TrainingJob.model_fields[name].default}
     return json.dumps(job.model_dump(mode="json", exclude=silent), sort_keys=True, separators=(",", ":"))
 
 

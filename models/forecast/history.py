@@ -33,7 +33,8 @@ class History:
     ``actual_mw`` (NaN: unknown) came in that slot and was known at ``known_at``; ``physics_mw`` is what the plant's
     physics made of the run's weather; ``capacity_mw`` held at that time (a change of it is a fact, not an error);
     ``limited`` marks slots in which the plant could not do as it liked; ``cloudless_mw`` (sun only) is the physics
-    under a cloudless sky.
+    under a cloudless sky. ``state`` (sun only; None: all of it): share that the plant's slow state, as known at the
+    row's issue, leaves of the physics; models learn the clean plant, and their answers are taken times it.
 
     Raises:
         InvalidInput: unequal lengths, an actual known before its slot was over, power above 1.2 x or below -0.05 x
@@ -48,11 +49,12 @@ class History:
     capacity_mw: Values
     limited: Flags
     cloudless_mw: Values | None = None
+    state: Values | None = None
 
     def __post_init__(self) -> None:
         n = len(self.rows)
         columns = [self.physics_mw, self.actual_mw, self.known_at, self.capacity_mw, self.limited]
-        columns += [] if self.cloudless_mw is None else [self.cloudless_mw]
+        columns += [values for values in (self.cloudless_mw, self.state) if values is not None]
         lengths = sorted({len(values) for values in columns})
         if lengths != [n]:
             message = f"columns of {lengths} rows for {n} rows of weather; give each the same"
@@ -89,6 +91,17 @@ class History:
         """Actual as a share of the capacity of its time, held within 0 and 1."""
         held: Values = np.clip(self.actual_mw / self.capacity_mw, 0.0, 1.0)
         return held
+
+    @property
+    def clean_share(self) -> Values:
+        """What the plant would have given clean and whole, as such a share."""
+        return self.share if self.state is None else np.clip(self.actual_mw / self.capacity_mw / self.state, 0.0, 1.0)
+
+    @property
+    def physics_share(self) -> Values:
+        """Physics in the plant's state, as a share of the capacity."""
+        clean: Values = self.physics_mw / self.capacity_mw
+        return clean if self.state is None else clean * self.state
 
 
 @dataclass(frozen=True, slots=True, eq=False)

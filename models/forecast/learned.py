@@ -85,7 +85,8 @@ class Report:
 class Learned:
     """A fitted model of one quantity; features by name and order, in shares of the capacity.
 
-    ``known_until``: the instant whose knowledge it holds; ``window``: first and last slot that taught.
+    ``known_until``: the instant whose knowledge it holds; ``window``: first and last slot that taught; ``by_state``:
+    it learned the clean plant, and its answers are taken times the plant's state.
     """
 
     quantity: str
@@ -95,9 +96,12 @@ class Learned:
     known_until: datetime
     window: tuple[str, str]
     rows: int
+    by_state: bool = False
 
-    def predict(self, features: Features) -> Values:
+    def predict(self, features: Features, state: Values | None = None) -> Values:
         """Quantiles at :data:`LEVELS` as shares of the capacity, shape ``(n, levels)``; exactly 0 where asleep.
+
+        ``state`` (n,): what the plant's slow state leaves; looked at only by a model that learned the clean plant.
 
         Raises:
             InvalidInput: other features than it was fitted with.
@@ -106,7 +110,7 @@ class Learned:
             odd = sorted(set(features.names) ^ set(self.names)) or ["their order"]
             message = f"other features than the model's ({', '.join(odd[:5])}); train it anew"
             raise InvalidInput(f"the model of {self.quantity}", [Fault("features", "mismatch", message)])
-        return _predicted(self.blend, self.calibration, features)
+        return _predicted(self.blend, self.calibration, features, state if self.by_state else None)
 
 
 def train(
@@ -133,10 +137,11 @@ def train(
         held.rows & features.awake & (history.rows.ends > moment64(issued_at) - np.timedelta64(CALIBRATION_DAYS, "D"))
     )
     calibration = calibrated(held.raw[recent], history.share[recent], LEVELS)
-    blend = fit(features.values[kept], history.share[kept], recipe)
+    blend = fit(features.values[kept], history.clean_share[kept], recipe)
     starts = history.rows.starts[kept]
     window = (f"{starts.min()}Z", f"{starts.max()}Z")
-    return Learned(history.quantity, features.names, blend, calibration, issued_at, window, int(kept.sum())), report
+    rows, by_state = int(kept.sum()), history.state is not None
+    return Learned(history.quantity, features.names, blend, calibration, issued_at, window, rows, by_state), report
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -160,21 +165,25 @@ def _held_out(history: History, features: Features, usable: Flags, recipe: Recip
         known = usable & features.awake & (history.known_at <= begin) & (history.rows.issued_at <= begin)
         if known.sum() < LEAST_ROWS or not fold.any():
             continue
-        blend = fit(features.values[known], history.share[known], recipe)
+        blend = fit(features.values[known], history.clean_share[known], recipe)
         past = done & features.awake & (history.known_at <= begin)
         shifts = calibrated(raw[past], history.share[past], LEVELS)
         part = Features(features.names, features.values[fold], features.awake[fold])
-        raw[fold] = _predicted(blend, None, part)
-        final[fold] = _predicted(blend, shifts, part)
+        state = None if history.state is None else history.state[fold]
+        raw[fold] = _predicted(blend, None, part, state)
+        final[fold] = _predicted(blend, shifts, part, state)
         physics[fold] = banded_physics(history, features.awake, known, LEVELS)[fold]
         done |= fold
     return _HeldOut(done, raw, final, physics)
 
 
-def _predicted(blend: Blend, calibration: Calibration | None, features: Features) -> Values:
+def _predicted(
+    blend: Blend, calibration: Calibration | None, features: Features, state: Values | None = None
+) -> Values:
     found = np.zeros((len(features), len(LEVELS)))
     awake = features.awake
-    raw = np.clip(blend.predict(features.values[awake], LEVELS), 0.0, 1.0)
+    clean = np.clip(blend.predict(features.values[awake], LEVELS), 0.0, 1.0)
+    raw = clean if state is None else np.clip(clean * state[awake, None], 0.0, 1.0)
     found[awake] = raw if calibration is None else calibration.apply(raw)
     return found
 

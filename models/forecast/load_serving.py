@@ -1,19 +1,27 @@
-"""A forecast of base load at work: judged on the days just past beside its baselines, then spread over the slots."""
+"""A forecast of base load at work: judged on the days just past beside its baselines, then spread over the slots.
+
+Below the learned forecast stands the usual: quantiles of the local hour on working days or others, as the meter showed.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
 import numpy as np
 
+from models.errors import Fault, InvalidInput
 from models.forecast.learned import LEVELS
 from models.forecast.load import BAND_H, DAY_H, HOUR, next_hours, rolling_load
 from models.horizon import Horizon
 from models.series import Series, Values
 
 JUDGED_DAYS = 14
+USUAL_DAYS, LEAST_USUAL_DAYS = 45, 14
+_LEAST_ALIKE = 3
+_WEEKEND = 5  # Saturday, counted from Monday
 LEAST_HOURS = 200  # judged, of the two weeks, from which anything is concluded
 NEEDED = timedelta(hours=2 * BAND_H + JUDGED_DAYS * DAY_H)
 """Past that a forecast is made and judged from, the lead not counted."""
@@ -42,6 +50,20 @@ class LoadVerdict:
     def skill(self) -> float:
         """1 - error / error of the best baseline."""
         return 1.0 - self.learned / self.baseline if self.baseline > 0 else float("-inf")
+
+
+@dataclass(frozen=True, slots=True)
+class UsualVerdict:
+    """Mean absolute error over the judged hours of the usual's median and of what the site file says."""
+
+    usual: float
+    site_file: float
+    days: int
+
+    @property
+    def serves(self) -> bool:
+        """Whether the usual beats the site file."""
+        return self.usual < self.site_file
 
 
 def lead_h(horizon: Horizon, issued_at: datetime) -> int:
@@ -73,6 +95,65 @@ def judged_load(load: Series, usual: Values, lead: int, zone: ZoneInfo) -> LoadV
     held = (actual[there] >= said[there, 0]) & (actual[there] <= said[there, -1])
     learned = error(said[:, int(np.argmin(np.abs(LEVELS - 0.5)))])
     return LoadVerdict(learned, best, baselines[best], float(held.mean()), int(there.sum()) // DAY_H)
+
+
+def usual_on(load: Series, hours: Sequence[datetime], zone: ZoneInfo, issued_at: datetime) -> Values:
+    """Quantiles at the levels of the learned forecasts for each of ``hours``, shape ``(levels, hours)``.
+
+    Of the hours of the last 45 days known at ``issued_at`` with the same local hour, on working days or others alike;
+    of all days where those are fewer than three.
+
+    Raises:
+        InvalidInput: less than 14 days known, or an hour of the day that none of them has.
+    """
+    over = max(0, min(len(load), (issued_at - load.start) // HOUR))
+    values = load.values[max(0, over - USUAL_DAYS * DAY_H) : over]
+    local = [start.astimezone(zone) for start in load.starts()[max(0, over - USUAL_DAYS * DAY_H) : over]]
+    known = np.isfinite(values)
+    if known.sum() < LEAST_USUAL_DAYS * DAY_H:
+        message = f"{int(known.sum())} hours are known; {LEAST_USUAL_DAYS * DAY_H} are needed for the usual of each"
+        raise InvalidInput("the load", [Fault("values", "too_short", message)])
+    hour, rest = np.array([at.hour for at in local]), np.array([at.weekday() >= _WEEKEND for at in local])
+    made: dict[tuple[int, bool], Values] = {}
+    for start in hours:
+        at = start.astimezone(zone)
+        key = at.hour, at.weekday() >= _WEEKEND
+        if key not in made:
+            same = known & (hour == key[0])
+            alike = same & (rest == key[1])
+            if not same.any():
+                message = f"no value at {key[0]} h is known; mend the meter"
+                raise InvalidInput("the load", [Fault("values", "missing", message)])
+            made[key] = np.quantile(values[alike if alike.sum() >= _LEAST_ALIKE else same], LEVELS)
+    found: Values = np.stack([made[at.hour, at.weekday() >= _WEEKEND] for at in (h.astimezone(zone) for h in hours)], 1)
+    return found
+
+
+def judged_usual(load: Series, told: Values, lead: int, zone: ZoneInfo) -> UsualVerdict | None:
+    """How the usual would have foretold the last two weeks, ``lead`` hours ahead, beside ``told`` (shape of the load).
+
+    None where too few of their hours are known.
+
+    Raises:
+        InvalidInput: as :func:`usual_on`.
+    """
+    first = len(load) - JUDGED_DAYS * DAY_H
+    if first < 0:
+        message = f"{len(load)} hours; two weeks are judged and as much is needed before"
+        raise InvalidInput("the load", [Fault("values", "too_short", message)])
+    starts, middle = load.starts(), int(np.argmin(np.abs(LEVELS - 0.5)))
+    said = np.concatenate(
+        [
+            usual_on(load, starts[day : day + DAY_H], zone, starts[day] + DAY_H * HOUR - lead * HOUR)[middle]
+            for day in range(first, len(load), DAY_H)
+        ]
+    )
+    actual = load.values[first:]
+    there = np.isfinite(actual)
+    if there.sum() < LEAST_HOURS:
+        return None
+    errors = [float(np.abs(values - actual)[there].mean()) for values in (said, told[first:])]
+    return UsualVerdict(errors[0], errors[1], int(there.sum()) // DAY_H)
 
 
 def load_on(load: Series, horizon: Horizon, lead: int, zone: ZoneInfo, issued_at: datetime) -> Values:

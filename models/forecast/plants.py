@@ -13,6 +13,7 @@ from models.errors import Fault, InvalidInput
 from models.forecast.features import Features
 from models.forecast.history import History
 from models.forecast.past import Moments, moment64
+from models.forecast.plant_state import PlantState, left_of
 from models.forecast.rows import Rows
 from models.forecast.site import PV, WIND, capacity_mw, pv_mw, wind_mw
 from models.forecast.sun_features import Plane, sun_features
@@ -55,14 +56,55 @@ def prepared(site: Site, quantity: str, runs: Sequence[WeatherTable], issues: Se
         if run.available_at is None:
             message = "it does not say since when it was known; set available_at (the fetch time will do)"
             raise InvalidInput(f"the weather {run.source!r}", [Fault("available_at", "no_available_at", message)])
-    physics = np.concatenate([(pv_mw(site.solar, run) if quantity == PV else wind_mw(site.wind, run)) for run in runs])
+    physics = _physics(site, quantity, runs)
     columns = {name: np.concatenate([run[name] for run in runs]) for name in REQUIRED}
     if quantity == WIND:
         columns = {name: columns[name] for name in ("wind_speed_m_s", "temp_air_c", "relative_humidity_pct")}
     columns["plant_physics"] = physics / cap
+    rows = _rows(runs, issues, columns)
+    rows = replace(rows, columns=columns | {"lead_h": rows.lead_h()})
+    if quantity == WIND:
+        return Prepared(rows, wind_features(rows), physics, None, cap)
+    planes = [_plane(field) for field in site.solar]
+    cloudless = np.concatenate([cloudless_mw(site, run) for run in runs])
+    return Prepared(rows, sun_features(rows, planes), physics, cloudless, cap)
+
+
+def sun_history(
+    site: Site, runs: Sequence[WeatherTable], issues: Sequence[datetime], actual: Series, limited: Series | None
+) -> History:
+    """Sun on weather runs beside what came, without features: what the plant's state is told by.
+
+    Raises:
+        InvalidInput: as :func:`history_of`.
+    """
+    physics = _physics(site, PV, runs)
+    cloudless = np.concatenate([cloudless_mw(site, run) for run in runs])
+    cap = capacity_mw(site)[PV]
+    rows = _rows(runs, issues, {"plant_physics": physics / cap})
+    return _history(PV, rows, (physics, cloudless, cap), actual, limited, timedelta(0))
+
+
+def in_states(
+    history: History, site: Site, runs: Sequence[WeatherTable], states: Sequence[PlantState | None]
+) -> History:
+    """A history of sun, each run taken in the state that was known at its issue; None: clean and whole."""
+    clean = np.split(history.physics_mw, history.rows.edges[1:-1])
+    left = [
+        np.ones(len(run)) if state is None else left_of(alone, pv_mw(site.solar, run, state))
+        for run, state, alone in zip(runs, states, clean, strict=True)
+    ]
+    return replace(history, state=np.concatenate(left))
+
+
+def _physics(site: Site, quantity: str, runs: Sequence[WeatherTable]) -> Values:
+    return np.concatenate([(pv_mw(site.solar, run) if quantity == PV else wind_mw(site.wind, run)) for run in runs])
+
+
+def _rows(runs: Sequence[WeatherTable], issues: Sequence[datetime], columns: dict[str, Values]) -> Rows:
     known = [moment64(run.available_at or issue) for run, issue in zip(runs, issues, strict=True)]
     lengths = [len(run) for run in runs]
-    rows = Rows(
+    return Rows(
         runs[0].place,
         HOUR,
         np.concatenate([_starts(run) for run in runs]),
@@ -71,12 +113,6 @@ def prepared(site: Site, quantity: str, runs: Sequence[WeatherTable], issues: Se
         columns,
         runs[0].source,
     )
-    rows = replace(rows, columns=columns | {"lead_h": rows.lead_h()})
-    if quantity == WIND:
-        return Prepared(rows, wind_features(rows), physics, None, cap)
-    planes = [_plane(field) for field in site.solar]
-    cloudless = np.concatenate([cloudless_mw(site, run) for run in runs])
-    return Prepared(rows, sun_features(rows, planes), physics, cloudless, cap)
 
 
 def history_of(
@@ -89,17 +125,30 @@ def history_of(
     Raises:
         InvalidInput: slots that do not fit hours, or as :class:`History`.
     """
-    rows = prepared_runs.rows
+    alone = prepared_runs.physics_mw, prepared_runs.cloudless_mw, prepared_runs.capacity_mw
+    return _history(quantity, prepared_runs.rows, alone, actual, limited, delay)
+
+
+def _history(
+    quantity: str,
+    rows: Rows,
+    alone: tuple[Values, Values | None, float],
+    actual: Series,
+    limited: Series | None,
+    delay: timedelta,
+) -> History:
+    """Rows beside what came; ``alone``: physics, cloudless physics and capacity."""
+    physics, cloudless, cap = alone
     held = np.zeros(len(rows)) if limited is None else np.nan_to_num(_looked_up(rows, limited))
     return History(
         quantity,
         rows,
-        prepared_runs.physics_mw,
+        physics,
         _looked_up(rows, actual),
         rows.ends + np.timedelta64(delay),
-        np.full(len(rows), prepared_runs.capacity_mw),
+        np.full(len(rows), cap),
         held > 0,
-        prepared_runs.cloudless_mw,
+        cloudless,
     )
 
 

@@ -12,10 +12,11 @@ from models.forecast.features import Features
 from models.forecast.ladder import Rung
 from models.forecast.learned import LEVELS, Learned
 from models.forecast.past import known_part
+from models.forecast.plant_state import PlantState, left_of
 from models.forecast.plants import HOUR, Prepared, cloudless_mw, prepared
 from models.forecast.refine import by_shape, straight
 from models.forecast.rows import Flags
-from models.forecast.site import PV
+from models.forecast.site import PV, pv_mw
 from models.horizon import Horizon
 from models.series import Series, Values
 from models.site import Site
@@ -25,8 +26,12 @@ from models.weather import WeatherTable
 _SEASON = timedelta(days=45)
 
 
-def served(site: Site, model: Learned, found: Rung, horizon: Horizon, issued_at: datetime) -> Fan:
+def served(
+    site: Site, model: Learned, found: Rung, horizon: Horizon, issued_at: datetime, state: PlantState | None = None
+) -> Fan:
     """The model's fan for ``horizon``, issued at ``issued_at``, from the tables of a rung that has any.
+
+    ``state``: of a PV plant, for a model that learned the clean one.
 
     Raises:
         InvalidInput: climatology (use :func:`usual`), weather not known or missing, features not the model's.
@@ -45,7 +50,13 @@ def served(site: Site, model: Learned, found: Rung, horizon: Horizon, issued_at:
         np.concatenate([one.features.awake for one in ready]),
     )
     borders = np.cumsum([len(one.features) for one in ready])[:-1]
-    shares = np.split(model.predict(together), borders)
+    left = None
+    if state is not None and model.by_state:
+        each = zip(found.tables, hours, ready, strict=True)
+        left = np.concatenate(
+            [left_of(one.physics_mw, pv_mw(site.solar, table.on(span), state)) for table, span, one in each]
+        )
+    shares = np.split(model.predict(together, left), borders)
     fans = [
         _of_run(site, model, table, horizon, issued_at, found, *made)
         for table, made in zip(found.tables, zip(hours, ready, shares, strict=True), strict=True)

@@ -18,6 +18,7 @@ from models import solar, wind
 from models.forecast import bands
 from models.forecast.baselines import hours_utc, usual_by_hour
 from models.forecast.past import PastPairs, refuse_future
+from models.forecast.plant_state import PlantState
 from models.forecast.quantiles import QuantileForecast, bounded
 from models.horizon import Horizon
 from models.series import Series, Values
@@ -27,6 +28,7 @@ from models.supply import Solar, Wind
 from models.weather import WeatherTable, wet_bulb_c
 
 PV, WIND = "pv_available_mw", "wind_available_mw"
+_P90 = 1.2816  # standard deviations of a normal distribution from its middle to its P90
 ForecastHistory = Mapping[str, PastPairs]
 Band = tuple[Values, Values, Values]
 
@@ -40,12 +42,16 @@ class SiteForecast(TypedDict):
     wet_bulb_c: Series
 
 
-def pv_mw(fields: Sequence[Solar], weather: WeatherTable) -> Values:
-    """All PV fields together, MW per slot of ``weather``."""
+def pv_mw(fields: Sequence[Solar], weather: WeatherTable, state: PlantState | None = None) -> Values:
+    """All PV fields together, MW per slot of ``weather``; ``state`` None: clean and whole.
+
+    What inverters clip hides dust; it does not hide units that are out.
+    """
     total = np.zeros(len(weather))
+    cells = None if state is None else state.cells(weather.series("ghi_w_m2").starts())
     for field in fields:
-        total = total + solar.available_mw(field, weather)
-    return total
+        total = total + solar.available_mw(field, weather, cells)
+    return total if state is None else total * state.working
 
 
 def wind_mw(farms: Sequence[Wind], weather: WeatherTable) -> Values:
@@ -70,12 +76,14 @@ def forecast_site(
     weather: WeatherTable,
     issued_at: datetime,
     history: ForecastHistory | None = None,
+    state: PlantState | None = None,
 ) -> SiteForecast:
     """Available PV and wind with p10, p50, p90 and the two bulb temperatures, on the slots of ``horizon``.
 
     Leads count from when the weather was known, not from ``issued_at``: old weather has wider bands.
     ``history`` holds past pairs under ``pv_available_mw`` and ``wind_available_mw``; rows whose actual was
-    not known at ``issued_at`` are not looked at.
+    not known at ``issued_at`` are not looked at. ``state``: what dust and outages leave of the PV; its own uncertainty
+    widens the band.
 
     Raises:
         InvalidInput: weather not known at ``issued_at`` (or not said since when), not covering the horizon,
@@ -95,6 +103,9 @@ def forecast_site(
             pairs = None if history is None else history.get(name)
             banded, how = _band(horizon, weather, to_mw, middle, lead_h, pairs, issued_at, caps[name])
             low, mid, high = bounded(*banded, caps[name])
+            if name == PV and state is not None:
+                low, mid, high = bounded(*_widened(low, mid, high, state.spread_at(issued_at)), caps[name])
+                how += "; in the plant's state"
         if name == PV:
             up = clear_sky(here.place, here.start, here.step, len(here)).sun_up
             low, mid, high = (np.where(up, values, 0.0) for values in (low, mid, high))
@@ -111,13 +122,19 @@ def forecast_site(
         )
 
     return {
-        "pv_available_mw": forecast(PV, partial(pv_mw, site.solar)),
+        "pv_available_mw": forecast(PV, partial(pv_mw, site.solar, state=state)),
         "wind_available_mw": forecast(WIND, partial(wind_mw, site.wind)),
         "dry_bulb_c": here.series("temp_air_c"),
         "wet_bulb_c": here.series("temp_air_c").with_values(
             wet_bulb_c(here["temp_air_c"], here["relative_humidity_pct"])
         ),
     }
+
+
+def _widened(low: Values, mid: Values, high: Values, spread: float) -> Band:
+    """Band with another, independent relative error of the middle."""
+    more = _P90 * spread * mid
+    return mid - np.hypot(mid - low, more), mid, mid + np.hypot(high - mid, more)
 
 
 def _band(

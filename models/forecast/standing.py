@@ -101,7 +101,10 @@ def served_days(model: Learned, history: History, features: Features, until: dat
     rows = history.rows
     after = teaching(history, until).rows & (rows.issued_at >= moment64(model.known_until))
     taught = teaching(history, model.known_until).rows & features.awake
-    said = {"learned": model.predict(features), "physics": banded_physics(history, features.awake, taught, LEVELS)}
+    said = {
+        "learned": model.predict(features, history.state),
+        "physics": banded_physics(history, features.awake, taught, LEVELS),
+    }
     said |= yardsticks(history, LEVELS)
     there = after & np.all([np.isfinite(values).all(axis=1) for values in said.values()], axis=0)
     return by_day(history, features, said, there)

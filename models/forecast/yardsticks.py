@@ -34,7 +34,7 @@ def yardsticks(history: History, levels: Values) -> dict[str, Values]:
 
 def banded_physics(history: History, awake: Flags, known: Flags, levels: Values) -> Values:
     """Physics with the quantiles of its errors on the rows ``known``; shape ``(n, len(levels))``, 0 where asleep."""
-    single = _level(history.physics_mw / history.capacity_mw, levels)
+    single = _level(history.physics_share, levels)
     shifts = calibrated(single[known], history.share[known], levels)
     return np.where(awake[:, None], shifts.apply(single), 0.0)
 

@@ -36,7 +36,10 @@ FEATURES = (
 
 @dataclass(frozen=True, slots=True)
 class EndedJob:
-    """One run of one job: from start to end, whatever ended it. ``drawn_w``: mean per GPU, where telemetry has it."""
+    """One run of one job: from start to end, whatever ended it.
+
+    ``drawn_w``: mean per GPU, where a meter has it; ``nodes``: that it ran on, where the accounting says.
+    """
 
     user: str
     name: str
@@ -47,6 +50,7 @@ class EndedJob:
     ended_at: datetime
     limit_h: float | None = None
     drawn_w: float | None = None
+    nodes: tuple[str, ...] = ()
 
     @property
     def run_h(self) -> float:

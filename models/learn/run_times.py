@@ -86,6 +86,20 @@ def with_expectations(jobs: Iterable[QueuedJob], model: JobQuantiles, level: flo
     return [replace(job, expected_h=_expected_h(job, next(found), level)) if job.gpus else job for job in queue]
 
 
+def with_drawn_power(jobs: Iterable[QueuedJob], model: JobQuantiles, level: float) -> list[QueuedJob]:
+    """The jobs, each with the W per GPU that it is not expected to exceed with probability ``level``.
+
+    Between the learned levels along straight lines of the probability, beyond them the outermost.
+    """
+    queue = list(jobs)
+    asked = [job for job in queue if job.gpus]
+    if not asked:
+        return queue
+    found = model.of(np.array([model.likes.row_of(job) for job in asked]))
+    watts = iter([float(np.interp(level, LEVELS, row)) for row in found])
+    return [replace(job, drawn_w=next(watts)) if job.gpus else job for job in queue]
+
+
 def fit_run_times(ended: Sequence[EndedJob], until: datetime) -> JobQuantiles:
     """Learn run hours from jobs that had ended at ``until``; later ends are not looked at.
 

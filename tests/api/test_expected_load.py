@@ -10,6 +10,7 @@ import pytest
 from api.expected_load import expected_load
 from api.gathering import horizon_at
 from api.knowledge import Knowledge
+from api.schemas import ForecastView
 from ingest.points import Point, canonical, to_ns
 from ingest.site_file import read_site, sample_path
 from ingest.stores.memory import MemoryStore
@@ -67,12 +68,29 @@ def test_a_load_that_its_meter_knows_better_than_the_site_file_is_learned(site, 
     assert fall_mw([calm], found.rise_mw).tolist() == pytest.approx(found.rise_mw.tolist())
 
 
+def test_a_young_meter_gives_the_usual_of_its_hours_where_that_beats_the_site_file(site, tmp_path):
+    """A month is too short to learn from; working days and others differ, which the site file does not know."""
+    values = busy_days(30)
+    horizon = horizon_at(site, NOW)
+    found = expected_load(site, horizon, NOW, metered(site, tmp_path, values))
+    assert found.told["kind"] == "usual", found.told
+    assert found.told["not_learned"] == "too many hours of its meter are missing to judge a forecast"
+    week_ago = np.repeat(values[-7 * 24 :], 4)[1 : 1 + horizon.slots]
+    assert np.abs(np.array(found.mw) - week_ago).mean() < 0.3
+    assert (found.rise_mw > 0).any()
+    levels = np.array([found.bands[name] for name in ("p05", "p10", "p30", "p50", "p70", "p90", "p95")])
+    assert (np.diff(levels, axis=0) >= 0).all()
+    assert ForecastView(**found.told).kind == "usual"
+
+
 def test_a_load_that_the_site_file_knows_as_well_stays_the_files(site, tmp_path):
     luck = np.random.default_rng(1).normal(size=DAYS * 24)
     usual = np.array(site.base_load_mw(horizon_of_the_past(site)))
     found = expected_load(site, horizon_at(site, NOW), NOW, metered(site, tmp_path, usual + 1e-4 * luck))
     assert found.mw is None
     assert found.told["not_learned"] == "over 14 days the site file did better"
+    assert found.told["kind"] == "file"
+    assert found.told["reason"] == "over 14 days the site file did better than the usual"
     assert not found.rise_mw.any()
 
 

@@ -5,7 +5,9 @@ from __future__ import annotations
 import csv
 import io
 import json
+import os
 import shutil
+from datetime import timedelta
 
 import pytest
 from typer.testing import CliRunner
@@ -156,6 +158,68 @@ def test_runs_that_are_wrong_are_refused_with_the_mend(files, tmp_path, old, new
     path.write_text(text.replace(old, new))
     with pytest.raises(InvalidInput, match=says):
         read_runs(path)
+
+
+@pytest.mark.parametrize(
+    ("change", "says"),
+    [
+        (lambda rows: [*rows[:5], rows[4], *rows[5:]], "stands twice; keep one row"),
+        (lambda rows: [*rows[:5], *rows[6:]], "1 row\\(s\\) missing between"),
+        (lambda rows: [*rows[:5], rows[6], rows[5], *rows[7:]], "sort by time"),
+        (lambda rows: [row.replace("Z,", ",") for row in rows], "offset"),
+        (lambda rows: [row.rpartition(",")[0] + "," for row in rows], "no value at all; drop the column"),
+        (lambda rows: [*rows[:5], rows[5].rpartition(",")[0] + ",much", *rows[6:]], "much"),
+    ],
+)
+def test_measured_power_that_is_wrong_is_refused_with_the_mend(files, tmp_path, change, says):
+    head, *rows = files[1].read_text().splitlines()
+    path = tmp_path / "actual.csv"
+    path.write_text("\n".join([head, *change(rows)]) + "\n")
+    with pytest.raises(InvalidInput, match=says):
+        read_past(files[0], path)
+
+
+def test_hours_told_by_a_local_clock_are_the_same_hours(files, tmp_path):
+    """The clock goes back for Ramadan: an offset says which hour is meant, also of a doubled one."""
+    moved = tmp_path / "actual.csv"
+    head, *rows = files[1].read_text().splitlines()
+    local = [local_row(row, "+01:00" if k < 30 else "+00:00") for k, row in enumerate(rows)]
+    moved.write_text("\n".join([head, *local]) + "\n")
+    assert sorted(row[:19] for row in local) != sorted({row[:19] for row in local}), "an hour is told twice"
+    ours, theirs = read_past(*files).actual[WIND], read_past(files[0], moved).actual[WIND]
+    assert ours.starts() == theirs.starts()
+    assert ours.values.tolist() == theirs.values.tolist()
+
+
+def local_row(row, offset):
+    at, rest = row.split(",", 1)
+    local = parse_rfc3339(at) + timedelta(hours=int(offset[:3]))
+    return f"{local:%Y-%m-%dT%H:%M:%S}{offset},{rest}"
+
+
+def test_a_forecast_that_is_issued_late_rests_on_the_last_run_and_says_so(folder, tmp_path):
+    """A weather file known since 19 hours ago: older than 12 h, and shown as such; one known later is not looked at."""
+    past = synthetic_past(read_site(sample_path("dakhla")), parse_rfc3339(NOW), 3)
+    run = past.runs[-1]
+    lines = ["# latitude_deg = 23.7", "# longitude_deg = -15.93", "# altitude_m = 12", "# wind_height_m = 10"]
+    lines += ["# radiation_stamp = start", "# state_stamp = start", "# source = test", ",".join(("time", *REQUIRED))]
+    lines += [",".join([rfc3339(run.start + k * run.step), *(str(run[n][k]) for n in REQUIRED)]) for k in range(48)]
+    (tmp_path / "weather.csv").write_text("\n".join(lines) + "\n")
+    text = sample_path("dakhla").read_text()
+    kind = 'kind = "synthetic"'
+    assert text.count(kind) == 1
+    site = tmp_path / "site.toml"
+    site.write_text(text.replace(kind, 'kind = "csv"\npath = "weather.csv"'))
+    shutil.copytree(folder / "forecasts", tmp_path / "forecasts")
+    known = parse_rfc3339("2026-05-31T00:00:00Z").timestamp()
+    os.utime(tmp_path / "weather.csv", (known, known))
+    words = ["forecast", "show", "--site", str(site), "--data-dir", str(tmp_path), "--hours", "2"]
+    late = RUN.invoke(app, [*words, "--now", "2026-05-31T19:00:00Z"])
+    assert late.exit_code == 0, late.output
+    assert "last run (the last run is of 2026-05-31T00:00:00Z, older than 12 h)" in late.output
+    early = RUN.invoke(app, [*words, "--now", "2026-05-30T19:00:00Z"])
+    assert early.exit_code == 2
+    assert "was not known yet" in early.output
 
 
 def test_a_card_says_what_the_model_is(folder):

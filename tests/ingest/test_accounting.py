@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from ingest.accounting import COLUMNS, read_accounting
+from ingest.accounting import COLUMNS, ENERGY, read_accounting
 from models.errors import InvalidInput
 
 HEAD = "|".join(COLUMNS)
@@ -61,3 +61,23 @@ def test_what_cannot_be_read_is_refused_line_by_line() -> None:
         read_accounting([HEAD.replace("Timelimit", "Elapsed"), ROW])
     with pytest.raises(InvalidInput, match="no column User"):
         read_accounting([])
+
+
+def test_energy_becomes_watts_a_gpu_where_it_was_metered() -> None:
+    head = "|".join((*COLUMNS, ENERGY))
+    cells = ["amina", "llm", "train", "0", "0", "3600", "1:00:00", "gres/gpu=8", "COMPLETED"]
+
+    def drawn(joules: str) -> float | None:
+        (job,) = read_accounting([head, "|".join([*cells, joules])], other_w=lambda _: 100.0).ended
+        return job.drawn_w
+
+    # 8 GPUs x (300 W + 100 W of the host) x 3600 s = 11.52 MJ
+    assert drawn("11520000") == pytest.approx(300.0)
+    assert drawn("0") is None
+    assert drawn("4294967294") is None, "Slurm's word for nothing"
+    assert drawn("11520") is None, "kJ where J belong: no GPU draws a negative power"
+    with pytest.raises(InvalidInput, match="not ConsumedEnergy"):
+        drawn("11.52M")
+    with pytest.raises(InvalidInput, match="no column ConsumedEnergyRaw"):
+        read_accounting(["|".join(COLUMNS), "|".join(cells)], other_w=lambda _: 0.0)
+    assert read_accounting(["|".join(COLUMNS), "|".join(cells)]).ended[0].drawn_w is None

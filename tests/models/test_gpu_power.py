@@ -12,10 +12,12 @@ from ingest.site_file import gpu_rows
 from models.checking import validated
 from models.errors import InvalidInput
 from models.gpu_power import (
+    LEAST_DRAWN_SHARE,
     CapPoint,
     GpuModel,
     drawn_at_limit_w,
     envelope,
+    full_w,
     levels,
     limit_for_drawn_w,
     speed_at_limit,
@@ -68,6 +70,28 @@ def test_levels_of_a_gang_by_hand():
     assert found[0] == {"limit_w": 100, "power_mw": pytest.approx(64 * (101.5 + 198) / 1e6), "speed": 0.186}
     assert found[-1] == {"limit_w": 400, "power_mw": pytest.approx(64 * (382.1 + 198) / 1e6), "speed": 1.0}
     assert levels(64, A100, "pretrain") == found  # the catalogue's host share is Acme's 198 W
+
+
+@given(st.sampled_from(MODELS), st.floats(20.0, 2000.0))
+def test_a_job_that_draws_otherwise_keeps_its_speeds_and_never_exceeds_a_limit(model, drawn_w):
+    for curve in model.curves:
+        found = levels(8, model, curve.workload, 100.0, drawn_w)
+        assert found[-1]["speed"] == 1.0
+        for level in found:
+            assert level["power_mw"] <= 8 * (level["limit_w"] + 100.0) / 1e6 + 1e-9
+        assert all(a["power_mw"] < b["power_mw"] and a["speed"] < b["speed"] for a, b in pairwise(found))
+        least = LEAST_DRAWN_SHARE * full_w(model, curve.workload)
+        assert found[-1]["power_mw"] >= 8 * (min(max(drawn_w, least), found[-1]["limit_w"]) + 100.0) / 1e6 - 1e-9
+
+
+def test_levels_of_a_job_that_draws_four_fifths_by_hand():
+    """Every draw is 0.8 of the curve's, under the same limits; 900 W would be above the 400 W of the highest."""
+    full, own = levels(1, A100, "pretrain", 0.0), levels(1, A100, "pretrain", 0.0, 0.8 * full_w(A100, "pretrain"))
+    assert own[-1]["power_mw"] == pytest.approx(0.8 * full[-1]["power_mw"])
+    assert own[0]["power_mw"] == pytest.approx(0.8 * full[0]["power_mw"])
+    assert [level["limit_w"] for level in own] == [level["limit_w"] for level in full]
+    over = levels(1, A100, "pretrain", 0.0, 900.0)
+    assert over[-1]["power_mw"] == pytest.approx(400e-6), "no job draws more than its limit"
 
 
 def test_interpolation_between_two_caps_by_hand():
