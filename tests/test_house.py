@@ -52,6 +52,7 @@ HEAVY_ROOMS = (
     "api.commands.",
     "api.checkup",
     "api.planner",
+    "api.courses",
     "api.cycle",
     "api.desk",
     "api.gather",
