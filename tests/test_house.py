@@ -61,6 +61,7 @@ HEAVY_ROOMS = (
     "api.evidence",
     "api.expected",
     "api.learned_cooling",
+    "api.measured",
     "api.plant_states",
     "api.outlook",
     "api.reasons",
