@@ -15,14 +15,17 @@ from typing import Any, Literal
 
 from api.placed import place_of
 from api.plan_store import Edition
+from models.cooling_plant import CoolingUnit
 from models.errors import NotFound
 from models.horizon import parse_rfc3339, rfc3339
 from models.lease import Mode, Version, timers_for
 from models.site import GpuPool, Site
+from models.site_asks import Generator
 from models.supply import Battery, Solar, Wind
 
 SCHEMA_VERSION = "1.0"
 GRID = "grid"
+Asset = Battery | Solar | Wind | Generator | CoolingUnit
 Body = dict[str, Any]
 Reason = Literal["SHADOW", "FAILSAFE", "NO_PLAN", "LEASE_OVER", "PLAN_OVER", "TELEMETRY"]
 
@@ -47,10 +50,25 @@ class Standing:
 
 
 def pool_caps(site: Site, pool: GpuPool, standing: Standing) -> Body:
-    """Body of ``/caps/pools/{pool}``: default set, idle cap, and the schedule of each job of the pool."""
+    """Body of ``/caps/pools/{pool}``: default set, idle cap, the schedule of each job, and of nodes that may be off."""
     told = [] if standing.reason else _planned(standing, {pool.name})
     jobs = [_schedule(job, runs, pool.name) for job, runs in told if runs or job.get("pool") == pool.name]
-    return {**_head(site, standing), "pool": pool.name, **_pool_part(site, pool), "jobs": jobs}
+    return {
+        **_head(site, standing),
+        "pool": pool.name,
+        **_pool_part(site, pool),
+        "jobs": jobs,
+        **_nodes(pool, standing),
+    }
+
+
+def _nodes(pool: GpuPool, standing: Standing) -> Body:
+    """How many of the pool's nodes are on, where plans may switch them; without a plan nothing is asked of them."""
+    if pool.nodes is None:
+        return {}
+    slots = None if standing.edition is None or standing.reason else _Slots(standing.edition)
+    told = [] if slots is None else slots.plan.get("nodes_on", {}).get(pool.name, [])
+    return {"nodes": [] if slots is None else slots.merged(("on",), [(on,) for on in told])}
 
 
 def job_caps(site: Site, pool: GpuPool, job_id: str, standing: Standing, others: Mapping[str, Standing]) -> Body:
@@ -136,6 +154,17 @@ def setpoint(site: Site, asset: str, standing: Standing) -> Body:
         limits = {"soc_min_mwh": found.soc_min_mwh, "soc_max_mwh": found.top_mwh, "power_mw": found.power_mw}
         rest = {"power_mw": 0.0, "hold": found.default}
         return {**head, "kind": "battery", "limits": limits, "default": rest, "periods": periods}
+    if isinstance(found, Generator):
+        periods = [] if slots is None else slots.merged(("on", "power_mw"), _generator_rows(slots, asset))
+        limits = {"min_power_mw": found.min_power_mw, "power_mw": found.power_mw}
+        off = {"on": False, "power_mw": 0.0}
+        return {**head, "kind": "generator", "limits": limits, "default": off, "periods": periods}
+    if isinstance(found, CoolingUnit):
+        told = {} if slots is None else slots.plan.get("unit_heat_mw", {})
+        rows = [(_kw(heat),) for heat in told.get(asset, [])]
+        periods = [] if slots is None else slots.merged(("heat_mw",), rows)
+        limits = {"heat_mw": found.rated_heat_mw}
+        return {**head, "kind": "cooling_unit", "limits": limits, "default": {"heat_mw": None}, "periods": periods}
     kind = "solar" if isinstance(found, Solar) else "wind"
     share, top = _share(site, found)
     periods = [] if slots is None else slots.merged(("limit_mw",), _curtailed(slots, kind, share))
@@ -147,14 +176,13 @@ def setpoint(site: Site, asset: str, standing: Standing) -> Body:
     return {**head, "kind": kind, "limits": {"limit_mw": top}, "default": default, "periods": periods}
 
 
-def asset_of(site: Site, name: str) -> Battery | Solar | Wind | None:
+def asset_of(site: Site, name: str) -> Asset | None:
     """Asset by name; None for the grid connection, which is called ``grid``.
 
     Raises:
         NotFound: there is none.
     """
-    assets: tuple[Battery | Solar | Wind, ...] = (*site.batteries, *site.solar, *site.wind)
-    found = next((asset for asset in assets if asset.name == name), None)
+    found = next((asset for asset in _assets(site) if asset.name == name), None)
     if found is None and name != GRID:
         raise NotFound("asset", name)
     return found
@@ -162,8 +190,12 @@ def asset_of(site: Site, name: str) -> Battery | Solar | Wind | None:
 
 def target_names(site: Site) -> list[str]:
     """Every pool and asset that a mode can be set for."""
-    assets: tuple[GpuPool | Battery | Solar | Wind, ...] = (*site.pools, *site.batteries, *site.solar, *site.wind)
-    return [asset.name for asset in assets] + [GRID]
+    return [pool.name for pool in site.pools] + [asset.name for asset in _assets(site)] + [GRID]
+
+
+def _assets(site: Site) -> tuple[Asset, ...]:
+    units = () if site.cooling is None else site.cooling.units
+    return (*site.batteries, *site.solar, *site.wind, *site.generators, *units)
 
 
 def _head(site: Site, standing: Standing) -> Body:
@@ -270,6 +302,11 @@ def _battery_rows(slots: _Slots, name: str) -> Iterable[tuple[float | None, ...]
     charge = slots.plan.get("charge_mw", {}).get(name, [])
     discharge = slots.plan.get("discharge_mw", {}).get(name, [])
     return [(_kw(put - take),) for put, take in zip(charge, discharge, strict=True)]
+
+
+def _generator_rows(slots: _Slots, name: str) -> Iterable[tuple[float | None, ...]]:
+    on, given = slots.plan.get("generator_on", {}).get(name, []), slots.plan.get("generator_mw", {}).get(name, [])
+    return [(bool(runs), _kw(power)) for runs, power in zip(on, given, strict=True)]
 
 
 def _share(site: Site, asset: Solar | Wind) -> tuple[float, float]:

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from api import logs
+from api.export_counter import Exports, counted, followed_exports
 from api.following import as_it_stands
 from api.gathering import gather, horizon_at, made_up_jobs, wants_made_up_jobs
 from api.knowledge import Knowledge
 from api.measured import measured_memory
+from api.metered_plant import metered_plant
 from api.plan_store import Edition, PlanStore
 from api.settings import Settings
 from api.store.events import EventStore
@@ -71,16 +74,32 @@ class Desk:
         queue = [as_it_stands(k) for k in gathered.jobs]
         events = self._events.in_force(horizon.start)
         memory, note = measured_memory(self._site, self._telemetry, gathered, now)
-        task = Task(self._site, queue, memory, base, limit_s, before, events, self._last_prices, note, self._knowledge)
+        plant, exports, told = self._plant(horizon.start, now)
+        note = "; ".join([note, *told])
+        known = self._knowledge
+        task = Task(self._site, queue, memory, base, limit_s, before, events, self._last_prices, note, known, plant)
         outcome = cycle(task, now)
         if outcome.set_aside:
             _log.warning("jobs_set_aside", jobs=dict(outcome.set_aside))
             blamed = [k for k in gathered.jobs if k.job.id in outcome.set_aside]
             self._jobs.follow({k.job.id: (k, k.progress, "set_aside", outcome.set_aside[k.job.id]) for k in blamed})
         edition = {**outcome.edition, "charts": drawn(outcome.edition)}
-        published = self._plans.publish(edition, memory.to_json(), wanted)
+        kept = memory.to_json() | ({} if exports is None else {"exports": exports.to_json()})
+        published = self._plans.publish(edition, kept, wanted)
         write_back(self._telemetry, published)
         return published
+
+    def _plant(self, start: datetime, now: datetime) -> tuple[dict[str, Any], Exports | None, list[str]]:
+        """State of the plant and of the year's exports, the counter to be kept, and where each figure is from."""
+        current = self._plans.current()
+        planned_at = None if current is None else parse_rfc3339(current["created_at"])
+        plant, told = metered_plant(self._site, self._telemetry, now, planned_at)
+        if self._site.grid.export_limit_mw <= 0:
+            return plant, None, told
+        followed = followed_exports(self._site, self._plans.memory(), current, start)
+        exports, plant["exported_mwh"], how = counted(self._site, self._telemetry, followed)
+        asked = self._site.budgets.export_allowance_mwh is not None
+        return plant, exports, [*told, how] if asked else told
 
 
 def previous_of(edition: Edition | None) -> Previous | None:

@@ -12,7 +12,7 @@ from models.site import Site
 
 
 def curves_of(site: Site, dry_bulb_c: Sequence[float], wet_bulb_c: Sequence[float]) -> list[dict[str, Any]]:
-    """A row for each GPU curve that the pools use, and for each side of the cooling.
+    """A row for each GPU curve that the pools use, and for each side or unit of the cooling.
 
     ``error_mw`` of the cooling: the most by which the plant's power exceeds the straight pieces that the plan reckons
     with, at any heat up to its capacity and in any slot; ``error_ratio``: of the power at capacity. Levels of a GPU's
@@ -32,7 +32,7 @@ def curves_of(site: Site, dry_bulb_c: Sequence[float], wet_bulb_c: Sequence[floa
     full = cooling.plant_power_mw(found.capacity_heat_mw[worst], dry_bulb_c[worst], wet_bulb_c[worst], plant)
     error = float(found.error_mw[worst])
     told = {"error_mw": round(error, 6), "error_ratio": round(error / float(full), 6)}
-    sides = (("air", plant.air), ("liquid", plant.liquid))
+    sides = (("air", plant.air), ("liquid", plant.liquid), *((unit.name, unit) for unit in plant.units))
     return rows + [
         {"kind": "cooling", "name": name, "of": side.kind, "evidence": side.evidence, "source": side.source, **told}
         for name, side in sides

@@ -7,7 +7,7 @@ from or written to a store here; :mod:`api.desk` does that, and ``chergui plan``
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -36,7 +36,7 @@ from models.job_ways import chooses
 from models.jobs import TrainingJob
 from models.site import Site
 from optimizer import baselines
-from optimizer.carried import carried
+from optimizer.carried import carried, with_readings
 from optimizer.compose import Availability, SiteState, compose
 from optimizer.compose_asks import with_asks
 from optimizer.document import Plan, ReceivedProblem, dump_plan
@@ -60,7 +60,8 @@ class Task:
     """What a round starts from; ``jobs`` say what is left of them, ``base`` is the folder of the site file.
 
     ``previous`` is the plan in force: its starts are tried first, and what is left of it stands where a solver fails.
-    ``knowledge`` is what is kept for forecasts; without it the physics forecast, from fresh weather alone.
+    ``knowledge`` is what is kept for forecasts; without it the physics forecast, from fresh weather alone. ``metered``
+    is what meters say of the plant, as :func:`optimizer.carried.with_readings` takes it.
     """
 
     site: Site
@@ -73,6 +74,7 @@ class Task:
     last_prices: LastGood = field(default_factory=dict)
     state_note: str = ASSUMED
     knowledge: Knowledge | None = None
+    metered: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,7 +120,7 @@ def cycle(task: Task, now: datetime, on_progress: Tell | None = None) -> Outcome
     def composed(jobs: Sequence[TrainingJob]) -> ReceivedProblem:
         state = SiteState(task.memory.soc_mwh, task.memory.peak_mw, task.memory.rented_gpu_h)
         day = with_orders(compose(site, horizon, availability, jobs, state, name), horizon, task.previous)
-        document = with_asks(day, site, horizon, carried(horizon, task.previous))
+        document = with_asks(day, site, horizon, with_readings(carried(horizon, task.previous), task.metered))
         document = with_plan_in_force(document, site, horizon, task.previous)
         return check_problem(with_events(document, events, horizon))
 
@@ -368,7 +370,8 @@ def _temperatures(site: Site, horizon: Horizon, problem: ReceivedProblem, found:
     series = problem.document.series
     told = {"dry_bulb_c": series.dry_bulb_c, "wet_bulb_c": series.wet_bulb_c}
     plant = site.cooling
-    if plant is not None and found.series is not None:
+    # where masses or units are planned, the plan itself tells how warm it gets
+    if plant is not None and found.series is not None and not (plant.masses or plant.units):
         heat, step_min = found.series.heat_mw, horizon.step / timedelta(minutes=1)
         told["hall_air_c"] = [round(float(v), 3) for v in cooling.hall_air_c(heat, step_min, plant)]
         if plant.liquid is not None and series.dry_bulb_c and series.wet_bulb_c:
@@ -379,7 +382,7 @@ def _temperatures(site: Site, horizon: Horizon, problem: ReceivedProblem, found:
 
 def _limits(site: Site) -> dict[str, float]:
     plant = site.cooling
-    if plant is None:
+    if plant is None or plant.masses or plant.units:
         return {}
     limits = {"hall_air_recommended_c": plant.hall.recommended_c, "hall_air_allowable_c": plant.hall.allowable_c}
     if plant.liquid is not None:

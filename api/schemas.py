@@ -125,6 +125,9 @@ class PoolCaps(_PoolPull):
     """Caps of a pool; GPUs without a job get `default.idle_limit_w`."""
 
     jobs: list[JobSchedule]
+    nodes: list[dict[str, Any]] | None = Field(
+        None, description="where nodes may be off: how many are `on` from `start` to `end`, booting ones included"
+    )
 
 
 class JobCaps(_PoolPull, JobSchedule):
@@ -152,10 +155,11 @@ class NodeCaps(_PoolPull):
 
 class Setpoint(Pull):
     """Schedule of an asset. battery: `power_mw`, charging positive. solar, wind: `limit_mw`, null: no limit. grid:
-    `import_mw`, `export_mw` as planned."""
+    `import_mw`, `export_mw` as planned. generator: `on`, `power_mw`. cooling_unit: `heat_mw` that it removes, null: its
+    own control decides."""
 
     asset: str
-    kind: Literal["battery", "solar", "wind", "grid"]
+    kind: Literal["battery", "solar", "wind", "grid", "generator", "cooling_unit"]
     limits: dict[str, float] = {}
     default: dict[str, Any]
     periods: list[dict[str, Any]]

@@ -3,7 +3,8 @@
 Measurement ``plan``: a field for each series of the plan, tagged ``asset`` where it is one asset's, and the text
 ``plan_id``, which says of each slot whose plan it holds. Measurement ``forecast``: what the plan expected, tagged
 ``quantile`` (p10, p50, p90). Both are beliefs as of the plan's making: a later plan takes their place, and ``as_of``
-still finds them. Values belong to the slot that begins at their instant; ``soc_mwh`` is what is stored then.
+still finds them. Values belong to the slot that begins at their instant; what is stored and how warm
+it is (``soc_mwh``, ``tank_mwh``, ``mass_c``, ``temperature_c``) hold at it.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from ingest.points import Point, canonical, to_ns
 from ingest.ports import TelemetryStore
 from models.horizon import parse_rfc3339
 
-_AT_THE_END = ("soc_mwh",)
+_AT_THE_END = ("soc_mwh", "mass_c", "temperature_c", "tank_mwh")
 _WEATHER = ("dry_bulb_c", "wet_bulb_c")
 _log = logs.get("planner")
 
@@ -41,7 +42,9 @@ def as_points(edition: Edition) -> list[Point]:
     points: list[Point] = []
     series = edition["plan"].get("series") or {}
     whole = {name: values for name, values in series.items() if isinstance(values, list)}
+    reached = {name: whole.pop(name) for name in _AT_THE_END if name in whole}
     points += _slots("plan", site, whole, first, step, told)
+    points += _slots("plan", site, reached, first + step, step, {})
     for asset in sorted({asset for values in series.values() if isinstance(values, dict) for asset in values}):
         own = {name: values[asset] for name, values in series.items() if isinstance(values, dict) and asset in values}
         later = {name: own.pop(name) for name in _AT_THE_END if name in own}

@@ -84,7 +84,7 @@ def resolved_site(raw: dict[str, Any], what: str = "the site", folder: Path | No
         full["gpu_models"] = [*own, *(row for row in gpu_rows() if row["key"] not in keys)]
     cooling = raw.get("cooling")
     if isinstance(cooling, dict):
-        full["cooling"] = {**cooling, **_sides(cooling, found)}
+        full["cooling"] = {**cooling, **_machines(cooling, found)}
     try:
         site = site_from(full, what)
     except InvalidInput as error:
@@ -120,19 +120,26 @@ def _weather_faults(raw: dict[str, Any], folder: Path | None) -> Iterator[Fault]
         yield Fault("weather.path", "no_such_file", f"there is no file {path!r} beside the site file; mend the path")
 
 
-def _sides(cooling: dict[str, Any], found: list[Fault]) -> dict[str, Any]:
+def _machines(cooling: dict[str, Any], found: list[Fault]) -> dict[str, Any]:
+    """Sides and units with what the catalogue says of their model."""
+    full: dict[str, Any] = {
+        side: _machine(f"cooling.{side}", cooling[side], found) for side in ("air", "liquid") if side in cooling
+    }
+    units = cooling.get("units")
+    if isinstance(units, list):
+        full["units"] = [_machine(f"cooling.units[{k}]", unit, found) for k, unit in enumerate(units)]
+    return full
+
+
+def _machine(place: str, given: Any, found: list[Fault]) -> Any:
+    if not isinstance(given, dict) or not isinstance(given.get("model"), str):
+        return given
     rows = {row["key"]: {k: v for k, v in row.items() if k not in ("key", "title")} for row in cooling_rows()}
-    sides: dict[str, Any] = {}
-    for side in ("air", "liquid"):
-        given = cooling.get(side)
-        if not isinstance(given, dict) or not isinstance(given.get("model"), str):
-            continue
-        row = rows.get(given["model"])
-        if row is None:
-            near = difflib.get_close_matches(given["model"], rows, 1, 0.5)
-            mend = f"did you mean {near[0]}?" if near else f"known: {', '.join(rows)}"
-            message = f"{given['model']!r} is no row of the cooling catalogue; {mend}"
-            found.append(Fault(f"cooling.{side}.model", "unknown_cooling_model", message))
-        else:
-            sides[side] = {**row, **given}
-    return sides
+    row = rows.get(given["model"])
+    if row is not None:
+        return {**row, **given}
+    near = difflib.get_close_matches(given["model"], rows, 1, 0.5)
+    mend = f"did you mean {near[0]}?" if near else f"known: {', '.join(rows)}"
+    message = f"{given['model']!r} is no row of the cooling catalogue; {mend}"
+    found.append(Fault(f"{place}.model", "unknown_cooling_model", message))
+    return given

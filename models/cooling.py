@@ -11,18 +11,21 @@ cube law of fans and pumps (affinity laws); temperatures of ASHRAE TC9.9 (2021).
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from models.cooling_plant import CoolingPlant, CoolingSide
+from models.cooling_plant import CoolingMachine, CoolingPlant, CoolingUnit
 
 Array = NDArray[np.float64]
+Curve = Callable[[Array], tuple[Array, Array]]
+"""Electric MW and its slope, at heat in MW."""
 _KELVIN = 273.15
 
 
-def carnot_cop(supply_c: ArrayLike, ambient_c: ArrayLike, side: CoolingSide) -> Array:
+def carnot_cop(supply_c: ArrayLike, ambient_c: ArrayLike, side: CoolingMachine) -> Array:
     """COP of a compressor: a share of Carnot's, clipped to ``side.cop_top``.
 
     ``supply_c`` and ``ambient_c`` in degC, broadcast against each other; the temperature lift counts as
@@ -33,7 +36,7 @@ def carnot_cop(supply_c: ArrayLike, ambient_c: ArrayLike, side: CoolingSide) -> 
     return np.minimum(side.cop_top, side.carnot_share * (cold + _KELVIN) / lift)
 
 
-def free_share(ambient_c: ArrayLike, side: CoolingSide) -> Array:
+def free_share(ambient_c: ArrayLike, side: CoolingMachine) -> Array:
     """Share of the heat that the ambient takes without a compressor, 0..1.
 
     Whole where ambient + approach reaches the supply temperature, none at the return temperature,
@@ -43,19 +46,19 @@ def free_share(ambient_c: ArrayLike, side: CoolingSide) -> Array:
     return np.clip((side.supply_c + side.rise_k - reach) / side.rise_k, 0.0, 1.0)
 
 
-def capacity_mw(ambient_c: ArrayLike, side: CoolingSide) -> Array:
+def capacity_mw(ambient_c: ArrayLike, side: CoolingMachine) -> Array:
     """Heat in MW that a side can remove, by ambient in degC."""
     below = side.design_ambient_c - np.asarray(ambient_c, float)
     slope = np.where(below >= 0, side.capacity_gain_per_k, side.capacity_loss_per_k)
     return side.rated_heat_mw * np.clip(1 + slope * below, 0.0, side.capacity_top)
 
 
-def ambient_c(side: CoolingSide, dry_bulb_c: ArrayLike, wet_bulb_c: ArrayLike) -> Array:
+def ambient_c(side: CoolingMachine, dry_bulb_c: ArrayLike, wet_bulb_c: ArrayLike) -> Array:
     """The temperature that counts for a side: wet bulb for towers, dry bulb for the rest."""
     return np.asarray(wet_bulb_c if side.wet else dry_bulb_c, float)
 
 
-def side_power_mw(heat_mw: ArrayLike, ambient: ArrayLike, side: CoolingSide) -> Array:
+def side_power_mw(heat_mw: ArrayLike, ambient: ArrayLike, side: CoolingMachine) -> Array:
     """Electric MW of one side for ``heat_mw`` of its own heat at ``ambient`` degC."""
     return _power(np.asarray(heat_mw, float), np.asarray(ambient, float), side)[0]
 
@@ -97,16 +100,28 @@ def tangents(plant: CoolingPlant, dry_bulb_c: ArrayLike, wet_bulb_c: ArrayLike) 
     wet = np.atleast_1d(np.asarray(wet_bulb_c, float))
     capacity = plant_capacity_mw(dry, wet, plant)
     floor = min(side.fan_floor for side in plant.sides)
-    share = np.concatenate([[0.0], np.linspace(floor, 1.0, plant.tangents)[1:]])
+    return _tangents(lambda heat: _plant(heat, dry, wet, plant), capacity, floor, plant.tangents)
+
+
+def unit_tangents(unit: CoolingUnit, dry_bulb_c: ArrayLike, wet_bulb_c: ArrayLike, pieces: int) -> Tangents:
+    """The same of one unit at its own heat; that free cooling alone has a smaller capacity is not in it."""
+    ambient = np.atleast_1d(ambient_c(unit, dry_bulb_c, wet_bulb_c))
+    runs = unit.model_copy(update={"kind": "dry-cooler"}) if unit.free_only else unit
+    return _tangents(lambda heat: _power(heat, ambient, runs), capacity_mw(ambient, unit), unit.fan_floor, pieces)
+
+
+def _tangents(curve: Curve, capacity: Array, floor: float, pieces: int) -> Tangents:
+    """Pieces of a convex curve: one at no heat, the others from the floor of the fans up to capacity."""
+    share = np.concatenate([[0.0], np.linspace(floor, 1.0, pieces)[1:]])
     touch = share[:, None] * capacity[None, :]
-    power, slope = _plant(touch, dry, wet, plant)
+    power, slope = curve(touch)
     intercept = power - slope * touch
     # The curve less a straight piece is convex, so it is largest where pieces meet, or at the ends.
     bend = np.diff(slope, axis=0)
     meet = np.where(bend > 1e-12, -np.diff(intercept, axis=0) / np.maximum(bend, 1e-12), 0.0)
     looked = np.clip(np.concatenate([meet, touch[[0, -1]]]), 0.0, capacity)
     line = (slope[:, None, :] * looked[None] + intercept[:, None, :]).max(axis=0)
-    error = (_plant(looked, dry, wet, plant)[0] - line).max(axis=0)
+    error = (curve(looked)[0] - line).max(axis=0)
     return Tangents(slope, intercept, capacity, np.maximum(error, 0.0))
 
 
@@ -161,7 +176,7 @@ def _follow(steady: Array, step_min: float, tau_min: float, start_c: float | Non
     return out
 
 
-def _power(heat: Array, ambient: Array, side: CoolingSide) -> tuple[Array, Array]:
+def _power(heat: Array, ambient: Array, side: CoolingMachine) -> tuple[Array, Array]:
     """Electric MW of a side and its slope over its own heat."""
     compress = np.zeros(np.broadcast(heat, ambient).shape)
     if side.kind != "dry-cooler":

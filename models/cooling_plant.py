@@ -10,19 +10,32 @@ from typing import Literal
 
 from pydantic import Field
 
-from models.checking import Above0, AtLeast0, Celsius, Checked, Evidence, Flag, Fraction, Name, Number, Share, Text
+from models.checking import (
+    Above0,
+    AtLeast0,
+    Celsius,
+    Checked,
+    Evidence,
+    Flag,
+    Fraction,
+    Name,
+    Number,
+    Share,
+    Text,
+    Whole,
+)
 from models.errors import Fault
-from models.site_asks import Mass, Water
+from models.held_heat import Mass, NamedMass, Tank
+from models.site_asks import Maintenance, Water
 
 Kind = Literal["air-cooled-chiller", "water-cooled-chiller", "dry-cooler"]
 
 
-class CoolingSide(Checked):
-    """One side of the plant. What a site file leaves out comes from the cooling catalogue's row ``model``."""
+class CoolingMachine(Checked):
+    """What removes heat. What a site file leaves out comes from the cooling catalogue's row ``model``."""
 
     model: Name | None = Field(None, description="row of the cooling catalogue that fills what is left out")
     kind: Kind
-    heat_share: Fraction = Field(description="of the heat; both sides together make 1")
     supply_c: Celsius = Field(description="water or loop supply temperature that the plant holds")
     rise_k: Above0 = Field(description="return minus supply at rated heat")
     rated_heat_mw: Above0 = Field(description="heat it removes at design_ambient_c")
@@ -48,6 +61,32 @@ class CoolingSide(Checked):
     def wet(self) -> bool:
         """Whether it rejects heat to the wet bulb."""
         return self.kind == "water-cooled-chiller"
+
+
+class CoolingSide(CoolingMachine):
+    """One side of the plant, which removes a fixed share of the heat."""
+
+    heat_share: Fraction = Field(description="of the heat; both sides together make 1")
+
+
+class CoolingUnit(CoolingMachine):
+    """One of several machines side by side: the heat is split so that their power in all is least."""
+
+    name: Name
+    free_only: Flag = Field(
+        False, description="no compressor: removes heat as far as the ambient cools for nothing, by free_share"
+    )
+    maintenance: tuple[Maintenance, ...] = ()
+
+    @property
+    def full_below_c(self) -> float:
+        """Ambient below which free cooling is whole."""
+        return self.supply_c - self.approach_k
+
+    @property
+    def none_above_c(self) -> float:
+        """Ambient above which the ambient cools nothing for nothing."""
+        return self.full_below_c + self.rise_k
 
 
 class HallLimits(Checked):
@@ -78,18 +117,46 @@ class CoolingPlant(Checked):
     loop: LoopLimits = LoopLimits()
     water: Water | None = None
     mass: Mass | None = None
+    masses: tuple[NamedMass, ...] = Field(
+        (), description="several in the place of mass, each with its share of the heat"
+    )
+    tank: Tank | None = None
+    units: tuple[CoolingUnit, ...] = Field((), description="machines side by side in the place of air and liquid")
+    spare_units: Whole = Field(0, ge=0, description="how many of the largest may be lost in any slot (1: N-1)")
     learned: Flag = Field(False, description="plans take the COP learned by chergui learn plant, where one may serve")
     tangents: int = Field(4, ge=2, le=12, strict=True, description="straight pieces of the electric power over heat")
 
     @property
     def sides(self) -> tuple[CoolingSide, ...]:
-        """The sides that exist."""
-        return tuple(side for side in (self.air, self.liquid) if side is not None)
+        """The sides that exist; units as sides that share the heat by their rating."""
+        whole = sum(unit.rated_heat_mw for unit in self.units)
+        fields = CoolingMachine.model_fields
+        alike = [
+            CoolingSide.model_construct(
+                heat_share=unit.rated_heat_mw / whole, **{name: getattr(unit, name) for name in fields}
+            )
+            for unit in self.units
+        ]
+        return tuple(alike) or tuple(side for side in (self.air, self.liquid) if side is not None)
+
+    @property
+    def air_like(self) -> CoolingSide | None:
+        """The air side; of a plant of units one like their first with a compressor, as large as all of these."""
+        working = [unit for unit in self.units if not unit.free_only]
+        if not working:
+            return self.air
+        fields = {name: getattr(working[0], name) for name in CoolingMachine.model_fields}
+        fields["rated_heat_mw"] = sum(unit.rated_heat_mw for unit in working)
+        return CoolingSide.model_construct(heat_share=1.0, **fields)
 
     def faults(self) -> Iterable[Fault]:
         """Shares that do not make a whole, limits that contradict each other."""
         if not self.sides:
-            yield Fault("", "no_side", "neither air nor liquid is there; add [cooling.air] or [cooling.liquid]")
+            message = "neither air nor liquid is there; add [cooling.air], [cooling.liquid] or [[cooling.units]]"
+            yield Fault("", "no_side", message)
+        elif self.units and (self.air is not None or self.liquid is not None):
+            message = "units stand in the place of [cooling.air] and [cooling.liquid]; leave one of the two out"
+            yield Fault("units", "units_and_sides", message)
         elif abs(sum(side.heat_share for side in self.sides) - 1) > 1e-9:
             whole = sum(side.heat_share for side in self.sides)
             yield Fault("", "shares_not_1", f"the heat shares of air and liquid make {whole:g}; they must make 1")
@@ -100,3 +167,24 @@ class CoolingPlant(Checked):
                 f"set-point {self.hall.setpoint_c:g}, recommended {self.hall.recommended_c:g} and allowable "
                 f"{self.hall.allowable_c:g} degC must rise",
             )
+        yield from self._unit_faults()
+        yield from self._mass_faults()
+
+    def _unit_faults(self) -> Iterable[Fault]:
+        """None left, or none that works on a hot day."""
+        if self.spare_units and self.spare_units >= len(self.units):
+            message = f"{self.spare_units} of {len(self.units)} units leave none; write fewer, or add units"
+            yield Fault("spare_units", "too_high", message)
+        if self.units and all(unit.free_only for unit in self.units):
+            yield Fault("units", "free_only", "no unit works when it is warm outside; add one with a compressor")
+
+    def _mass_faults(self) -> Iterable[Fault]:
+        """Heat that is given away twice."""
+        if self.mass is not None and self.masses:
+            yield Fault("masses", "mass_twice", "mass takes all heat already; leave one of the two out")
+        for k, mass in enumerate(self.masses):
+            if mass.name in [other.name for other in self.masses[:k]]:
+                yield Fault(f"masses[{k}].name", "duplicate_name", f"{mass.name!r} stands twice; rename one")
+        whole = sum(mass.heat_share for mass in self.masses)
+        if whole > 1 + 1e-9:
+            yield Fault("masses", "shares_above_1", f"the heat shares make {whole:g}; lower them to 1 in all")

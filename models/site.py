@@ -36,7 +36,7 @@ from models.horizon import Horizon
 from models.job_sources import Jobs
 from models.jobs import PRIORITIES, Priority
 from models.market import Market
-from models.site_asks import Budgets, Generator, Service
+from models.site_asks import Budgets, Generator, Maintenance, Nodes, Service
 from models.site_jobs import Elastic, Partner, Storage, Tenant
 from models.site_rules import cross_faults
 from models.supply import Battery, Feed, Grid, Solar, Wind
@@ -86,6 +86,11 @@ class GpuPool(Checked):
     job_share: Fraction = Field(1.0, description="weight of this pool in the synthetic jobs")
     default: DefaultSet
     lease_s: Above0 = Field(900.0, description="how long a cap holds without contact")
+    nodes: Nodes | None = Field(None, description="nodes that plans may switch off and on; none: all stay on")
+    heat_shares: dict[Name, Fraction] | None = Field(
+        None, description="of its heat, by the mass in cooling.masses that it enters; none: each mass's heat_share"
+    )
+    maintenance: tuple[Maintenance, ...] = ()
     note: Text = ""
 
     @property
@@ -283,8 +288,15 @@ class Site(Checked):
     )
 
     def faults(self) -> Iterable[Fault]:
-        """References between sections."""
-        return cross_faults(self.model_dump())
+        """References between sections; nodes that draw more off than on."""
+        yield from cross_faults(self.model_dump())
+        known = {model.key for model in self.gpu_models}
+        for k, pool in enumerate(self.pools):
+            if pool.nodes is not None and pool.gpu in known:
+                idle_w = self.idle_w(pool) * pool.gpus_per_node
+                if pool.nodes.off_w > idle_w:
+                    message = f"{pool.nodes.off_w:g} W is above the {idle_w:g} W of a node that is idle; lower it"
+                    yield Fault(f"pools[{k}].nodes.off_w", "too_high", message)
 
     @property
     def zone(self) -> ZoneInfo:

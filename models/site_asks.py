@@ -1,4 +1,4 @@
-"""What a site file may ask beyond supply and jobs: generators, services, budgets, promises, water, a thermal mass.
+"""What a site file may ask beyond supply and jobs: generators, services, budgets, promises, water, upkeep, nodes.
 
 Data only, in the words of the problem document (version 1.1); powers MW, energies MWh, prices in the site's currency.
 """
@@ -9,7 +9,7 @@ from collections.abc import Iterable
 
 from pydantic import Field
 
-from models.checking import Above0, AtLeast0, Celsius, Checked, Fraction, Moment, Name, Number, Share, Text
+from models.checking import Above0, AtLeast0, Checked, Fraction, Moment, Name, Number, Share, Text, Whole
 from models.errors import Fault
 
 
@@ -24,6 +24,23 @@ class Span(Checked):
         """An end that is not after the start."""
         if self.end <= self.start:
             yield Fault("end", "not_after_start", "it ends before it begins; move one of the two")
+
+
+class Maintenance(Span):
+    """A window in which an asset is out, or gives a share of what it could; where windows overlap, the least."""
+
+    left_share: Fraction = Field(0.0, description="of its power, capacity, limit or GPUs; 0: it is out")
+    reason: Text = Field("", description="stands in sentences about what the window forbids")
+
+
+class Nodes(Checked):
+    """Nodes of a pool that plans may switch off and on."""
+
+    boot_minutes: AtLeast0 = Field(description="from its start until jobs can run on it")
+    min_up_minutes: AtLeast0 = Field(0.0, description="from its start until it may be off again; the boot at least")
+    off_w: AtLeast0 = Field(0.0, description="drawn by a node that is off (its service processor)")
+    on_assumed: Whole | None = Field(None, ge=0, description="nodes on until telemetry or a plan tells; none: all")
+    note: Text = ""
 
 
 class Outage(Span):
@@ -71,6 +88,7 @@ class Generator(Checked):
     fuel_mwh: AtLeast0 | None = Field(None, description="what the fuel on site can generate in a horizon; none: enough")
     carbon_kg_per_mwh: AtLeast0 = 0.0
     moved_price_per_mwh: AtLeast0 = Field(0.0, description="per MWh more or less than the plan in force has it")
+    maintenance: tuple[Maintenance, ...] = ()
     note: Text = ""
 
     def faults(self) -> Iterable[Fault]:
@@ -96,13 +114,16 @@ class Service(Checked):
 
 
 class Budgets(Checked):
-    """What a horizon may emit, and how much of it sun and wind should cover."""
+    """What a horizon may emit, how much of it sun and wind should cover, and what a year may export."""
 
     carbon_budget_kg: AtLeast0 | None = Field(None, description="of import and generators; none: no budget")
     above_carbon_budget_cost_per_kg: AtLeast0 | None = Field(None, description="none: it must be kept")
     renewable_share: Share | None = Field(None, description="of all that is used; none: no share asked for")
     below_renewable_share_cost_per_mwh: AtLeast0 | None = Field(None, description="none: it must be kept")
-    export_allowance_mwh: AtLeast0 | None = Field(None, description="most to be exported in a horizon; none: any")
+    export_allowance_mwh: AtLeast0 | None = Field(
+        None, description="most to be exported in a calendar year of the site's clock; none: any"
+    )
+    exported_assumed_mwh: AtLeast0 = Field(0.0, description="exported in the year in which the service began, before")
     note: Text = ""
 
 
@@ -114,24 +135,3 @@ class Water(Checked):
     limit_m3_per_day: AtLeast0 | None = Field(None, description="of the local day; none: no limit")
     over_cost_per_m3: AtLeast0 | None = Field(None, description="beyond it; none: it must be kept")
     note: Text = ""
-
-
-class Mass(Checked):
-    """Heat that hall and loop hold, so that the plant may remove it earlier or later than it is made."""
-
-    mwh_per_k: Above0
-    assumed_c: Celsius = Field(description="until telemetry or the plan before tells")
-    lowest_c: Celsius
-    allowable_c: Celsius
-    recommended_c: Celsius | None = None
-    above_recommended_cost_per_k_h: AtLeast0 = 0.0
-    most_change_k_per_h: Above0 | None = None
-    note: Text = ""
-
-    def faults(self) -> Iterable[Fault]:
-        """Temperatures outside their limits."""
-        for key in ("assumed_c", "recommended_c"):
-            value: float | None = getattr(self, key)
-            if value is not None and not self.lowest_c <= value <= self.allowable_c:
-                message = f"{value:g} degC is outside {self.lowest_c:g} to {self.allowable_c:g}; move it inside"
-                yield Fault(key, "outside_limits", message)

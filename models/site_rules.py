@@ -23,7 +23,7 @@ def cross_faults(raw: Mapping[str, Any]) -> list[Fault]:
     for section in ("feeds", "phases", "shed_groups", "tenants"):
         found += _twice(_rows(raw, section))
     found += _twice([*_rows(raw, "pools"), *_rows(raw, "partners")])
-    found += _twice([row for section in _ASSETS for row in _rows(raw, section)])
+    found += _twice([*(row for section in _ASSETS for row in _rows(raw, section)), *_in_cooling(raw, "units")])
     pools = [row.get("name") for _, row in _rows(raw, "pools")]
     phases = [row.get("name") for _, row in _rows(raw, "phases")]
     owner: dict[str, str] = {}
@@ -50,7 +50,32 @@ def cross_faults(raw: Mapping[str, Any]) -> list[Fault]:
             message = f"{row['gpu']!r} is in no catalogue and no row of gpu_models; {mend}"
             found.append(Fault(f"{place}.gpu", "unknown_gpu", message))
         found += _default_faults(place, row, models.get(row.get("gpu")))
+    found += _plant_faults(raw)
     return [*found, *_speed_faults(raw)]
+
+
+def _plant_faults(raw: Mapping[str, Any]) -> Iterable[Fault]:
+    """Heat of a pool that enters no mass that there is, or more than all of it; more nodes on than there are."""
+    masses = [row.get("name") for _, row in _in_cooling(raw, "masses")]
+    for place, row in _rows(raw, "pools"):
+        shares = row.get("heat_shares")
+        if isinstance(shares, Mapping):
+            for name in shares:
+                if name not in masses:
+                    known = ", ".join(map(str, masses)) or "none"
+                    message = f"{name!r} is no mass of [[cooling.masses]]; known: {known}"
+                    yield Fault(f"{place}.heat_shares.{name}", "unknown_mass", message)
+            whole = sum(share for share in shares.values() if isinstance(share, float | int))
+            if whole > 1 + 1e-9:
+                message = f"the shares make {whole:g}; lower them to 1 in all"
+                yield Fault(f"{place}.heat_shares", "shares_above_1", message)
+        nodes, size = row.get("nodes"), row.get("gpus_per_node", 8)
+        on = nodes.get("on_assumed") if isinstance(nodes, Mapping) else None
+        if isinstance(on, int) and isinstance(size, int) and isinstance(row.get("gpus"), int) and size > 0:
+            there = row["gpus"] // size
+            if on > there:
+                message = f"{on} nodes are on, the pool has {there}; lower it"
+                yield Fault(f"{place}.nodes.on_assumed", "too_high", message)
 
 
 def _speed_faults(raw: Mapping[str, Any]) -> Iterable[Fault]:
@@ -88,6 +113,12 @@ def _list(value: Any) -> list[Any]:
 def _rows(raw: Mapping[str, Any], section: str) -> list[tuple[str, Mapping[str, Any]]]:
     rows = _list(raw.get(section))
     return [(f"{section}[{k}]", row) for k, row in enumerate(rows) if isinstance(row, Mapping)]
+
+
+def _in_cooling(raw: Mapping[str, Any], section: str) -> list[tuple[str, Mapping[str, Any]]]:
+    cooling = raw.get("cooling")
+    rows = _rows(cooling, section) if isinstance(cooling, Mapping) else []
+    return [(f"cooling.{place}", row) for place, row in rows]
 
 
 def _twice(rows: Iterable[tuple[str, Mapping[str, Any]]]) -> Iterable[Fault]:

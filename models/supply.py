@@ -9,7 +9,7 @@ from pydantic import Field
 
 from models.checking import Above0, AtLeast0, Checked, Count, Fraction, Name, Number, Share, Text
 from models.errors import Fault
-from models.site_asks import Outage, Promise, Target
+from models.site_asks import Maintenance, Outage, Promise, Target
 from models.tariff import DAYS, Day, Hour, Month
 
 
@@ -65,6 +65,7 @@ class Battery(Checked):
     )
     moved_price_per_mwh: AtLeast0 = Field(0.0, description="per MWh in or out otherwise than the plan in force has it")
     default: Literal["idle", "hold_reserve"] = Field("idle", description="what its set-point is without a plan")
+    maintenance: tuple[Maintenance, ...] = ()
     note: Text = ""
 
     @property
@@ -140,6 +141,7 @@ class Grid(Checked):
         1.0, description="interval over whose mean import the demand charge is measured; less than a slot: each slot"
     )
     outages: tuple[Outage, ...] = ()
+    maintenance: tuple[Maintenance, ...] = Field((), description="in which the connection is derated")
     targets: tuple[Target, ...] = Field((), description="of import less export")
     promises: tuple[Promise, ...] = Field((), description="day-ahead nominations")
     note: Text = ""
@@ -186,4 +188,5 @@ class Feed(Checked):
     name: Name
     pools: tuple[Name, ...] = Field(min_length=1)
     limit_mw: AtLeast0 = Field(description="after derating for redundancy")
+    maintenance: tuple[Maintenance, ...] = ()
     note: Text = ""

@@ -11,7 +11,10 @@ from typing import Any
 
 from models.horizon import Horizon, local_day, rfc3339
 from models.site import Site
-from models.site_asks import Generator, Mass, Outage, Promise, Service, Span, Target
+from models.site_asks import Generator, Outage, Promise, Service, Target
+from models.supply import Battery
+from optimizer import compose_plant
+from optimizer.compose_plant import span, touches, upkeep
 
 
 def with_asks(
@@ -28,38 +31,51 @@ def with_asks(
     """
     state = started or {}
     asked: dict[str, Any] = {}
-    grid = {**_billing(site, horizon, state), **_budgets(site), **_outages(site.grid.outages, horizon)}
+    grid = {
+        **_billing(site, horizon, state),
+        **_budgets(site, state),
+        **_outages(site.grid.outages, horizon),
+        **upkeep(site.grid.maintenance, horizon),
+    }
     if grid:
         asked["grid"] = {**document["grid"], **grid}
-    events = [_target(one, horizon) for one in site.grid.targets if _touches(one, horizon)]
-    promises = [_promise(one, horizon, state) for one in site.grid.promises if _touches(one, horizon)]
+    events = [_target(one, horizon) for one in site.grid.targets if touches(one, horizon)]
+    promises = [_promise(one, horizon, state) for one in site.grid.promises if touches(one, horizon)]
     made = [_generator(one, horizon, state) for one in site.generators]
     served = [_service(one, site, horizon) for one in site.services]
     for key, rows in (("events", events), ("nominations", promises), ("generators", made), ("inference", served)):
         if rows:
             asked[key] = rows
-    kept = {b.name: _battery(b.end_value_per_mwh, b.reserve_cost_per_mwh_h, b.reserve_mwh) for b in site.batteries}
+    kept = {b.name: _battery(b) | upkeep(b.maintenance, horizon) for b in site.batteries}
     if any(kept.values()):
         asked["batteries"] = [_with_reserve(raw, kept[raw["name"]], site) for raw in document["batteries"]]
+    busy = _running(document)
+    pools = [compose_plant.pool(site, raw, busy.get(raw["name"], 0), horizon, state) for raw in document["pools"]]
+    if any(pools):
+        asked["pools"] = [{**raw, **more} for raw, more in zip(document["pools"], pools, strict=True)]
+    feeds = [upkeep(feed.maintenance, horizon) for feed in site.feeds]
+    if any(feeds):
+        asked["feeds"] = [{**raw, **more} for raw, more in zip(document["feeds"], feeds, strict=True)]
     if "cooling" in document and site.cooling is not None:
-        more = {**_water(site, horizon, state), **_mass(site.cooling.mass, horizon, state)}
+        told, instead = compose_plant.plant(document, site.cooling, horizon, state)
+        more = {**_water(site, horizon, state), **told}
         if more:
-            asked["cooling"] = {**document["cooling"], **more}
+            kept_of_it = {key: value for key, value in document["cooling"].items() if key not in instead}
+            asked["cooling"] = {**kept_of_it, **more}
     return {**document, **asked, "schema_version": "1.1"} if asked else dict(document)
-
-
-def _span(one: Span, horizon: Horizon) -> dict[str, str]:
-    first = (one.start - horizon.start) // horizon.step
-    last = -((horizon.start - one.end) // horizon.step)
-    return {"start": rfc3339(horizon.at(first)), "end": rfc3339(horizon.at(last))}
-
-
-def _touches(one: Span, horizon: Horizon) -> bool:
-    return one.start < horizon.end and one.end > horizon.start
 
 
 def _slots(hours: float, horizon: Horizon) -> int:
     return max(1, -(-timedelta(hours=hours) // horizon.step))
+
+
+def _running(document: Mapping[str, Any]) -> dict[str, int]:
+    """GPUs of running jobs by pool."""
+    found: dict[str, int] = {}
+    for job in document["jobs"]:
+        if job.get("state") == "running" and job.get("pool") is not None:
+            found[job["pool"]] = found.get(job["pool"], 0) + job.get("gpus", 0) * job.get("count", 1)
+    return found
 
 
 def _billing(site: Site, horizon: Horizon, state: Mapping[str, Any]) -> dict[str, Any]:
@@ -82,32 +98,36 @@ def billing_slots(site: Site, step: timedelta) -> int:
     return max(1, -(-timedelta(minutes=site.grid.billing_minutes) // step))
 
 
-def _budgets(site: Site) -> dict[str, Any]:
-    return site.budgets.model_dump(exclude={"note"}, exclude_none=True)
+def _budgets(site: Site, state: Mapping[str, Any]) -> dict[str, Any]:
+    """The budgets; of the export allowance what this year has used of it, also where the horizon ends in the next."""
+    told = site.budgets.model_dump(exclude={"note", "exported_assumed_mwh"}, exclude_none=True)
+    if site.budgets.export_allowance_mwh is not None:
+        told["exported_so_far_mwh"] = state.get("exported_mwh", site.budgets.exported_assumed_mwh)
+    return told
 
 
 def _outages(outages: Sequence[Outage], horizon: Horizon) -> dict[str, Any]:
-    rows = [_span(one, horizon) for one in outages if _touches(one, horizon)]
+    rows = [span(one, horizon) for one in outages if touches(one, horizon)]
     return {"outages": rows} if rows else {}
 
 
 def _target(one: Target, horizon: Horizon) -> dict[str, Any]:
-    return {"id": one.id, **_span(one, horizon), **one.model_dump(include=_TARGET, exclude_none=True)}
+    return {"id": one.id, **span(one, horizon), **one.model_dump(include=_TARGET, exclude_none=True)}
 
 
 _TARGET = {"most_import_mw", "least_import_mw", "cost_per_mwh"}
 
 
 def _promise(one: Promise, horizon: Horizon, state: Mapping[str, Any]) -> dict[str, Any]:
-    told = {"id": one.id, **_span(one, horizon), "import_mw": one.import_mw}
+    told = {"id": one.id, **span(one, horizon), "import_mw": one.import_mw}
     told |= {"over_cost_per_mwh": one.over_cost_per_mwh, "under_cost_per_mwh": one.under_cost_per_mwh}
     gone = state.get("promises", {}).get(one.id, 0.0)
     return told | ({"elapsed_mwh": gone} if one.start < horizon.start and gone else {})
 
 
 def _generator(one: Generator, horizon: Horizon, state: Mapping[str, Any]) -> dict[str, Any]:
-    left_out = {"note", "min_up_h", "min_down_h", "moved_price_per_mwh"}
-    told = one.model_dump(exclude=left_out, exclude_none=True)
+    left_out = {"note", "min_up_h", "min_down_h", "moved_price_per_mwh", "maintenance"}
+    told = one.model_dump(exclude=left_out, exclude_none=True) | upkeep(one.maintenance, horizon)
     told |= {"min_up_slots": _slots(one.min_up_h, horizon), "min_down_slots": _slots(one.min_down_h, horizon)}
     on, slots = state.get("generators", {}).get(one.name, (False, 10_000))
     return told | {"on_before": bool(on), "state_slots": int(slots)}
@@ -121,10 +141,10 @@ def _service(one: Service, site: Site, horizon: Horizon) -> dict[str, Any]:
     return told | {"below_nominal_cost_per_mwh": one.below_nominal_cost_per_mwh}
 
 
-def _battery(end_value: float, reserve_cost: float | None, reserve_mwh: float) -> dict[str, Any]:
-    told: dict[str, Any] = {"soc_end_value_per_mwh": end_value} if end_value > 0 else {}
-    if reserve_cost is not None and reserve_mwh > 0:
-        told |= {"reserve_mwh": reserve_mwh, "below_reserve_cost_per_mwh_h": reserve_cost}
+def _battery(of: Battery) -> dict[str, Any]:
+    told: dict[str, Any] = {"soc_end_value_per_mwh": of.end_value_per_mwh} if of.end_value_per_mwh > 0 else {}
+    if of.reserve_cost_per_mwh_h is not None and of.reserve_mwh > 0:
+        told |= {"reserve_mwh": of.reserve_mwh, "below_reserve_cost_per_mwh_h": of.reserve_cost_per_mwh_h}
     return told
 
 
@@ -157,14 +177,3 @@ def _water(site: Site, horizon: Horizon, state: Mapping[str, Any]) -> dict[str, 
             limit["over_cost_per_m3"] = water.over_cost_per_m3
         limits.append(limit)
         day += timedelta(days=1)
-
-
-def _mass(mass: Mass | None, horizon: Horizon, state: Mapping[str, Any]) -> dict[str, Any]:
-    if mass is None:
-        return {}
-    told = mass.model_dump(exclude={"note", "assumed_c", "most_change_k_per_h"}, exclude_none=True)
-    start = state.get("temperature_c", mass.assumed_c)
-    told["start_c"] = min(max(start, mass.lowest_c), mass.allowable_c)
-    if mass.most_change_k_per_h is not None:
-        told["most_change_k_per_slot"] = mass.most_change_k_per_h * horizon.step_h
-    return {"mass": told}

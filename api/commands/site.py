@@ -17,7 +17,7 @@ from rich.table import Table
 from ingest.machine_probe import seen_gpus, seen_partitions
 from ingest.site_file import find_site, read_site, resolved_site
 from ingest.site_skeleton import skeleton
-from models.cooling_plant import CoolingSide
+from models.cooling_plant import CoolingMachine
 from models.errors import Fault, InvalidInput
 from models.gpu_power import envelope
 from models.horizon import use_packaged_time_zones
@@ -159,8 +159,9 @@ def _choices(site: Site) -> list[str]:
     return lines
 
 
-def _sides(site: Site) -> list[tuple[str, CoolingSide]]:
+def _sides(site: Site) -> list[tuple[str, CoolingMachine]]:
     if site.cooling is None:
         return []
     both = (("air side", site.cooling.air), ("liquid side", site.cooling.liquid))
-    return [(name, side) for name, side in both if side is not None]
+    units = ((f"cooling unit {unit.name}", unit) for unit in site.cooling.units)
+    return [*((name, side) for name, side in both if side is not None), *units]

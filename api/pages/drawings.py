@@ -7,6 +7,7 @@ from typing import Any
 
 from markupsafe import Markup
 
+from api.pages.charts.plant import PLANT
 from models.horizon import parse_rfc3339
 
 TIMED = ("supply", "renewables", "gantt", "battery", "caps", "temperatures", "price")
@@ -17,7 +18,7 @@ _IDS = re.compile(r'(\bid="|url\(#|href="#)')
 def inline(name: str, svg: str, spec: dict[str, Any], view: dict[str, Any], now_ms: int) -> Markup:
     """The drawing of chart ``name`` as it goes into a page; made by us, so it needs no escaping."""
     svg = _IDS.sub(rf"\g<1>{name}-", svg)
-    if name in TIMED:
+    if name in (*TIMED, *PLANT):
         svg = svg.replace("</svg>", _now_line(svg, spec, view, now_ms) + "</svg>")
     return Markup(svg)  # noqa: S704  drawn by vl-convert, which escapes the texts of a specification
 

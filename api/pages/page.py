@@ -12,6 +12,7 @@ from zoneinfo import ZoneInfo
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from api.pages.charts import specs
+from api.pages.charts.plant import PLANT
 from api.pages.drawings import TIMED, inline
 from api.pages.tables import Cell, tables
 from api.pages.told import with_sentences
@@ -94,7 +95,8 @@ def day_page(
             view=view,
             live=view["live"],
             svgs=svgs,
-            timed=TIMED,
+            timed=(*TIMED, *PLANT),
+            plant_charts=[name for name in PLANT if name in svgs],
             tables=tables(view, tongue),
             when=when,
             alt=alt,

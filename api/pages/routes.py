@@ -13,6 +13,7 @@ from fastapi.responses import HTMLResponse, JSONResponse, PlainTextResponse
 
 from api.pages import bundle
 from api.pages.charts import CHARTS, specs
+from api.pages.charts.plant import PLANT
 from api.pages.page import day_page, waiting_page, why_page
 from api.pages.source import DaySource
 from api.pages.tables import csv_text, tables
@@ -111,11 +112,14 @@ def charts_json(request: Request, lang: str | None = None, plan: str | None = No
 @router.get("/tables/{chart}.csv")
 def table_csv(request: Request, chart: str, lang: str | None = None, plan: str | None = None) -> Response:
     """A chart's table twin as CSV."""
-    if chart not in CHARTS:
-        raise HTTPException(404, f"there is no table {chart!r}; there are {', '.join(CHARTS)}")
+    if chart not in CHARTS | PLANT:
+        raise HTTPException(404, f"there is no table {chart!r}; there are {', '.join(CHARTS | PLANT)}")
     source, tongue = _source(request), words_of(request, lang)
     edition = source.edition(plan) if plan else _in_force(source)
-    text = csv_text(tables(plan_view(edition), tongue)[chart])
+    made = tables(plan_view(edition), tongue)
+    if chart not in made:
+        raise HTTPException(404, f"this plan has no table {chart!r}; there are {', '.join(made)}")
+    text = csv_text(made[chart])
     name = f"{edition['plan_id']}-{chart}.csv"
     return PlainTextResponse(
         text, media_type="text/csv", headers=HEADERS | {"Content-Disposition": f'attachment; filename="{name}"'}

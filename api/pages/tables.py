@@ -29,7 +29,7 @@ class Table:
 
 def tables(view: dict[str, Any], words: Words) -> dict[str, Table]:
     """Chart name to its table twin."""
-    return {name: build(view, words) for name, build in _BUILDERS.items()}
+    return {name: build(view, words) for name, build in _BUILDERS.items()} | _plant(view, words)
 
 
 def csv_text(table: Table) -> str:
@@ -86,7 +86,21 @@ def _battery(view: dict[str, Any], words: Words) -> Table:
 
 def _temperatures(view: dict[str, Any], words: Words) -> Table:
     columns = [(f"{words.named('temperature', key)} (°C)", values) for key, values in view["temperatures"].items()]
+    columns += [(f"{words.t('temperature.mass', name=mass['name'])} (°C)", mass["c"]) for mass in view["masses"]]
     return _series(view, words, columns, 1)
+
+
+def _plant(view: dict[str, Any], words: Words) -> dict[str, Table]:
+    """Twins of the charts that only some sites have."""
+    told, found = view["plant"], {}
+    for name, unit, digits in (("generators", "MW", 3), ("nodes", "", 0), ("units", "MW", 3)):
+        if told[name]:
+            mark = f" ({unit})" if unit else ""
+            found[name] = _series(view, words, [(f"{asset}{mark}", row) for asset, row in told[name].items()], digits)
+    if told["tank"] is not None:
+        columns = [(f"{words.t('chart.tank')} (MWh)", told["tank"]["stored_mwh"][1:])]
+        found["tank"] = _series(view, words, columns, 3)
+    return found
 
 
 def _price(view: dict[str, Any], words: Words) -> Table:

@@ -13,6 +13,7 @@ from zoneinfo import ZoneInfo
 
 from api.pages.clock import offset_text, read_horizon
 from api.pages.view_jobs import job_views
+from api.pages.view_plant import masses_view, plant_view
 from models.horizon import Horizon, parse_rfc3339, rfc3339
 
 MOST_GAP_SHOWN = 0.5  # a gap above this says nothing; documents.md: "gap not known yet"
@@ -75,6 +76,8 @@ def plan_view(edition: dict[str, Any]) -> dict[str, Any]:
         "curves": edition.get("curves") or [],
         "batteries": _batteries(problem, series),
         "temperatures": {k: v for k, v in (edition.get("temperatures") or {}).items() if v},
+        "masses": masses_view(problem, series),
+        "plant": plant_view(problem, series),
         "limits": edition.get("limits") or {},
         "price": {"import": given.get("import_price_per_mwh"), "export": given.get("export_price_per_mwh")},
         "carbon": given.get("carbon_kg_per_mwh"),

@@ -63,16 +63,17 @@ def _plant(site: Site, state: PlantState, flows: Flows) -> Iterator[Reading]:
     plant = site.cooling
     if plant is None:
         return
-    if plant.air is not None:
+    air_side = plant.air_like
+    if air_side is not None:
         hall = _tags(site, asset=_HALL)
-        rise = plant.air.rise_k * max(0.1, flows.cooling_ratio)
+        rise = air_side.rise_k * max(0.1, flows.cooling_ratio)
         yield Reading("crah", hall, "supply_c", state.rooms.hall_c)
         yield Reading("crah", hall, "return_c", state.rooms.hall_c + rise)
         yield Reading("crah", hall, "setpoint_c", plant.hall.setpoint_c, exact=True)
         chiller = _tags(site, asset=_CHILLER)
         warm = max(0.0, state.rooms.hall_c - plant.hall.setpoint_c - plant.hall.rise_at_rated_k)
-        yield Reading("chiller", chiller, "supply_c", plant.air.supply_c + warm)
-        yield Reading("chiller", chiller, "return_c", plant.air.supply_c + warm + rise)
+        yield Reading("chiller", chiller, "supply_c", air_side.supply_c + warm)
+        yield Reading("chiller", chiller, "return_c", air_side.supply_c + warm + rise)
         yield Reading("chiller", chiller, "ambient_c", flows.air.dry_bulb_c)
         yield Reading("chiller", chiller, "power_mw", flows.cooling_mw)
         yield Reading("chiller", chiller, "load_ratio", min(1.0, flows.cooling_ratio))

@@ -58,11 +58,12 @@ def cooled(
         return Cooled(rooms, 0.0, 0.0, 0.0)
     hall, loop = rooms
     removed = power = load = 0.0
-    if plant.air is not None:
-        share = heat_mw * plant.air.heat_share
-        steady = plant.hall.setpoint_c + plant.hall.rise_at_rated_k * share / plant.air.rated_heat_mw
-        moved = _moved(plant.air, share, hall - steady, plant.hall.time_constant_min, HALL_K_PER_MIN, air, works_share)
-        hall += (share - moved.removed_mw) * HALL_K_PER_MIN / plant.air.rated_heat_mw * minutes
+    air_side = plant.air_like
+    if air_side is not None:
+        share = heat_mw * air_side.heat_share
+        steady = plant.hall.setpoint_c + plant.hall.rise_at_rated_k * share / air_side.rated_heat_mw
+        moved = _moved(air_side, share, hall - steady, plant.hall.time_constant_min, HALL_K_PER_MIN, air, works_share)
+        hall += (share - moved.removed_mw) * HALL_K_PER_MIN / air_side.rated_heat_mw * minutes
         removed, power, load = moved.removed_mw, moved.power_mw, moved.load_ratio
     if plant.liquid is not None:
         side = plant.liquid
@@ -114,5 +115,5 @@ def trips(plant: CoolingPlant | None, rooms: Rooms, tripped: bool) -> bool:
 
 
 def _over(plant: CoolingPlant, rooms: Rooms) -> float:
-    over = rooms.hall_c - plant.hall.allowable_c if plant.air is not None else 0.0
+    over = rooms.hall_c - plant.hall.allowable_c if plant.air_like is not None else 0.0
     return max(over, rooms.loop_c - plant.loop.allowable_c) if plant.liquid is not None else over

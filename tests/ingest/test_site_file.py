@@ -220,3 +220,11 @@ def test_reading_a_site_stays_light():
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
+
+
+def test_what_the_sample_keeps_in_comments_is_a_site_too():
+    text = sample_path("dakhla").read_text(encoding="utf-8")
+    assert "#:[cooling.tank]" in text
+    site = resolved_site(tomllib.loads(text.replace("#:", "")))
+    assert [mass.name for mass in site.cooling.masses] == ["hall", "loop"]
+    assert site.cooling.tank.energy_mwh == 12.0

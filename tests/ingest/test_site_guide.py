@@ -4,7 +4,8 @@ import re
 import tomllib
 from pathlib import Path
 
-from models.cooling_plant import HallLimits, LoopLimits
+from models.cooling_plant import CoolingPlant, HallLimits, LoopLimits
+from models.held_heat import Mass, NamedMass, Tank
 from models.site import (
     BaseLoad,
     DefaultSet,
@@ -17,7 +18,7 @@ from models.site import (
     WeatherSource,
     Wishes,
 )
-from models.site_asks import Budgets, Generator, Mass, Outage, Promise, Service, Target, Water
+from models.site_asks import Budgets, Generator, Maintenance, Nodes, Outage, Promise, Service, Target, Water
 from models.site_jobs import Elastic, Partner, Storage, Tenant
 from models.supply import Battery, Feed, Grid, GridWindow, Solar, Wind
 from models.tariff import Period, Season, Tariff
@@ -41,7 +42,12 @@ PARTS = (
     Target,
     Promise,
     Water,
+    CoolingPlant,
     Mass,
+    NamedMass,
+    Tank,
+    Nodes,
+    Maintenance,
     Storage,
     Partner,
     Tenant,
@@ -76,9 +82,9 @@ def test_every_key_is_in_the_guide():
 
 def test_every_key_with_a_unit_in_the_guide_exists():
     known = {key for part in (*PARTS, HallLimits, LoopLimits) for key in part.model_fields}
-    from models.cooling_plant import CoolingSide
+    from models.cooling_plant import CoolingSide, CoolingUnit
 
-    known |= set(CoolingSide.model_fields)
+    known |= {*CoolingSide.model_fields, *CoolingUnit.model_fields}
     named = set(re.findall(r"`([a-z0-9_]+_(?:mw|mwh|w|c|k|h|s|m|deg|kg|minutes|per_[a-z_]+))`", GUIDE.read_text()))
     assert named - known == set()
 

@@ -1,6 +1,7 @@
 """Cooling against hand numbers; tangents against the curve they touch."""
 
 import numpy as np
+import plant_site
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -20,6 +21,8 @@ from models.cooling import (
 )
 from models.cooling_plant import CoolingPlant, CoolingSide
 from models.errors import InvalidInput
+from models.plant import rooms
+from models.plant.nature import Air
 
 ROWS = {row["key"]: {k: v for k, v in row.items() if k not in ("key", "title")} for row in cooling_rows()}
 
@@ -154,3 +157,14 @@ def test_the_samples_tangents_lie_as_close_as_the_guide_says(name):
     dry = np.linspace(0, 42, 85)
     found = tangents(plant, dry, dry - 5)
     assert (found.error_mw <= 0.002 * found.capacity_heat_mw).all()
+
+
+def test_units_stand_for_the_sides_by_their_rating_and_those_with_a_compressor_cool_the_simulated_hall():
+    plant = plant_site.site().cooling
+    # 130, 130 and 60 kW
+    assert [side.heat_share for side in plant.sides] == pytest.approx([13 / 32, 13 / 32, 6 / 32])
+    assert plant.air_like.rated_heat_mw == pytest.approx(0.26)
+    assert plant_capacity_mw(35.0, 24.0, plant) == pytest.approx(0.32)
+    found = rooms.cooled(plant, rooms.at_rest(plant), 0.1, Air(0.0, 0.0, 35.0, 24.0), 1.0, 1.0)
+    assert found.removed_mw == pytest.approx(0.08, abs=0.03)
+    assert found.power_mw == pytest.approx(float(side_power_mw(found.removed_mw, 35.0, plant.air_like)))

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from typing import Any
 
 from api.pages.charts import battery, caps, cost, gantt, price, renewables, saving, supply, temperatures
+from api.pages.charts.plant import PLANT
 from api.pages.words import Words, words
 
 Spec = dict[str, Any]
@@ -28,5 +29,5 @@ CHARTS: dict[str, Callable[[dict[str, Any], Words], Spec | None]] = {
 
 def specs(view: dict[str, Any], language: str) -> dict[str, Spec]:
     """Chart name to Vega-Lite specification; a chart whose facts the plan lacks is left out."""
-    drawn = {name: build(view, words(language)) for name, build in CHARTS.items()}
+    drawn = {name: build(view, words(language)) for name, build in (CHARTS | PLANT).items()}
     return {name: spec for name, spec in drawn.items() if spec is not None}

@@ -1,4 +1,4 @@
-"""Outside air, hall and loop temperatures with the limits of the hall."""
+"""Outside air, hall, loop and thermal masses with their limits."""
 
 from __future__ import annotations
 
@@ -14,18 +14,20 @@ LOOKS = {
     "loop_supply_c": (frame.PINK, [6, 3]),
     "mass_c": (frame.GREEN, [8, 2]),
 }
+MASSES = ((frame.GREEN, [8, 2]), (frame.PINK, [4, 2]), (frame.BLUE, [2, 3]), (frame.RED, [8, 2, 2, 2]))
 LIMITS = {"hall_air_recommended_c": frame.DARK, "hall_air_allowable_c": frame.RED}
 
 
 def spec(view: dict[str, Any], words: Words) -> dict[str, Any] | None:
     """Degrees Celsius per slot; line patterns differ, not colours alone."""
     known = [key for key in LOOKS if view["temperatures"].get(key)]
-    if not known:
+    if not known and not view["masses"]:
         return None
-    names = {words.t(f"temperature.{key}"): LOOKS[key][0] for key in known}
-    rows = [
-        row for key in known for row in frame.stepped(view, view["temperatures"][key], s=words.t(f"temperature.{key}"))
-    ]
+    lines = {words.t(f"temperature.{key}"): (view["temperatures"][key], *LOOKS[key]) for key in known}
+    for k, mass in enumerate(view["masses"]):
+        lines[words.t("temperature.mass", name=mass["name"])] = (mass["c"], *MASSES[k % len(MASSES)])
+    names = {name: colour for name, (_, colour, _) in lines.items()}
+    rows = [row for name, (values, _, _) in lines.items() for row in frame.stepped(view, values, s=name)]
     title = words.t("axis.temperature_c")
     layers: list[dict[str, Any]] = [
         {
@@ -40,7 +42,7 @@ def spec(view: dict[str, Any], words: Words) -> dict[str, Any] | None:
                 "strokeDash": {
                     "field": "s",
                     "type": "nominal",
-                    "scale": {"domain": list(names), "range": [LOOKS[key][1] for key in known]},
+                    "scale": {"domain": list(names), "range": [dash for _, _, dash in lines.values()]},
                     "legend": {"columns": 10},
                 },
             },
@@ -52,4 +54,9 @@ def spec(view: dict[str, Any], words: Words) -> dict[str, Any] | None:
             layers += frame.level(
                 view, value, words.t(f"limit.{key}", value=words.quantity(value, "°C")), colour, title
             )
+    for k, mass in enumerate(view["masses"]):
+        for key in ("recommended_c", "allowable_c"):
+            if mass[key] is not None:
+                text = words.t(f"limit.mass_{key}", name=mass["name"], value=words.quantity(mass[key], "°C"))
+                layers += frame.level(view, mass[key], text, MASSES[k % len(MASSES)][0], title)
     return frame.timed(view, words, layers, 170)
