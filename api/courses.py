@@ -16,8 +16,8 @@ from api.expected import Expected, forecast_of
 from api.expected_load import ExpectedLoad
 from api.gathered_past import gathered_past
 from api.knowledge import SEASON_DAYS, Knowledge, first_line
-from ingest.sources.forecast_history import Past
-from ingest.sources.weather import history_for
+from ingest.sources.outlook.forecast_history import Past
+from ingest.sources.outlook.weather import history_for
 from models.courses import Courses
 from models.errors import InvalidInput
 from models.forecast.courses import LEAST_MEMBERS, Lasting, from_past, in_order_of, lasting, more_load

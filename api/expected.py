@@ -17,8 +17,8 @@ import numpy as np
 from api.knowledge import Champion, Knowledge, first_line
 from api.plant_states import pv_state
 from ingest.errors import SourceUnavailable
-from ingest.sources.weather import SourceNote, history_for, weather_for
-from ingest.sources.weather_runs import members_for, run_for
+from ingest.sources.outlook.weather import SourceNote, history_for, weather_for
+from ingest.sources.outlook.weather_runs import members_for, run_for
 from models.errors import Fault, InvalidInput
 from models.forecast.bulbs import moved
 from models.forecast.fan import Fan

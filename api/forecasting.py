@@ -13,8 +13,8 @@ from api.gathered_past import gathered_past
 from api.knowledge import Knowledge
 from api.plant_states import in_known_states, pv_state
 from ingest.errors import SourceUnavailable
-from ingest.sources.forecast_history import Past, read_past, synthetic_past
-from ingest.sources.weather import history_for, weather_for
+from ingest.sources.outlook.forecast_history import Past, read_past, synthetic_past
+from ingest.sources.outlook.weather import history_for, weather_for
 from models.errors import Fault, InvalidInput
 from models.forecast.fan import Fan
 from models.forecast.history import History

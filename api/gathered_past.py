@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 import numpy as np
 
 from api.knowledge import Knowledge
-from ingest.sources.forecast_history import LEADS_H, Past
+from ingest.sources.outlook.forecast_history import LEADS_H, Past
 from models.errors import Fault, InvalidInput
 from models.forecast.plants import QUANTITIES
 from models.forecast.site import capacity_mw

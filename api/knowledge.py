@@ -73,7 +73,7 @@ class Knowledge:
 
     def keep(self, table: WeatherTable) -> None:
         """Keep a weather run, and one of six hours to learn from; where the disk refuses, the round goes on."""
-        from ingest.sources.kept_run import archive, keep
+        from ingest.sources.outlook.kept_run import archive, keep
 
         try:
             keep(self._runs, table)
@@ -83,13 +83,13 @@ class Knowledge:
 
     def last_runs(self) -> tuple[list[WeatherTable], list[str]]:
         """The runs that are kept, and what of them cannot be read."""
-        from ingest.sources.kept_run import kept
+        from ingest.sources.outlook.kept_run import kept
 
         return kept(self._runs)
 
     def past_runs(self, since: datetime) -> tuple[list[WeatherTable], list[str]]:
         """The runs that were archived since then, and what of them cannot be read."""
-        from ingest.sources.kept_run import archived
+        from ingest.sources.outlook.kept_run import archived
 
         return archived(self._archive, since)
 

@@ -11,9 +11,9 @@ from typing import NamedTuple
 from api.expected import whole_run
 from api.gathering import horizon_at
 from ingest.errors import SourceUnavailable
-from ingest.sources.market import read_series
-from ingest.sources.weather import weather_for
-from ingest.sources.weather_runs import members_for, run_for
+from ingest.sources.outlook.market import read_series
+from ingest.sources.outlook.weather import weather_for
+from ingest.sources.outlook.weather_runs import members_for, run_for
 from models.errors import Fault, InvalidInput
 from models.horizon import Horizon, rfc3339
 from models.market import MarketSeries

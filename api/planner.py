@@ -24,8 +24,8 @@ from api.knowledge import Knowledge
 from api.learned_cooling import learned_pieces, with_learned_cop
 from api.measured import ASSUMED
 from api.plan_store import Edition
-from ingest.sources.market import LastGood, MarketView, market_for
-from ingest.sources.weather import SourceNote
+from ingest.sources.outlook.market import LastGood, MarketView, market_for
+from ingest.sources.outlook.weather import SourceNote
 from models import cooling
 from models.courses import Courses
 from models.errors import Fault, InvalidInput

@@ -9,7 +9,7 @@ from typing import Any
 
 from api.gathered_past import HOUR, gathered_past
 from api.knowledge import Knowledge, first_line
-from ingest.sources.forecast_history import Past
+from ingest.sources.outlook.forecast_history import Past
 from models.errors import InvalidInput
 from models.forecast.history import History
 from models.forecast.plant_state import PlantState

@@ -27,7 +27,7 @@ import numpy as np
 from bench import real_inputs
 from bench.learn_jobs import BEGIN, gaia_jobs, learned
 from ingest.site_file import find_site, read_site
-from ingest.sources.weather import weather_for
+from ingest.sources.outlook.weather import weather_for
 from models.forecast.site import forecast_site
 from models.horizon import Horizon, use_packaged_time_zones
 from models.jobs import TrainingJob

@@ -22,7 +22,7 @@ from ingest.points import NS, Point, Tags, to_ns
 from ingest.quality import Gate
 from ingest.quality_limits import limits_of
 from ingest.site_file import read_site, sample_path
-from ingest.sources.weather import actual_weather
+from ingest.sources.outlook.weather import actual_weather
 from models.horizon import Horizon, use_packaged_time_zones
 from models.jobs import Workload
 from models.plant.faults import FaultySensors, SensorFault, Stamped, drawn_faults

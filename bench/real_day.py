@@ -23,8 +23,8 @@ from typing import Any
 from bench import real_inputs
 from bench.serve_day import serve
 from ingest.site_file import find_site, read_site
-from ingest.sources.typical_year import read_tmy3
-from ingest.sources.weather import weather_for
+from ingest.sources.outlook.typical_year import read_tmy3
+from ingest.sources.outlook.weather import weather_for
 from models.errors import NoPlanInTime
 from models.forecast.site import forecast_site
 from models.horizon import Horizon, use_packaged_time_zones

@@ -34,8 +34,8 @@ import numpy as np
 from api.following import as_it_stands, followed_job
 from api.store.jobs import KnownJob, Progress
 from ingest.site_file import find_site, read_site
+from ingest.sources.outlook.weather import actual_weather, history_for, weather_for
 from ingest.sources.synthetic_jobs import synthetic_jobs
-from ingest.sources.weather import actual_weather, history_for, weather_for
 from models.courses import Courses
 from models.forecast.courses import Lasting, from_past, lasting
 from models.forecast.quantiles import QuantileForecast

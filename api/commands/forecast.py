@@ -18,7 +18,7 @@ from models.horizon import use_packaged_time_zones
 if TYPE_CHECKING:
     from api.forecast_shelf import Shelf
     from api.knowledge import Knowledge
-    from ingest.sources.forecast_history import Past
+    from ingest.sources.outlook.forecast_history import Past
     from models.forecast.learned import Report
     from models.horizon import Horizon
     from models.series import Values

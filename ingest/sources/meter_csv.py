@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
-from ingest.sources.series_text import csv_told
+from ingest.sources.outlook.series_text import csv_told
 from models.errors import Fault, InvalidInput
 from models.series import Series, series_from_times
 

@@ -19,8 +19,8 @@ from api.gathering import first_memory, horizon_at
 from api.planner import Task, cycle
 from api.schemas import ScenariosView
 from ingest.site_file import read_site, sample_path
-from ingest.sources.forecast_history import synthetic_past
-from ingest.sources.weather import history_for
+from ingest.sources.outlook.forecast_history import synthetic_past
+from ingest.sources.outlook.weather import history_for
 from models.courses import Courses
 from models.forecast.past import PastPairs
 from models.forecast.site import PV, WIND

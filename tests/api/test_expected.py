@@ -18,8 +18,8 @@ from api.knowledge import Knowledge
 from ingest.errors import SourceUnavailable, StoreUnavailable
 from ingest.points import Point, canonical, to_ns
 from ingest.site_file import read_site, sample_path
-from ingest.sources import kept_run
-from ingest.sources.weather import weather_for
+from ingest.sources.outlook import kept_run
+from ingest.sources.outlook.weather import weather_for
 from ingest.stores.memory import MemoryStore
 from models.errors import InvalidInput
 from models.forecast.site import PV, WIND

@@ -15,7 +15,7 @@ from typer.testing import CliRunner
 from api.cli import app
 from api.forecast_shelf import Shelf
 from ingest.site_file import read_site, sample_path
-from ingest.sources.forecast_history import read_past, read_runs, synthetic_past
+from ingest.sources.outlook.forecast_history import read_past, read_runs, synthetic_past
 from models.errors import InvalidInput
 from models.forecast.site import PV, WIND
 from models.horizon import parse_rfc3339, rfc3339

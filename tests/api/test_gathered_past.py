@@ -14,8 +14,8 @@ from api.gathered_past import gathered_past
 from api.knowledge import Knowledge
 from ingest.points import Point, canonical, to_ns
 from ingest.site_file import read_site, sample_path
-from ingest.sources import kept_run
-from ingest.sources.forecast_history import synthetic_past
+from ingest.sources.outlook import kept_run
+from ingest.sources.outlook.forecast_history import synthetic_past
 from ingest.stores.memory import MemoryStore
 from models.errors import InvalidInput
 from models.forecast.site import PV, WIND

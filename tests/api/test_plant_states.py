@@ -16,7 +16,7 @@ from api.plant_states import pv_state
 from api.schemas import ForecastView
 from ingest.points import Point, canonical, to_ns
 from ingest.site_file import read_site, sample_path
-from ingest.sources.forecast_history import synthetic_past
+from ingest.sources.outlook.forecast_history import synthetic_past
 from ingest.stores.memory import MemoryStore
 from models.forecast.site import PV
 from models.horizon import parse_rfc3339

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from typing import Any
 
-from ingest.sources import open_meteo
+from ingest.sources.outlook import open_meteo
 
 _UNITS = {
     "shortwave_radiation": "W/m²",

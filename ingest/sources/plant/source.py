@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 
 from ingest.points import NS, Point, to_ns
-from ingest.sources.weather import actual_weather, weather_for
+from ingest.sources.outlook.weather import actual_weather, weather_for
 from models.horizon import Horizon
 from models.plant.faults import FaultySensors, Stamped, drawn_faults
 from models.plant.meters import Reading, measured, readings
@@ -38,7 +38,7 @@ def real_weather(site: Site, midnight: datetime, base: Path | None = None) -> We
     """The day from ``midnight`` as it "is": the synthetic year, or what the site's own source says of it.
 
     Raises:
-        InvalidInput, SourceUnavailable, NotFound: as :func:`ingest.sources.weather.weather_for`.
+        InvalidInput, SourceUnavailable, NotFound: as :func:`ingest.sources.outlook.weather.weather_for`.
     """
     horizon = Horizon(midnight, timedelta(hours=1), 24)
     if site.weather.kind == "synthetic":

@@ -12,7 +12,7 @@ from ingest.catalogue import METRICS
 from ingest.site_file import resolved_site, sample_path
 
 SOURCES = Path(__file__).resolve().parents[3] / "ingest" / "sources"
-EXAMPLES = sorted([*SOURCES.glob("*/example.toml"), SOURCES / "outlook.toml"])
+EXAMPLES = sorted(SOURCES.glob("*/example.toml"))
 READMES = sorted([*SOURCES.glob("*/README.md"), SOURCES / "README.md", *Path(__file__).parent.glob("*/README.md")])
 
 

@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 
 from ingest.site_file import read_site, sample_path
-from ingest.sources.market import market_for
-from ingest.sources.series_text import parse
+from ingest.sources.outlook.market import market_for
+from ingest.sources.outlook.series_text import parse
 from models.errors import InvalidInput
 from models.horizon import Horizon, use_packaged_time_zones
 from models.market import Market

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from ingest.errors import SourceUnavailable
-from ingest.sources import open_meteo
+from ingest.sources.outlook import open_meteo
 from models.errors import InvalidInput
 from models.sky import Place
 

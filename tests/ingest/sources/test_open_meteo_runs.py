@@ -10,8 +10,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from ingest.sources import open_meteo
-from ingest.sources.open_meteo_runs import (
+from ingest.sources.outlook import open_meteo
+from ingest.sources.outlook.open_meteo_runs import (
     asked_for,
     ensemble,
     past_pairs,

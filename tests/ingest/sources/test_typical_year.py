@@ -9,7 +9,7 @@ import pvlib
 import pytest
 
 from data.weather import make_synthetic
-from ingest.sources import typical_year
+from ingest.sources.outlook import typical_year
 from models import solar
 from models.errors import InvalidInput, NotFound
 from models.sky import clear_sky

@@ -12,8 +12,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ingest.site_file import read_site, sample_path
-from ingest.sources import open_meteo
-from ingest.sources.weather import actual_weather, history_for, weather_for
+from ingest.sources.outlook import open_meteo
+from ingest.sources.outlook.weather import actual_weather, history_for, weather_for
 from models.errors import InvalidInput, NotFound
 from models.forecast import baselines, scoring
 from models.forecast.past import PastPairs, moment64

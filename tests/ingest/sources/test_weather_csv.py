@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from ingest.sources import weather_csv
+from ingest.sources.outlook import weather_csv
 from models.errors import InvalidInput
 
 HEAD = """# latitude_deg = 23.70

@@ -12,7 +12,7 @@ from weather_document import document
 
 from ingest.errors import SourceUnavailable
 from ingest.site_file import read_site, sample_path
-from ingest.sources.weather_runs import members_for, run_for
+from ingest.sources.outlook.weather_runs import members_for, run_for
 from models.errors import InvalidInput
 from models.horizon import Horizon
 from models.site import WeatherSource

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from pvlib.soiling import kimber
 
 from ingest.site_file import read_site, sample_path
-from ingest.sources.forecast_history import synthetic_past
+from ingest.sources.outlook.forecast_history import synthetic_past
 from models.errors import InvalidInput
 from models.forecast.plants import in_states, sun_history
 from models.forecast.site import PV, capacity_mw, forecast_site, pv_mw

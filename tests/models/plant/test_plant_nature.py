@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from ingest.site_file import read_site, sample_path
-from ingest.sources.weather import actual_weather
+from ingest.sources.outlook.weather import actual_weather
 from models.errors import InvalidInput
 from models.horizon import Horizon, use_packaged_time_zones
 from models.plant.nature import nature

@@ -14,7 +14,7 @@ from datetime import UTC, datetime, timedelta
 
 import numpy as np
 
-from ingest.sources.typical_year import TypicalYear
+from ingest.sources.outlook.typical_year import TypicalYear
 from models.series import Values
 from models.sky import clear_sky
 from models.weather import WeatherTable

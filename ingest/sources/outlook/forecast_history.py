@@ -1,8 +1,9 @@
 """Past weather runs and what the plants gave: made up for a synthetic site, from two CSV files for a real one.
 
-``runs.csv``: as a weather file (:mod:`ingest.sources.weather_csv`) with a column ``issued_at`` in front; the rows of
-one issue stand together. ``actual.csv``: ``time`` (start of the slot), ``pv_available_mw``, ``wind_available_mw`` and,
-where the plant was held back, ``pv_limited``, ``wind_limited`` (share of the slot, 0 to 1). Empty cells are missing.
+``runs.csv``: as a weather file (:mod:`ingest.sources.outlook.weather_csv`) with a column ``issued_at`` in front; the
+rows of one issue stand together. ``actual.csv``: ``time`` (start of the slot), ``pv_available_mw``,
+``wind_available_mw`` and, where the plant was held back, ``pv_limited``, ``wind_limited`` (share of the slot, 0 to 1).
+Empty cells are missing.
 """
 
 from __future__ import annotations
@@ -16,8 +17,8 @@ from pathlib import Path
 
 import numpy as np
 
-from ingest.sources import synthetic_forecast, typical_year, weather_csv
-from ingest.sources.weather import climate_of
+from ingest.sources.outlook import synthetic_forecast, typical_year, weather_csv
+from ingest.sources.outlook.weather import climate_of
 from models.errors import Fault, InvalidInput
 from models.forecast.site import PV, WIND, pv_mw, wind_mw
 from models.horizon import parse_rfc3339

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from ingest.sources import open_meteo, open_meteo_runs
+from ingest.sources.outlook import open_meteo, open_meteo_runs
 from models import strict_json
 from models.errors import Fault, InvalidInput
 from models.horizon import Horizon

@@ -1,11 +1,11 @@
 """Open-Meteo's other documents: ensembles, single runs and previous runs, each with when it was known.
 
-Their shapes are the forecast's (:mod:`ingest.sources.open_meteo`; descriptions at https://open-meteo.com/en/docs, read
-November 2026). In an *ensemble* document each variable comes once for the control run and once a member
-(``_member01`` ...). A *single run* is one model run, asked for by its initialisation time; it could be had some hours
-after that, which the document does not say, so the caller does. A *previous runs* document has each variable once as
-last forecast and once for each lead of whole days (``_previous_day1`` ...): what was said 24, 48 ... hours earlier for
-the same instant. Training on the last forecast would be training on what was not known.
+Their shapes are the forecast's (:mod:`ingest.sources.outlook.open_meteo`; descriptions at
+https://open-meteo.com/en/docs, read November 2026). In an *ensemble* document each variable comes once for the control
+run and once a member (``_member01`` ...). A *single run* is one model run, asked for by its initialisation time; it
+could be had some hours after that, which the document does not say, so the caller does. A *previous runs* document has
+each variable once as last forecast and once for each lead of whole days (``_previous_day1`` ...): what was said 24, 48
+... hours earlier for the same instant. Training on the last forecast would be training on what was not known.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from typing import Any
 
 import numpy as np
 
-from ingest.sources import open_meteo
+from ingest.sources.outlook import open_meteo
 from models.errors import Fault, InvalidInput
 from models.forecast.past import PastPairs, moment64
 from models.horizon import rfc3339
@@ -35,7 +35,7 @@ def ensemble(document: Any, *, fetched_at: datetime) -> list[WeatherTable]:
     """Control run first, then every member by number, on the slots that all of them reach.
 
     Raises:
-        InvalidInput: as :func:`ingest.sources.open_meteo.parse`, no members, or more than one model.
+        InvalidInput: as :func:`ingest.sources.outlook.open_meteo.parse`, no members, or more than one model.
     """
     parts = _parts(document, "member")
     if not parts:
@@ -57,7 +57,7 @@ def single_run(
     """One model run of ``run`` (its initialisation), known ``delay`` later.
 
     Raises:
-        InvalidInput: as :func:`ingest.sources.open_meteo.parse`, a run without a zone, or one after its own rows.
+        InvalidInput: as :func:`ingest.sources.outlook.open_meteo.parse`, a run without a zone, or after its own rows.
     """
     if run.tzinfo is None:
         fault = Fault("run", "no_time_zone", f"{run.isoformat()} has no time zone; runs are named in UTC")
@@ -88,7 +88,7 @@ def previous_runs(document: Any, *, fetched_at: datetime, model: str | None = No
     """Every lead of a previous-runs document.
 
     Raises:
-        InvalidInput: as :func:`ingest.sources.open_meteo.parse`, or no lead beside the last forecast.
+        InvalidInput: as :func:`ingest.sources.outlook.open_meteo.parse`, or no lead beside the last forecast.
     """
     leads = _parts(document, "previous_day")
     if not leads:

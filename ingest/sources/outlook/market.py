@@ -16,7 +16,7 @@ import numpy as np
 
 from ingest.errors import SourceUnavailable
 from ingest.sources.http import ask, client_for
-from ingest.sources.series_text import parse
+from ingest.sources.outlook.series_text import parse
 from models.errors import Fault, InvalidInput
 from models.horizon import Horizon, rfc3339
 from models.market import MarketSeries

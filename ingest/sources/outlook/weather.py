@@ -14,7 +14,7 @@ from pathlib import Path
 
 import numpy as np
 
-from ingest.sources import open_meteo, synthetic_forecast, typical_year, weather_csv
+from ingest.sources.outlook import open_meteo, synthetic_forecast, typical_year, weather_csv
 from models.errors import Fault, InvalidInput, NotFound
 from models.forecast.past import PastPairs, moment64
 from models.forecast.site import PV, WIND, ForecastHistory, pv_mw, wind_mw
