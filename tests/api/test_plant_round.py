@@ -17,11 +17,13 @@ from api.pages.tables import tables
 from api.pages.view import plan_view
 from api.pages.words import LANGUAGES, words
 from api.settings import Settings
+from api.store.jobs import JobStore, Progress
 from api.store.migrate import upgrade
 from api.wiring import desk_for, engine_of
 from api.write_back import as_points
 from ingest.points import Point, from_ns
 from models.horizon import parse_rfc3339, use_packaged_time_zones
+from models.jobs import TrainingJob
 from models.lease import Mode, Version
 from optimizer.document import parse_plan
 from optimizer.refusals import check_problem
@@ -30,6 +32,9 @@ from optimizer.verify import verify
 use_packaged_time_zones()
 NOW = datetime(2026, 11, 25, 6, 5, tzinfo=UTC)
 SITE = plant_site.site()
+JOB = TrainingJob.model_validate(
+    {"id": "llm-7", "pool": "hall", "gpus": 32, "work_h": 2.5, "release": "2026-11-25T06:00:00Z"}
+)
 
 
 def told(folder: Path, at: datetime) -> dict[str, Any]:
@@ -37,7 +42,8 @@ def told(folder: Path, at: datetime) -> dict[str, Any]:
     settings = Settings(folder / "site.toml", folder, shift_s=(at - datetime.now(UTC)).total_seconds())
     settings.run_dir.mkdir(exist_ok=True)
     upgrade(engine_of(settings))
-    desk, plans, _, _ = desk_for(settings)
+    desk, plans, _, clock = desk_for(settings)
+    JobStore(engine_of(settings), clock).add_new([(JOB, Progress(JOB.work_h, "queued", 0))])
     published = desk.round()
     return {**published, "memory": plans.memory()}
 

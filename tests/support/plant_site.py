@@ -73,7 +73,7 @@ loss_share_per_h = 0.01
 [planning]
 horizon_h = 4.0
 step_minutes = 30
-time_limit_s = 2.0
+time_limit_s = 5.0
 gap = 0.05
 
 [budgets]
@@ -88,7 +88,7 @@ def text() -> str:
     head, rest = whole.split("[pools.default]")
     before, after = rest.split("[cooling]")
     _, load = after.split("[base_load]")
-    load = load.split("[planning]")[0] + "[synthetic]" + load.split("[synthetic]")[1]
+    load = load.split("[planning]")[0]
     return f"{head}{HEAT}{NODES}\n[pools.default]{before}{COOLING}\n[base_load]{load}"
 
 
