@@ -17,9 +17,10 @@ from typing import Any
 
 from ingest.site_file import read_site, sample_path
 from ingest.sources.synthetic_jobs import synthetic_jobs
+from models.held_heat import Mass
 from models.horizon import Horizon, use_packaged_time_zones
 from models.site import Site
-from models.site_asks import Budgets, Generator, Mass, Service, Target, Water
+from models.site_asks import Budgets, Generator, Service, Target, Water
 from optimizer.build import build
 from optimizer.compose import Availability, assumed_state, compose
 from optimizer.compose_asks import with_asks

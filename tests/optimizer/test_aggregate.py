@@ -78,6 +78,7 @@ OTHER: dict[str, Any] = {
     "ways": (Way("a@hall/8", 0, 8, np.array([0.008]), np.array([1.0]), (None,), 0),),
     "resize_loss_h": 0.5,
     "checkpoint_gb": 9.0,
+    "checkpoint_slots": 3,
     "exiled": True,
     "surplus": True,
     "clock_mhz": (1000.0, 1200.0, 1400.0),
