@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import csv
 import json
-import math
 from collections.abc import Mapping
-from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
@@ -19,7 +16,6 @@ if TYPE_CHECKING:
     from ingest.ports import TelemetryStore
     from models.cooling_plant import CoolingSide
     from models.gpu_power import GpuModel
-    from models.learn.plant_records import PlantRecords
 
 app = typer.Typer(add_completion=False, no_args_is_help=True)
 learn_app = typer.Typer(
@@ -117,6 +113,7 @@ def cooling(
     side: Annotated[str, typer.Option(help="Which side of the plant: air or liquid.")] = "air",
 ) -> None:
     """Identify a cooling side and print its parameters with 90 % bounds, as for the site file; exit 2 where refused."""
+    from ingest.plant_records import read_plant_records
     from ingest.site_file import find_site, read_site
     from models.learn.plant_fit import identify_side
     from models.learn.plant_records import screen_records
@@ -126,7 +123,7 @@ def cooling(
         prior: CoolingSide | None = None if plant is None else {"air": plant.air, "liquid": plant.liquid}.get(side)
         if prior is None:
             raise InvalidInput(site, [Fault(f"cooling.{side}", "missing", "the site has no such side; name another")])
-        screened = screen_records(plant_records(records))
+        screened = screen_records(read_plant_records(records))
         found = identify_side(screened.records, prior, records.name)
     except InvalidInput as error:
         _refuse(error)
@@ -140,41 +137,6 @@ def cooling(
     if found.free_below_c is not None:
         typer.echo(f"# free cooling takes over at {found.free_below_c} degC")
     typer.echo(f'evidence = "measured"\nsource = {json.dumps(found.side.source, ensure_ascii=False)}')
-
-
-def plant_records(path: Path) -> PlantRecords:
-    """Records of a CSV file, unscreened.
-
-    Raises:
-        InvalidInput: it cannot be read, or columns or cells that are refused.
-    """
-    import numpy as np
-
-    from models.horizon import parse_rfc3339
-    from models.learn.plant_records import PlantRecords
-
-    names = ("heat_mw", "power_mw", "ambient_c")
-    try:
-        with path.open(encoding="utf-8", newline="") as file:
-            reader = csv.DictReader(file)
-            missing = [name for name in ("time", *names) if name not in (reader.fieldnames or ())]
-            rows = [] if missing else list(reader)
-    except (OSError, UnicodeDecodeError) as error:
-        raise InvalidInput(str(path), [Fault("", "not_readable", f"{error}; check the path")]) from None
-    faults = [Fault(name, "missing", "no such column; add it") for name in missing]
-    times: list[datetime] = []
-    values: dict[str, list[float]] = {name: [] for name in names}
-    for number, row in enumerate(rows, start=2):
-        try:
-            times.append(parse_rfc3339(row["time"] or ""))
-            for name in names:
-                values[name].append(float(row[name]) if row[name] else math.nan)
-        except ValueError as error:
-            faults.append(Fault(f"line {number}", "not_read", str(error)))
-    if faults:
-        raise InvalidInput(str(path), faults[:10])
-    stamps = np.array([at.replace(tzinfo=None) for at in times], dtype="datetime64[us]")
-    return PlantRecords(stamps, *(np.array(values[name]) for name in names))
 
 
 @learn_app.command()

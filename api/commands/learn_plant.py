@@ -27,11 +27,11 @@ def plant(
 
     Plans take it where the site file says learned = true under [cooling].
     """
-    from api.commands.learn import plant_records
     from api.knowledge import Knowledge
     from api.learned_cooling import metered_plant, taught
     from api.settings import Settings
     from api.telemetry_store import store_beside
+    from ingest.plant_records import read_plant_records
     from ingest.site_file import find_site, read_site
     from models.learn.plant_records import screen_records
 
@@ -42,7 +42,9 @@ def plant(
         settings = Settings(path, (data_dir or default_data_dir()).resolve())
         knowledge = Knowledge(settings.data_dir, described.name, store_beside(settings, described))
         screened = (
-            metered_plant(described, moment, knowledge) if records is None else screen_records(plant_records(records))
+            metered_plant(described, moment, knowledge)
+            if records is None
+            else screen_records(read_plant_records(records))
         )
         found, verdict = taught(described, screened, moment, knowledge)
     except (ValueError, CherguiError) as error:
