@@ -242,7 +242,9 @@ def solve(
         model: a Pyomo model with linear rows.
         options: gap, time, threads, tolerance.
         start: value of some columns, by ``id`` of the Pyomo variable; HiGHS completes the rest.
-        on_incumbent: called with (objective, bound, values, compiled) for every better solution.
+        on_incumbent: called with (objective, bound, values, compiled) for every better solution; the bound is minus
+            infinity where there was a start, because HiGHS completes it by a program of its own, in which these columns
+            are fixed, and tells that program's solutions and bounds by the same call.
     """
     compiled = Compiled(model)
     highs = quiet_highs()
@@ -267,7 +269,8 @@ def solve(
 
         def improving(event: Any) -> None:
             data = event.data_out
-            report(data.objective_function_value, data.mip_dual_bound, np.array(data.mip_solution), compiled)
+            bound = -math.inf if start else data.mip_dual_bound
+            report(data.objective_function_value, bound, np.array(data.mip_solution), compiled)
 
         highs.cbMipImprovingSolution.subscribe(improving)
     highs.run()
