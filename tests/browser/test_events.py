@@ -1,19 +1,15 @@
 """Load targets in a real Chromium: asked, answered, accepted with a key and on record, without any script."""
 
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 
 import pytest
 from in_browser import CONTRAST, NEEDS_CHROMIUM, served
-from made_edition import START, made_edition
+from made_edition import START
+from planned_house import planned_house
 
 from api.app import create_app
 from api.events import GridEvent
-from api.settings import Settings
-from api.store.migrate import upgrade
-from api.wiring import doors_for, engine_of
 from ingest.points import point, to_ns
-from ingest.site_file import sample_path
-from models.horizon import use_packaged_time_zones
 
 pytestmark = [pytest.mark.peer, NEEDS_CHROMIUM]
 NOW = START + timedelta(hours=5, minutes=7)
@@ -22,14 +18,7 @@ PAST = GridEvent(id="past", start=NOW - timedelta(hours=3), end=NOW - timedelta(
 
 @pytest.fixture(scope="module")
 def doors(tmp_path_factory):
-    use_packaged_time_zones()
-    shift_s = (NOW - datetime.now(UTC)).total_seconds()
-    settings = Settings(sample_path("dakhla"), tmp_path_factory.mktemp("house"), shift_s=shift_s)
-    settings.run_dir.mkdir()
-    engine = engine_of(settings)
-    upgrade(engine)
-    found = doors_for(settings, engine)
-    found.plans.publish(made_edition(), {})
+    found = planned_house(tmp_path_factory.mktemp("house"), NOW)
     found.events.accept(PAST, {"feasible": True, "method": "plan in force"}, None, "test")
     told = [(PAST.start + timedelta(minutes=m), 4.0 + m / 30) for m in range(1, 60, 5)]
     found.telemetry.write([point("site", {"site": "dakhla"}, {"import_mw": mw}, to_ns(at)) for at, mw in told])

@@ -1,18 +1,14 @@
 """Readings that are held back in a real Chromium: seen on the day, opened, released with a key, without any script."""
 
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 
 import pytest
 from in_browser import CONTRAST, NEEDS_CHROMIUM, served
-from made_edition import START, made_edition
+from made_edition import START
+from planned_house import planned_house
 
 from api.app import create_app
-from api.settings import Settings
-from api.store.migrate import upgrade
-from api.wiring import doors_for, engine_of
 from ingest.points import point, to_ns
-from ingest.site_file import sample_path
-from models.horizon import use_packaged_time_zones
 
 pytestmark = [pytest.mark.peer, NEEDS_CHROMIUM]
 NOW = START + timedelta(hours=5, minutes=7)
@@ -20,14 +16,7 @@ NOW = START + timedelta(hours=5, minutes=7)
 
 @pytest.fixture(scope="module")
 def doors(tmp_path_factory):
-    use_packaged_time_zones()
-    shift_s = (NOW - datetime.now(UTC)).total_seconds()
-    settings = Settings(sample_path("dakhla"), tmp_path_factory.mktemp("house"), shift_s=shift_s)
-    settings.run_dir.mkdir()
-    engine = engine_of(settings)
-    upgrade(engine)
-    found = doors_for(settings, engine)
-    found.plans.publish(made_edition(), {})
+    found = planned_house(tmp_path_factory.mktemp("house"), NOW)
     for k in range(12):
         at = to_ns(NOW - timedelta(minutes=12 - k))
         for lang in ("en", "fr"):
