@@ -1,4 +1,4 @@
-"""What a site has exported in the running year of its clock: by the meter, and by the plans where nobody metered.
+"""What a site has exported in the running year of its clock: by the meter, and by the plans where it was not believed.
 
 A counter of a year has to outlive restarts and late meters. It is kept with the plan in force: what is settled until an
 instant, and since then what the plans had in each slot. Every round reads the meter for those slots again, so that
@@ -15,6 +15,7 @@ from typing import Any
 from api.following import horizon_of
 from api.plan_store import Edition
 from ingest.errors import StoreUnavailable
+from ingest.good_means import good_means
 from ingest.ports import TelemetryStore
 from models.errors import NotFound
 from models.horizon import parse_rfc3339, rfc3339
@@ -111,8 +112,8 @@ def _metered_mwh(site: Site, store: TelemetryStore, exports: Exports) -> list[fl
     hours = exports.step / timedelta(hours=1)
     nothing: list[float | None] = [None] * len(exports.planned_mwh)
     try:
-        found = store.query(
-            "site.export_mw", {"site": site.name}, exports.since, exports.until, exports.step, "mean"
+        found = good_means(
+            store, "site.export_mw", {"site": site.name}, exports.since, exports.until, exports.step
         ).values
     except (NotFound, StoreUnavailable):
         return nothing

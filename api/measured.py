@@ -12,10 +12,9 @@ from typing import NamedTuple
 from api.following import Memory
 from api.gathering import Gathered
 from ingest.errors import StoreUnavailable
-from ingest.good_means import good_means
+from ingest.good_means import good_means, last_good
 from ingest.points import from_ns
 from ingest.ports import Sample, TelemetryStore
-from ingest.quarantine import bad_at
 from models.errors import NotFound
 from models.horizon import Horizon
 from models.site import Site
@@ -92,10 +91,8 @@ def _tags(site: Site, battery: Battery) -> dict[str, str]:
 
 
 def _good(site: Site, store: TelemetryStore, battery: Battery, start: datetime, end: datetime) -> _Reading | None:
-    readings = _readings(site, store, battery, start, end)
-    bad = bad_at(store, STORED, _tags(site, battery), start, end) if readings else {}
-    good = [one for one in readings if one.time_ns not in bad]
-    return _Reading(float(good[-1].value), from_ns(good[-1].time_ns)) if good else None
+    found = last_good(store, STORED, _tags(site, battery), start, end)
+    return None if found is None else _Reading(float(found.value), from_ns(found.time_ns))
 
 
 def _last_import_mw(site: Site, store: TelemetryStore, start: datetime) -> float:

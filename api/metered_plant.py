@@ -8,17 +8,27 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, NamedTuple
 
 from ingest.errors import StoreUnavailable
+from ingest.good_means import last_good
 from ingest.points import from_ns
 from ingest.ports import TelemetryStore
-from ingest.quarantine import bad_at
 from models.site import Site
 
 FRESH = timedelta(minutes=15)
 NODES_ON = "pool.nodes_on"
-_Asked = tuple[str, str, dict[str, str], tuple[str, ...]]
+
+
+class _Asked(NamedTuple):
+    """What is read, from which series, where it goes, and between what it is planned with."""
+
+    what: str
+    metric: str
+    tags: dict[str, str]
+    place: tuple[str, ...]
+    least: float
+    most: float
 
 
 def metered_plant(
@@ -31,22 +41,24 @@ def metered_plant(
     found: dict[str, Any] = {}
     told = []
     otherwise = "as the site file assumes" if planned_at is None else f"as planned {_minutes(now, planned_at)} min ago"
-    for what, metric, tags, place in _asked(site):
+    for asked in _asked(site):
         try:
-            reading = _newest(store, metric, {"site": site.name, **tags}, now)
+            reading = last_good(store, asked.metric, {"site": site.name, **asked.tags}, now - FRESH, now)
         except StoreUnavailable:
             reading = None
         if reading is None:
-            told.append(f"{what} {otherwise}")
+            told.append(f"{asked.what} {otherwise}")
             continue
-        value, at = reading
-        told.append(f"{what} as metered {_minutes(now, at)} min ago")
-        if len(place) == 1:
-            found[place[0]] = value
+        value = float(reading.value)
+        held = min(max(value, asked.least), asked.most)
+        beyond = "" if held == value else f" ({value:g}, planned from {held:g})"
+        told.append(f"{asked.what} as metered {_minutes(now, from_ns(reading.time_ns))} min ago{beyond}")
+        if len(asked.place) == 1:
+            found[asked.place[0]] = held
         else:
-            found.setdefault(place[0], {})[place[1]] = value
+            found.setdefault(asked.place[0], {})[asked.place[1]] = held
     if "nodes_on" in found:
-        found["nodes_on"] = {name: max(0, round(on)) for name, on in found["nodes_on"].items()}
+        found["nodes_on"] = {name: round(on) for name, on in found["nodes_on"].items()}
     return found, told
 
 
@@ -55,23 +67,19 @@ def _minutes(now: datetime, at: datetime) -> int:
 
 
 def _asked(site: Site) -> Iterator[_Asked]:
-    """What is read, from which series, and where it goes."""
     plant = site.cooling
     if plant is not None and plant.mass is not None:
         tags = {"asset": plant.mass.asset or "mass"}
-        yield "temperature of the thermal mass", plant.mass.metric, tags, ("temperature_c",)
+        limits = plant.mass.lowest_c, plant.mass.allowable_c
+        yield _Asked("temperature of the thermal mass", plant.mass.metric, tags, ("temperature_c",), *limits)
     for mass in () if plant is None else plant.masses:
         tags = {"asset": mass.asset or mass.name}
-        yield f"temperature of {mass.name}", mass.metric, tags, ("masses_c", mass.name)
+        limits = mass.lowest_c, mass.allowable_c
+        yield _Asked(f"temperature of {mass.name}", mass.metric, tags, ("masses_c", mass.name), *limits)
     if plant is not None and plant.tank is not None:
-        yield "cold in the tank", plant.tank.metric, {"asset": plant.tank.asset}, ("tank_mwh",)
+        tags = {"asset": plant.tank.asset}
+        yield _Asked("cold in the tank", plant.tank.metric, tags, ("tank_mwh",), 0.0, plant.tank.energy_mwh)
     for pool in site.pools:
         if pool.nodes is not None:
-            yield f"nodes on in {pool.name}", NODES_ON, {"pool": pool.name}, ("nodes_on", pool.name)
-
-
-def _newest(store: TelemetryStore, metric: str, tags: dict[str, str], now: datetime) -> tuple[float, datetime] | None:
-    readings = [one for one in store.raw(metric, tags, now - FRESH, now) if dict(one.tags) == tags]
-    bad = bad_at(store, metric, tags, now - FRESH, now) if readings else {}
-    good = [one for one in readings if one.time_ns not in bad]
-    return (float(good[-1].value), from_ns(good[-1].time_ns)) if good else None
+            there = float(pool.gpus // pool.gpus_per_node)
+            yield _Asked(f"nodes on in {pool.name}", NODES_ON, {"pool": pool.name}, ("nodes_on", pool.name), 0.0, there)

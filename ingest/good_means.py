@@ -1,4 +1,4 @@
-"""Means of what may be believed: a planner asks for these, a page or an invoice for the values as they came.
+"""What may be believed, as means or the newest: a planner asks for it, a page or an invoice for values as they came.
 
 Values that the quality gate flagged BAD, and that nobody released since, are left out of their slot's mean; a slot that
 has no others is missing. Nothing takes their place here: who plans says what is used instead, and how old it is. Flags
@@ -13,7 +13,7 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 from ingest.points import from_ns
-from ingest.ports import TelemetryStore
+from ingest.ports import Sample, TelemetryStore
 from ingest.quarantine import bad_at
 
 if TYPE_CHECKING:
@@ -42,6 +42,19 @@ def good_means(
         for slot, kept in good.items():
             values[slot] = sum(kept) / len(kept) if kept else float("nan")
     return replace(found, values=values, source=f"{found.source}; {len(bad)} value(s) flagged BAD left out")
+
+
+def last_good(
+    store: TelemetryStore, metric: str, tags: Mapping[str, str], start: datetime, end: datetime
+) -> Sample | None:
+    """The newest value of exactly this series in ``[start, end)`` that is not BAD; None where there is none.
+
+    Raises:
+        StoreUnavailable: the store does not answer.
+    """
+    readings = [one for one in store.raw(metric, tags, start, end) if dict(one.tags) == dict(tags)]
+    bad = bad_at(store, metric, tags, start, end) if readings else {}
+    return next((one for one in reversed(readings) if one.time_ns not in bad), None)
 
 
 def _runs(slots: Iterable[int]) -> Iterator[tuple[int, int]]:

@@ -9,6 +9,7 @@ import pytest
 
 from api.export_counter import Exports, counted, followed_exports
 from ingest.errors import StoreUnavailable
+from ingest.intake import Intake
 from ingest.points import point, to_ns
 from ingest.site_file import read_site, sample_path
 from ingest.stores.memory import MemoryStore
@@ -61,6 +62,24 @@ def test_the_meter_wins_also_where_it_speaks_late() -> None:
     _, total, how = counted(SITE, metered((START + timedelta(minutes=3), 1.2)), later)
     assert total == pytest.approx(10.0 + 0.25 * 1.2 + 0.25 * 0.4)
     assert "the last 6 slots, 1 of them as metered" in how
+
+
+def test_what_the_gate_does_not_believe_is_counted_as_planned() -> None:
+    store, later = MemoryStore(), START + 2 * STEP
+    for k, mw in enumerate((1.2, -3.0)):
+        at = to_ns(START + k * STEP + timedelta(minutes=3))
+        Intake(store, Fixed()).accept([point("site", {"site": SITE.name}, {"export_mw": mw}, at)])
+    kept = {"exports": Exports(10.0, START, STEP).to_json()}
+    _, total, how = counted(SITE, store, followed_exports(SITE, kept, edition(START, [0.4, 0.4]), later))
+    assert total == pytest.approx(10.0 + 0.25 * 1.2 + 0.25 * 0.4)
+    assert "the last 2 slots, 1 of them as metered" in how
+
+
+class Fixed:
+    """A clock that stands."""
+
+    def now(self) -> datetime:
+        return START + 2 * STEP
 
 
 def test_what_happened_while_the_service_was_down_is_metered() -> None:

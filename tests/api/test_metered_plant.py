@@ -67,6 +67,15 @@ def test_what_no_fresh_reading_tells_is_as_planned(rows: list[Any], planned_at: 
     }
 
 
+def test_a_reading_beyond_its_limits_is_planned_from_the_limit_and_said() -> None:
+    rows = [("mass.temperature_c", {"asset": "hall"}, 33.5, 3.0), ("pool.nodes_on", {"pool": "hall"}, 99.0, 2.0)]
+    there = SITE.pool("hall").gpus // SITE.pool("hall").gpus_per_node
+    found, told = metered_plant(SITE, kept(*rows), NOW, None)
+    assert found == {"masses_c": {"hall": 32.0}, "nodes_on": {"hall": there}}
+    assert told[0] == "temperature of hall as metered 3 min ago (33.5, planned from 32)"
+    assert told[-1] == f"nodes on in hall as metered 2 min ago (99, planned from {there})"
+
+
 def test_the_one_mass_has_a_meter_too() -> None:
     cooling = plant_site.raw()["cooling"]
     mass = {k: v for k, v in cooling["masses"][0].items() if k not in ("name", "heat_share")}
