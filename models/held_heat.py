@@ -61,7 +61,9 @@ class Tank(Checked):
     fill_mw: AtLeast0
     draw_mw: AtLeast0
     assumed_mwh: AtLeast0 = Field(description="until telemetry or the plan before tells")
-    end_min_mwh: AtLeast0 = Field(0.0, description="at the end of a horizon, at least")
+    end_min_mwh: AtLeast0 = Field(
+        0.0, description="at the end of a horizon, at least; what filling all day does not reach is not asked"
+    )
     loss_share_per_h: Fraction = Field(0.0, description="of what is stored, lost in an hour")
     metric: MetricName = Field("tank.stored_mwh", description="that tells what it holds")
     asset: Name = Field("tank", description="tag of that metric")
