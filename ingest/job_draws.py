@@ -1,7 +1,8 @@
 """What ended jobs drew, by the telemetry of the GPUs of their nodes: Slurm's accounting joined to the store.
 
 A job teaches where it had whole nodes for at least two quarter hours in which no power limit was below the highest: a
-job that was held back drew what the limit let through, not what it would.
+job that was held back drew what the limit let through, not what it would. Nor does a quarter hour teach in which a
+reading was not believed or a GPU starved.
 """
 
 from __future__ import annotations
@@ -12,7 +13,9 @@ from datetime import datetime, timedelta
 
 import numpy as np
 
+from ingest.points import from_ns
 from ingest.ports import TelemetryStore
+from ingest.quarantine import unfit_at
 from models.errors import NotFound
 from models.learn.ended_jobs import EndedJob
 from models.series import Series, Values
@@ -74,8 +77,10 @@ def _node(store: TelemetryStore, site: str, name: str, start: datetime, end: dat
         limit = store.query("gpu.limit_w", tags, start, end, STEP, across="min")
     except NotFound:
         return None
-    free = limit.values >= _FREE * _highest(store, tags, limit)
-    return _Node(len(store.latest("gpu.power_w", tags)), start, np.where(free, power.values, np.nan))
+    teaches = limit.values >= _FREE * _highest(store, tags, limit)
+    for at in unfit_at(store, "gpu.power_w", tags, start, end):
+        teaches[(from_ns(at) - start) // STEP] = False
+    return _Node(len(store.latest("gpu.power_w", tags)), start, np.where(teaches, power.values, np.nan))
 
 
 def _highest(store: TelemetryStore, tags: dict[str, str], limit: Series) -> float:
