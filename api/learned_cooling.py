@@ -12,6 +12,7 @@ import numpy as np
 from api.knowledge import HOUR, Knowledge, first_line
 from models import cooling
 from models.cooling import Tangents
+from models.cooling_plant import CoolingPlant
 from models.errors import Fault, InvalidInput
 from models.forecast.past import moment64
 from models.learn.chiller import drift
@@ -42,11 +43,8 @@ def metered_plant(site: Site, now: datetime, knowledge: Knowledge, past: timedel
     Raises:
         InvalidInput: no cooling plant, a meter that is missing, no ambient, or records that cannot teach.
     """
-    if site.cooling is None:
-        raise InvalidInput(
-            site.name, [Fault("cooling", "missing", "the site file has no cooling plant; add [cooling]")]
-        )
-    wet = rejects_to_wet(site.cooling)
+    plant = _plant(site)
+    wet = rejects_to_wet(plant)
     it, power = (knowledge.metered(name, now, past) for name in ("site.it_mw", "site.cooling_mw"))
     faults = [
         Fault(name, "not_metered", "nothing was metered; name a source under [telemetry], or give --records")
@@ -71,15 +69,19 @@ def taught(site: Site, records: ScreenedRecords, now: datetime, knowledge: Knowl
     Raises:
         InvalidInput: no cooling plant, or as :func:`models.learn.plant_cop.learn_cop`.
     """
-    if site.cooling is None:
-        raise InvalidInput(
-            site.name, [Fault("cooling", "missing", "the site file has no cooling plant; add [cooling]")]
-        )
-    found = learn_cop(records, site.cooling, now)
-    verdict = promoted(found, _champion(knowledge), site.cooling, records.records)
+    plant = _plant(site)
+    found = learn_cop(records, plant, now)
+    verdict = promoted(found, _champion(knowledge), plant, records.records)
     if verdict.serves:
         knowledge.cops.put(found)
     return found, verdict
+
+
+def _plant(site: Site) -> CoolingPlant:
+    if site.cooling is None:
+        message = "the site file has no cooling plant; add [cooling]"
+        raise InvalidInput(site.name, [Fault("cooling", "missing", message)])
+    return site.cooling
 
 
 def learned_pieces(
