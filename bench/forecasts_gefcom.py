@@ -193,9 +193,8 @@ def _anchors(data: Path, track: str, tasks: list[int]) -> dict[str, float]:
 
 def _solar(data: Path, service: bool) -> list[Plant]:
     """All three plants in one table."""
-    table = pd.read_csv(data / "gefcom2014_solar.csv.gz", parse_dates=["timestamp_utc"])
-    zones = {int(zone): part.reset_index(drop=True) for zone, part in table.groupby("zone")}
-    rows = {zone: _solar_rows(zone, part, service) for zone, part in zones.items()}
+    zones = solar_zones(data)
+    rows = {zone: solar_rows(zone, part, service) for zone, part in zones.items()}
     made = {zone: sun_features(rows[zone], [PLANES[zone]], [rows[z] for z in zones if z != zone]) for zone in zones}
     first = next(iter(made.values()))
     features = Features(
@@ -211,7 +210,13 @@ def _solar(data: Path, service: bool) -> list[Plant]:
     ]
 
 
-def _solar_rows(zone: int, part: pd.DataFrame, service: bool) -> Rows:
+def solar_zones(data: Path) -> dict[int, pd.DataFrame]:
+    """Weather and power of each solar plant."""
+    table = pd.read_csv(data / "gefcom2014_solar.csv.gz", parse_dates=["timestamp_utc"])
+    return {int(zone): part.reset_index(drop=True) for zone, part in table.groupby("zone")}
+
+
+def solar_rows(zone: int, part: pd.DataFrame, service: bool) -> Rows:
     """Radiation and rain are accumulated since 00 UTC, stamps mark the end of the hour, the rest are instants."""
 
     def each_hour(name: str) -> Values:

@@ -30,7 +30,7 @@ from models.sky import Place
 
 QUARTER = timedelta(minutes=15)
 SITES = (("OWD", "solar"), ("WEW", "wind"), ("LLS", "wind"))
-_PLANE = [Plane(20.0, 180.0)]
+PLANES = [Plane(20.0, 180.0)]
 _RATED_M_S = 12.0
 _LOAD_LEAD_H = 48
 
@@ -100,25 +100,31 @@ def load_score(data: Path) -> LoadScore:
     )
 
 
-def _history(data: Path, site: str, kind: str) -> tuple[History, Features]:
+def substation(data: Path, site: str, kind: str, step: timedelta = QUARTER) -> tuple[Rows, Values]:
+    """Weather of a substation, a run a UTC day, beside the power that came, MW; means over ``step``."""
     table = pd.read_csv(data / "nl_sites_pv_wind_15min.csv.gz", parse_dates=["timestamp_utc"])
-    part = table[table["site"] == site].reset_index(drop=True)
-    ended = pd.DatetimeIndex(part["timestamp_utc"]).tz_localize(None)
-    starts = (ended - QUARTER).to_numpy().astype("datetime64[us]")
+    part = table[table["site"] == site].set_index("timestamp_utc")
+    place = Place(float(part["lat"].iloc[0]), float(part["lon"].iloc[0]))
+    part.index = pd.DatetimeIndex(part.index).tz_localize(None) - QUARTER
+    part = part[["nwp_wind_100m_m_s", "nwp_radiation_J_m2_h", f"{kind}_mw"]].resample(step).mean()
+    starts = part.index.to_numpy().astype("datetime64[us]")
     issued = starts.astype("datetime64[D]").astype("datetime64[us]")
-    place = Place(float(part["lat"][0]), float(part["lon"][0]))
     speed = part["nwp_wind_100m_m_s"].to_numpy()
     ghi = np.maximum(part["nwp_radiation_J_m2_h"].to_numpy() / 3600.0, 0.0)
     columns = {"ghi_w_m2": ghi, "wind_speed_m_s": speed} if kind == "solar" else {"wind_speed_m_s": speed}
-    rows = Rows(place, QUARTER, starts, issued, issued, columns, f"OpenSTEF {site}")
-    power = np.maximum(-part[f"{kind}_mw"].to_numpy(), 0.0)
+    rows = Rows(place, step, starts, issued, issued, columns, f"OpenSTEF {site}")
+    return rows, np.maximum(-part[f"{kind}_mw"].to_numpy(), 0.0)
+
+
+def _history(data: Path, site: str, kind: str) -> tuple[History, Features]:
+    rows, power = substation(data, site, kind)
     cap = np.full(len(rows), power.max())
     free = np.zeros(len(rows), dtype=np.bool_)
     if kind == "solar":
-        sun = sun_physics(rows, _PLANE)
+        sun = sun_physics(rows, PLANES)
         physics = sun.physics * cap
-        return History("solar", rows, physics, power, rows.ends, cap, free), sun_features(rows, _PLANE)
-    physics = np.clip(speed / _RATED_M_S, 0.0, 1.0) ** 3 * cap
+        return History("solar", rows, physics, power, rows.ends, cap, free), sun_features(rows, PLANES)
+    physics = np.clip(rows["wind_speed_m_s"] / _RATED_M_S, 0.0, 1.0) ** 3 * cap
     return History("wind", rows, physics, power, rows.ends, cap, free), wind_features(rows)
 
 
