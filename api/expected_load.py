@@ -62,7 +62,7 @@ def expected_load(site: Site, horizon: Horizon, now: datetime, knowledge: Knowle
         verdict = knowledge.once_a_day(BASE, now, lambda: _judged(site, load, lead))
         if verdict is None or not verdict.serves:
             return _usual(site, horizon, now, knowledge, load, told | {"not_learned": _why(verdict)})
-        values = load_on(load, horizon, lead, site.zone, now)
+        values = load_on(load, horizon, lead, site.zone, now, verdict)
     except InvalidInput as error:
         return _usual(site, horizon, now, knowledge, load, told | {"not_learned": first_line(error)})
     return _expected(values, told | {"kind": "learned", "scores": _scores(verdict)})

@@ -19,7 +19,7 @@ import pandas as pd
 from models.forecast.features import Features
 from models.forecast.history import History
 from models.forecast.learned import LEVELS, train
-from models.forecast.load import rolling_load
+from models.forecast.load import BAND_H, rolling_load
 from models.forecast.past import moment64
 from models.forecast.reliability import Reliability, pinball, probabilities, reliability
 from models.forecast.rows import Rows
@@ -48,12 +48,11 @@ class SiteScore:
 
 @dataclass(frozen=True)
 class LoadScore:
-    """Mean absolute error of the median and of 48 h persistence, as shares of the installed GPUs; ``late``: skill of
-    the last fifth alone, which is nearest to what the published trial was scored on."""
+    """Mean absolute error of the median and of 48 h persistence, as shares of the installed GPUs, over a part."""
 
+    part: str
     mae: float
     persistence: float
-    late: float
     reliability: Reliability
     hours: int
 
@@ -79,25 +78,30 @@ def site_score(data: Path, site: str, kind: str) -> SiteScore:
     )
 
 
-def load_score(data: Path) -> LoadScore:
-    """The second half of the half year, refitted daily, each hour forecast 48 h before."""
+def load_scores(data: Path) -> list[LoadScore]:
+    """Refitted daily, each hour forecast 48 h before: all hours with eight weeks before them, and the later parts.
+
+    Of the parts the last quarter has the persistence of the published trial, which is the one it was scored on.
+    """
     table = pd.read_csv(data / "alibaba_spot_gpu_hourly.csv.gz")
     values = table["gpu_request_share"].to_numpy()[:-120]
     # The trace counts hours from a day that it does not name; its rhythm of days is all that is used of the clock.
     load = Series(datetime(2026, 1, 5, tzinfo=UTC), timedelta(hours=1), values, "1", "alibaba spot gpu")
-    levels = LEVELS
-    first = len(values) // 2
-    said = rolling_load(load, _LOAD_LEAD_H, ZoneInfo("UTC"), levels, first)
+    first = 2 * BAND_H + _LOAD_LEAD_H
+    said = rolling_load(load, _LOAD_LEAD_H, ZoneInfo("UTC"), LEVELS, first).quantiles
     actual, before = values[first:], values[first - _LOAD_LEAD_H : -_LOAD_LEAD_H]
-    median = said[:, int(np.argmin(np.abs(levels - 0.5)))]
-    last = len(values) // 5
-    return LoadScore(
-        float(np.abs(actual - median).mean()),
-        float(np.abs(actual - before).mean()),
-        1.0 - float(np.abs(actual - median)[-last:].mean() / np.abs(actual - before)[-last:].mean()),
-        reliability(probabilities(said, levels, actual)),
-        len(actual),
-    )
+    median = said[:, int(np.argmin(np.abs(LEVELS - 0.5)))]
+    parts = {"all that can be forecast": len(actual), "second half": len(values) // 2, "last quarter": len(values) // 4}
+    return [
+        LoadScore(
+            part,
+            float(np.abs(actual - median)[-hours:].mean()),
+            float(np.abs(actual - before)[-hours:].mean()),
+            reliability(probabilities(said[-hours:], LEVELS, actual[-hours:])),
+            hours,
+        )
+        for part, hours in parts.items()
+    ]
 
 
 def substation(data: Path, site: str, kind: str, step: timedelta = QUARTER) -> tuple[Rows, Values]:

@@ -2,7 +2,9 @@
 
 Features are the load of at least ``lead_h`` hours before (the same hours of earlier days and weeks, means and
 extremes of what is known) and the local clock, so that working days, summer time and Ramadan's hours show where the
-caller hands local time. What is forecast is the change from the last known same hour.
+caller hands local time. Two models look at them: a strongly shrunk line forecasts the change from the last known same
+hour, and follows a load that has moved; trees forecast the load itself, and draw it to where it usually is. Each
+weighs by how little it erred lately (Bates & Granger 1969, Operational Research Quarterly 20).
 """
 
 from __future__ import annotations
@@ -12,7 +14,9 @@ from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
+from sklearn.ensemble import ExtraTreesRegressor
 from sklearn.linear_model import Ridge
 
 from models.errors import Fault, InvalidInput
@@ -22,16 +26,32 @@ from models.series import Series, Values
 
 HOUR, DAY_H, WEEK_H = timedelta(hours=1), 24, 168
 BAND_H = 28 * DAY_H  # errors that the band is made of
-SHRINK = 0.5  # of ridge, as a share of the rows: strong, see _centres
+SHRINK = 0.5  # of ridge, as a share of the rows: strong, because most of what moves a load of jobs is luck
+TREES, LEAST_LEAF = 50, 40
+TRIED_SHARE = 1 / 3  # of the columns at each fork, Breiman's for regression (2001)
+LEAST_WEIGHED_H = WEEK_H  # known errors from which one model outweighs the other
 RATE = 0.01
+Places = npt.NDArray[np.intp]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class LoadFeatures:
-    """``features`` of every hour of the past and of ``lead_h`` more; ``base``: the last known same hour, the anchor."""
+    """Of every hour of the past and of ``lead_h`` more. ``changes``: loads less ``base``, the last known same hour;
+    ``levels``: the same columns with loads as they are."""
 
-    features: Features
+    changes: Features
+    levels: Features
     base: Values
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Rolled:
+    """``quantiles`` shape ``(hours, levels)``; ``errors`` of the middle in the last four weeks, NaN where unknown;
+    ``weights`` of the line and the trees after them."""
+
+    quantiles: Values
+    errors: Values
+    weights: Values
 
 
 def load_features(load: Series, lead_h: int, zone: ZoneInfo) -> LoadFeatures:
@@ -46,29 +66,32 @@ def load_features(load: Series, lead_h: int, zone: ZoneInfo) -> LoadFeatures:
         message = f"slots of {load.step}, lead {lead_h} h; hourly load and whole days of lead are needed"
         raise InvalidInput("the load", [Fault("step", "unfit", message)])
     values = pd.Series(np.concatenate([load.values, np.full(lead_h, np.nan)]))
-    base = values.shift(lead_h)
-    found: dict[str, Values] = {}
-    for back in (lead_h, lead_h + DAY_H, _weeks(lead_h), _weeks(lead_h) + WEEK_H):
-        found[f"back_{back}h"] = (values.shift(back) - base).to_numpy() if back != lead_h else base.to_numpy()
+    base = values.shift(lead_h).to_numpy()
+    loads: dict[str, Values] = {}
+    found: dict[str, Values] = {f"back_{lead_h}h": base}
+    for back in (lead_h + DAY_H, _weeks(lead_h), _weeks(lead_h) + WEEK_H):
+        loads[f"back_{back}h"] = values.shift(back).to_numpy()
     for near in (1, 2, 3, 6):
-        found[f"back_{lead_h}h-{near}"] = (values.shift(lead_h + near) - base).to_numpy()
+        loads[f"back_{lead_h}h-{near}"] = values.shift(lead_h + near).to_numpy()
     known = values.shift(lead_h)
     for span in (6, DAY_H, 3 * DAY_H, WEEK_H):
         window = known.rolling(span, min_periods=max(2, span // 2))
-        found[f"mean_{span}h"] = (window.mean() - base).to_numpy()
+        loads[f"mean_{span}h"] = window.mean().to_numpy()
         found[f"spread_{span}h"] = window.std().to_numpy()
-    found["top_week"] = (known.rolling(WEEK_H, min_periods=DAY_H).max() - base).to_numpy()
-    found["foot_week"] = (known.rolling(WEEK_H, min_periods=DAY_H).min() - base).to_numpy()
+    loads["top_week"] = known.rolling(WEEK_H, min_periods=DAY_H).max().to_numpy()
+    loads["foot_week"] = known.rolling(WEEK_H, min_periods=DAY_H).min().to_numpy()
     local = pd.date_range(pd.Timestamp(load.start) + HOUR / 2, periods=len(values), freq="h").tz_convert(zone)
     hour = 2 * np.pi * local.hour.to_numpy() / 24.0
     found |= {"hour_sin": np.sin(hour), "hour_cos": np.cos(hour)}
     found |= {f"hour_{h}": (local.hour.to_numpy() == h).astype(np.float64) for h in range(24)}
     found["weekend"] = (local.day_of_week.to_numpy() >= 5).astype(np.float64)
-    return LoadFeatures(gathered(found, np.isfinite(base.to_numpy())), base.to_numpy())
+    there = np.isfinite(base)
+    changes = {name: load - base for name, load in loads.items()}
+    return LoadFeatures(gathered(found | changes, there), gathered(found | loads, there), base)
 
 
-def rolling_load(load: Series, lead_h: int, zone: ZoneInfo, levels: Values, first: int) -> Values:
-    """Quantiles for each hour from ``first`` on, shape ``(len(load) - first, len(levels))``, as service makes them.
+def rolling_load(load: Series, lead_h: int, zone: ZoneInfo, levels: Values, first: int) -> Rolled:
+    """Quantiles for each hour from ``first`` on, as service makes them.
 
     Fitted anew every day to what was known ``lead_h`` before; the band is that of the errors of the last four weeks
     known, recalibrated online. NaN where the past of an hour is missing.
@@ -78,7 +101,7 @@ def rolling_load(load: Series, lead_h: int, zone: ZoneInfo, levels: Values, firs
     """
     _refuse_short(first, lead_h)
     begin = first - BAND_H - lead_h
-    centre = _centres(load, lead_h, zone, begin)[: len(load) - begin]
+    centre, weights = _rolled(load, lead_h, zone, begin)
     error = load.values[begin:] - centre
     raw = np.full((len(load) - first, len(levels)), np.nan)
     for k in range(len(raw)):
@@ -93,51 +116,74 @@ def rolling_load(load: Series, lead_h: int, zone: ZoneInfo, levels: Values, firs
     middle = centre[first - begin :][there, None]
     out[there] = np.maximum(np.where(levels < 0.5, np.minimum(band, middle), np.maximum(band, middle)), 0.0)
     out[np.ix_(there, np.isclose(levels, 0.5))] = np.maximum(middle, 0.0)
-    return out
+    return Rolled(out, error[-BAND_H:], weights)
 
 
-def next_hours(load: Series, lead_h: int, zone: ZoneInfo, levels: Values, issued_at: datetime) -> Values:
+def next_hours(
+    load: Series, lead_h: int, zone: ZoneInfo, levels: Values, issued_at: datetime, rolled: Rolled
+) -> Values:
     """Quantiles of the ``lead_h`` hours after the past known at ``issued_at``, shape ``(lead_h, len(levels))``.
 
+    ``rolled``: how the weeks before went (:func:`rolling_load`), from which the band and the weights are.
+
     Raises:
-        InvalidInput: as :func:`rolling_load`, or the newest day is missing.
+        InvalidInput: as :func:`load_features`, or hours of the newest days or all of the weeks before are missing.
     """
     over = max(1, (issued_at - load.start) // HOUR)
     past = Series(load.start, HOUR, load.values[:over], load.unit, load.source, load.synthetic)
     _refuse_short(len(past), lead_h)
-    begin = len(past) - BAND_H
-    centre = _centres(past, lead_h, zone, begin)
-    error = past.values[begin:] - centre[:BAND_H]
-    ahead = centre[BAND_H:]
-    if np.isnan(ahead).any() or not np.isfinite(error).any():
-        message = f"{int(np.isnan(ahead).sum())} of the newest {lead_h} hours are missing; mend their source"
+    made = load_features(past, lead_h, zone)
+    ahead = np.arange(over, over + lead_h)
+    missing = int((~made.changes.awake[ahead]).sum())
+    error = rolled.errors[np.isfinite(rolled.errors)]
+    if missing or not len(error):
+        message = f"{missing} of the newest {lead_h} hours are missing; mend their source"
         raise InvalidInput("the load", [Fault("values", "missing", message)])
-    said = ahead[:, None] + _offsets(error[np.isfinite(error)], levels)
-    held: Values = np.maximum(said, 0.0)
+    middle = rolled.weights @ _both(made, past.values, np.arange(over), ahead)
+    held: Values = np.maximum(middle[:, None] + _offsets(error, levels), 0.0)
     return held
 
 
-def _centres(load: Series, lead_h: int, zone: ZoneInfo, begin: int) -> Values:
-    """Expected load of the hours from ``begin`` to ``lead_h`` after the end, each day by what was known before it.
-
-    Ridge regression, because most of what moves a load of jobs is luck: trees that were tried here, on a real GPU
-    cluster, learned the luck and did worse than repeating the day before yesterday.
-    """
+def _rolled(load: Series, lead_h: int, zone: ZoneInfo, begin: int) -> tuple[Values, Values]:
+    """Expected load of the hours from ``begin`` on, each day by what was known before it, and the newest weights."""
     made = load_features(load, lead_h, zone)
-    x, base = made.features.values.astype(np.float64), made.base
-    full = np.asarray(np.isfinite(x).all(axis=1), dtype=np.bool_)
-    target = np.concatenate([load.values, np.full(lead_h, np.nan)]) - base
-    out = np.full(len(x) - begin, np.nan)
-    for day in range(begin, len(x), DAY_H):
-        known = full & np.isfinite(target) & (np.arange(len(x)) <= day - lead_h)
-        asked = np.arange(day, min(day + DAY_H, len(x)))
-        asked = asked[full[asked]]
-        if known.sum() < WEEK_H or not len(asked):
-            continue
-        middle, spread = x[known].mean(axis=0), x[known].std(axis=0) + 1e-9
-        line = Ridge(alpha=SHRINK * known.sum()).fit((x[known] - middle) / spread, target[known])
-        out[asked - begin] = base[asked] + line.predict((x[asked] - middle) / spread)
+    both = np.full((2, len(load) - begin), np.nan)
+    middle = np.full(len(load) - begin, np.nan)
+    for day in range(begin, len(load), DAY_H):
+        asked = np.arange(day, min(day + DAY_H, len(load)))
+        known = max(0, day - lead_h + 1)
+        both[:, asked - begin] = _both(made, load.values, np.arange(known), asked)
+        erred = (both - load.values[begin:])[:, : max(0, known - begin)]
+        middle[asked - begin] = _weights(erred[:, -BAND_H:]) @ both[:, asked - begin]
+    return middle, _weights((both - load.values[begin:])[:, -BAND_H:])
+
+
+def _both(made: LoadFeatures, load: Values, known: Places, asked: Places) -> Values:
+    """Load of the rows ``asked`` by the line and by the trees that ``known`` teach, shape ``(2, asked)``.
+
+    NaN in rows whose past is missing, and everywhere where a week of rows does not teach.
+    """
+    out = np.full((2, len(asked)), np.nan)
+    whole = np.asarray(np.isfinite(made.changes.values).all(axis=1), dtype=np.bool_)
+    known = known[whole[known] & np.isfinite(load[known])]
+    there = whole[asked]
+    if len(known) < WEEK_H or not there.any():
+        return out
+    x, base, rows = made.changes.values.astype(np.float64), made.base, asked[there]
+    middle, spread = x[known].mean(axis=0), x[known].std(axis=0) + 1e-9
+    line = Ridge(alpha=SHRINK * len(known)).fit((x[known] - middle) / spread, load[known] - base[known])
+    trees = ExtraTreesRegressor(TREES, min_samples_leaf=LEAST_LEAF, max_features=TRIED_SHARE, random_state=0)
+    trees.fit(made.levels.values[known], load[known])
+    out[0, there] = base[rows] + line.predict((x[rows] - middle) / spread)
+    out[1, there] = trees.predict(made.levels.values[rows])
     return out
+
+
+def _weights(errors: Values) -> Values:
+    """Of the two models, from their known ``errors`` (shape ``(2, hours)``): each by the other's mean square."""
+    known = errors[:, np.isfinite(errors).all(axis=0)]
+    squares = (known**2).mean(axis=1) if known.shape[1] >= LEAST_WEIGHED_H else np.ones(2)
+    return squares[::-1] / squares.sum() if squares.sum() > 0 else np.full(2, 0.5)
 
 
 def _offsets(error: Values, levels: Values) -> Values:

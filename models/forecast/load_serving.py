@@ -14,7 +14,7 @@ import numpy as np
 
 from models.errors import Fault, InvalidInput
 from models.forecast.learned import LEVELS
-from models.forecast.load import BAND_H, DAY_H, HOUR, next_hours, rolling_load
+from models.forecast.load import BAND_H, DAY_H, HOUR, Rolled, next_hours, rolling_load
 from models.horizon import Horizon
 from models.series import Series, Values
 
@@ -32,7 +32,7 @@ class LoadVerdict:
     """Mean absolute error over the judged hours, in the unit of the load: of the learned median and the best baseline.
 
     By the median, because a baseline is a point, and any spread would beat it. ``cover``: share of outcomes from P5 to
-    P95.
+    P95. ``rolled``: the forecasts that were judged.
     """
 
     learned: float
@@ -40,6 +40,7 @@ class LoadVerdict:
     baseline: float
     cover: float
     days: int
+    rolled: Rolled
 
     @property
     def serves(self) -> bool:
@@ -81,7 +82,8 @@ def judged_load(load: Series, usual: Values, lead: int, zone: ZoneInfo) -> LoadV
         InvalidInput: as :func:`models.forecast.load.rolling_load`.
     """
     first = len(load) - JUDGED_DAYS * DAY_H
-    said = rolling_load(load, lead, zone, LEVELS, first)
+    rolled = rolling_load(load, lead, zone, LEVELS, first)
+    said = rolled.quantiles
     actual, before, told = load.values[first:], load.values[first - lead : -lead], usual[first:]
     there = np.isfinite(said).all(axis=1) & np.isfinite(actual) & np.isfinite(before)
     if there.sum() < LEAST_HOURS:
@@ -94,7 +96,7 @@ def judged_load(load: Series, usual: Values, lead: int, zone: ZoneInfo) -> LoadV
     best = min(baselines, key=lambda name: baselines[name])
     held = (actual[there] >= said[there, 0]) & (actual[there] <= said[there, -1])
     learned = error(said[:, int(np.argmin(np.abs(LEVELS - 0.5)))])
-    return LoadVerdict(learned, best, baselines[best], float(held.mean()), int(there.sum()) // DAY_H)
+    return LoadVerdict(learned, best, baselines[best], float(held.mean()), int(there.sum()) // DAY_H, rolled)
 
 
 def usual_on(load: Series, hours: Sequence[datetime], zone: ZoneInfo, issued_at: datetime) -> Values:
@@ -156,15 +158,17 @@ def judged_usual(load: Series, told: Values, lead: int, zone: ZoneInfo) -> Usual
     return UsualVerdict(errors[0], errors[1], int(there.sum()) // DAY_H)
 
 
-def load_on(load: Series, horizon: Horizon, lead: int, zone: ZoneInfo, issued_at: datetime) -> Values:
+def load_on(
+    load: Series, horizon: Horizon, lead: int, zone: ZoneInfo, issued_at: datetime, verdict: LoadVerdict
+) -> Values:
     """Quantiles at the levels of the learned forecasts on the slots of ``horizon``, shape ``(levels, slots)``.
 
-    An hour's quantiles hold for each of its slots.
+    An hour's quantiles hold for each of its slots; ``verdict`` was made with the same lead, lately.
 
     Raises:
         InvalidInput: as :func:`models.forecast.load.next_hours`.
     """
-    said = next_hours(load, lead, zone, LEVELS, issued_at)
+    said = next_hours(load, lead, zone, LEVELS, issued_at, verdict.rolled)
     end = load.start + max(1, (issued_at - load.start) // HOUR) * HOUR
     hours = np.array([(start - end) // HOUR for start in horizon.starts()])
     found: Values = said[np.clip(hours, 0, len(said) - 1)].T

@@ -43,7 +43,7 @@ def test_a_clock_that_moves_costs_the_hours_of_the_lead_and_no_more(zone, change
     begin = day - timedelta(days=78)
     load = local_load(begin, place)
     first = 70 * 24
-    said = rolling_load(load, 24, place, LEVELS, first)
+    said = rolling_load(load, 24, place, LEVELS, first).quantiles
     assert np.isfinite(said).all()
     assert (np.diff(said, axis=1) >= 0).all()
     error = np.abs(said[:, int(np.argmin(np.abs(LEVELS - 0.5)))] - load.values[first:]).reshape(-1, 24).mean(axis=1)
@@ -54,7 +54,7 @@ def test_a_clock_that_moves_costs_the_hours_of_the_lead_and_no_more(zone, change
 def test_features_tell_the_local_hour_on_both_sides_of_a_change():
     place = ZoneInfo("Africa/Casablanca")
     begin = datetime(2026, 2, 1, tzinfo=UTC)
-    made = load_features(Series(begin, HOUR, np.arange(28.0 * 24), "MW"), 24, place).features
+    made = load_features(Series(begin, HOUR, np.arange(28.0 * 24), "MW"), 24, place).changes
     column = [made.values[:, made.names.index(f"hour_{h}")] for h in range(24)]
     told = np.argmax(column, axis=0)[: 28 * 24]
     local = [(begin + k * HOUR).astimezone(place).hour for k in range(28 * 24)]

@@ -11,7 +11,7 @@ from scipy.stats import norm
 
 from models.errors import InvalidInput
 from models.forecast.calibration import ENOUGH, calibrated, uncalibrated
-from models.forecast.load import next_hours, rolling_load
+from models.forecast.load import Rolled, next_hours, rolling_load
 from models.forecast.quantile_trees import grow
 from models.forecast.reliability import pinball, probabilities, reliability
 from models.forecast.scenarios import copula, drawn, energy_score, variogram_score
@@ -214,12 +214,12 @@ def test_load_of_the_week_is_forecast_and_nothing_unknown_is_seen():
     values = 10 + 3 * np.sin(hours / 24 * 2 * np.pi) + rng.standard_normal(len(hours))
     load = Series(datetime(2026, 1, 5, tzinfo=UTC), timedelta(hours=1), values, "MW")
     first = 24 * 70
-    said = rolling_load(load, 48, ZoneInfo("Africa/Casablanca"), LEVELS, first)
+    said = rolling_load(load, 48, ZoneInfo("Africa/Casablanca"), LEVELS, first).quantiles
     off = np.abs(said[:, 2] - values[first:]).mean()
     assert off < 0.8 * np.abs(values[first:] - values[first - 48 : -48]).mean()
     assert ((values[first:] >= said[:, 0]) & (values[first:] <= said[:, -1])).mean() > 0.8
     other = Series(load.start, load.step, np.concatenate([values[:-72], rng.permutation(values[-72:])]), "MW")
-    again = rolling_load(other, 48, ZoneInfo("Africa/Casablanca"), LEVELS, first)
+    again = rolling_load(other, 48, ZoneInfo("Africa/Casablanca"), LEVELS, first).quantiles
     np.testing.assert_array_equal(again[: -72 + 48], said[: -72 + 48])
 
 
@@ -227,11 +227,26 @@ def test_the_next_hours_of_a_load_rest_on_what_was_over_at_the_issue():
     rng = np.random.default_rng(3)
     values = 10 + rng.standard_normal(24 * 70)
     load = Series(datetime(2026, 1, 5, tzinfo=UTC), timedelta(hours=1), values, "MW")
-    issued = load.start + timedelta(days=65)
+    issued, utc = load.start + timedelta(days=65), ZoneInfo("UTC")
     changed = Series(load.start, load.step, np.where(np.arange(len(values)) >= 65 * 24, 99.0, values), "MW")
-    one, two = (next_hours(past, 48, ZoneInfo("UTC"), LEVELS, issued) for past in (load, changed))
+    rolled = Rolled(np.empty((0, 5)), rng.standard_normal(28 * 24), np.array([0.5, 0.5]))
+    one, two = (next_hours(past, 48, utc, LEVELS, issued, rolled) for past in (load, changed))
     np.testing.assert_array_equal(one, two)
     assert one.shape == (48, 5)
     assert (np.diff(one, axis=1) >= 0).all()
     with pytest.raises(InvalidInput, match="at least 1392"):
-        next_hours(load, 48, ZoneInfo("UTC"), LEVELS, load.start + timedelta(days=30))
+        next_hours(load, 48, utc, LEVELS, load.start + timedelta(days=30), rolled)
+    silent = Rolled(rolled.quantiles, np.full(28 * 24, np.nan), rolled.weights)
+    with pytest.raises(InvalidInput, match="mend their source"):
+        next_hours(load, 48, utc, LEVELS, issued, silent)
+
+
+def test_a_load_that_only_grows_is_left_to_the_line():
+    """Trees know no load that was never there; so they err, and weigh little."""
+    hours = np.arange(24 * 66)
+    begin, utc = datetime(2026, 1, 5, tzinfo=UTC), ZoneInfo("UTC")
+    first = 24 * 60
+    growing = rolling_load(Series(begin, timedelta(hours=1), 5 + 0.01 * hours, "MW"), 24, utc, LEVELS, first)
+    assert growing.weights[0] > 0.9
+    assert growing.weights.sum() == pytest.approx(1.0)
+    np.testing.assert_allclose(growing.quantiles[:, 2], 5 + 0.01 * hours[first:], atol=0.15)
