@@ -35,6 +35,11 @@ class Features:
     def __len__(self) -> int:
         return len(self.awake)
 
+    @property
+    def whole(self) -> npt.NDArray[np.bool_]:
+        """Rows in which no value is missing; a missing hour of weather is missing in its neighbours' rows too."""
+        return np.asarray(np.isfinite(self.values).all(axis=1), dtype=np.bool_)
+
 
 def gathered(columns: Mapping[str, Values], awake: npt.NDArray[np.bool_]) -> Features:
     """Features of named columns, shape ``(n,)`` each."""

@@ -23,6 +23,7 @@ MOST_OVER_CAPACITY = 1.2  # measured power above this share of the capacity: uni
 LEAST_BELOW_ZERO = -0.05  # a plant's own use at night; below lies a sign that counts the other way
 STUCK_H = 6.0
 DEAD_DAYS = 3.0
+LEAST_STATE = 0.1  # that a slow state must leave for what came to tell what the clean plant would have given
 _EXPECTED = 0.1  # share of the capacity that physics must promise for silence to be strange
 
 
@@ -94,8 +95,17 @@ class History:
 
     @property
     def clean_share(self) -> Values:
-        """What the plant would have given clean and whole, as such a share."""
-        return self.share if self.state is None else np.clip(self.actual_mw / self.capacity_mw / self.state, 0.0, 1.0)
+        """What the plant would have given clean and whole, as such a share; held where :attr:`tells_clean` is false."""
+        if self.state is None:
+            return self.share
+        return np.clip(self.actual_mw / self.capacity_mw / np.maximum(self.state, LEAST_STATE), 0.0, 1.0)
+
+    @property
+    def tells_clean(self) -> Flags:
+        """Where the state leaves enough: dust may keep an inverter asleep at dawn, and 0 of 0 tells nothing."""
+        if self.state is None:
+            return np.ones(len(self.rows), dtype=np.bool_)
+        return np.asarray(self.state >= LEAST_STATE, dtype=np.bool_)
 
     @property
     def physics_share(self) -> Values:
@@ -118,6 +128,7 @@ def teaching(history: History, issued_at: datetime) -> Teaching:
     there = known & np.isfinite(history.actual_mw)
     kept, notes = there.copy(), []
     left_out = (
+        (history.rows.ends <= history.rows.issued_at, "over when their run was issued, so no forecast of it"),
         (history.limited, "curtailed or limited"),
         (_stuck(history, there), f"stuck at one value for {STUCK_H:g} h or more"),
         (_dead(history, there), f"nothing for {DEAD_DAYS:g} days or more while the physics promised power: an outage"),

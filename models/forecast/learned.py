@@ -7,6 +7,7 @@ baselines decides whether the model may serve; the model that serves is then fit
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import pairwise
@@ -22,6 +23,7 @@ from models.forecast.past import moment64
 from models.forecast.reliability import Reliability, pinball, probabilities, reliability
 from models.forecast.rows import Flags
 from models.forecast.yardsticks import banded_physics, yardsticks
+from models.horizon import rfc3339
 from models.series import Values
 
 LEVELS = np.array([0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95])
@@ -32,6 +34,7 @@ CALIBRATION_DAYS = 183
 PROVEN_DAYS = 60
 SERVICE = Recipe(rounds=120, leaves=24, boosting_min_leaf=60, forest_min_leaf=5, forest_features=0.4)
 LEAD_EDGES_H = (6.0, 12.0, 24.0, 36.0)
+_TELLING = 0.05  # of the best baseline's pinball over all leads: below it (night) a lead tells no skill
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +77,15 @@ class Report:
         """1 - pinball / pinball of the best baseline; above 0 is better."""
         base = self.scores[self.best_baseline].pinball
         return 1.0 - self.scores["learned"].pinball / base if base > 0 else float("-inf")
+
+    @property
+    def skill_by_lead(self) -> tuple[float | None, ...]:
+        """The same by lead; None where no row has it, or where next to nothing is left to be better at."""
+        mine, base = self.scores["learned"], self.scores[self.best_baseline]
+        return tuple(
+            1.0 - ours / theirs if ours == ours and theirs > _TELLING * base.pinball else None
+            for ours, theirs in zip(mine.by_lead, base.by_lead, strict=True)
+        )
 
     @property
     def proven(self) -> bool:
@@ -123,16 +135,21 @@ def train(
     """
     recipe = recipe or SERVICE
     taught = teaching(history, issued_at)
-    kept = taught.rows & features.awake
+    if len(features) != len(history.rows):
+        message = f"features of {len(features)} rows for {len(history.rows)} rows of weather; give each the same"
+        raise InvalidInput(f"the history of {history.quantity}", [Fault("features", "length", message)])
+    usable = taught.rows & features.whole
+    notes = (*taught.notes, *_without_weather(history, taught.rows & ~features.whole))
+    kept = usable & features.awake & history.tells_clean
     span = _days(history, kept)
-    if len(features) != len(history.rows) or kept.sum() < LEAST_ROWS or span < LEAST_DAYS:
+    if kept.sum() < LEAST_ROWS or span < LEAST_DAYS:
         message = (
             f"{int(kept.sum())} rows over {span:.0f} days can teach; at least {LEAST_ROWS} over {LEAST_DAYS:g} are "
-            f"needed{''.join('; ' + note for note in taught.notes)}"
+            f"needed{''.join('; ' + note for note in (*_unknown(history, issued_at), *notes))}"
         )
         raise InvalidInput(f"the history of {history.quantity}", [Fault("rows", "too_short", message)])
-    held = _held_out(history, features, taught.rows, recipe)
-    report = _reported(history, features, held, taught.notes)
+    held = _held_out(history, features, usable, recipe)
+    report = _reported(history, features, held, notes)
     recent = (
         held.rows & features.awake & (history.rows.ends > moment64(issued_at) - np.timedelta64(CALIBRATION_DAYS, "D"))
     )
@@ -142,6 +159,18 @@ def train(
     window = (f"{starts.min()}Z", f"{starts.max()}Z")
     rows, by_state = int(kept.sum()), history.state is not None
     return Learned(history.quantity, features.names, blend, calibration, issued_at, window, rows, by_state), report
+
+
+def _without_weather(history: History, rows: Flags) -> Iterator[str]:
+    if slots := len(np.unique(history.rows.starts[rows])):
+        yield f"{slots} slot(s) left out: weather missing in them or in the hours beside them"
+
+
+def _unknown(history: History, issued_at: datetime) -> Iterator[str]:
+    """Why nothing may be learned from a past that is there but was not known yet."""
+    later = (history.known_at > moment64(issued_at)) | ~history.rows.issued_by(issued_at)
+    if slots := len(np.unique(history.rows.starts[later])):
+        yield f"{slots} slot(s) or their runs were not known yet at {rfc3339(issued_at)}"
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -163,9 +192,10 @@ def _held_out(history: History, features: Features, usable: Flags, recipe: Recip
     for begin, end in pairwise(borders):
         fold = usable & (history.rows.issued_at > begin) & (history.rows.issued_at <= end)
         known = usable & features.awake & (history.known_at <= begin) & (history.rows.issued_at <= begin)
-        if known.sum() < LEAST_ROWS or not fold.any():
+        tells = known & history.tells_clean
+        if tells.sum() < LEAST_ROWS or not fold.any():
             continue
-        blend = fit(features.values[known], history.clean_share[known], recipe)
+        blend = fit(features.values[tells], history.clean_share[tells], recipe)
         past = done & features.awake & (history.known_at <= begin)
         shifts = calibrated(raw[past], history.share[past], LEVELS)
         part = Features(features.names, features.values[fold], features.awake[fold])

@@ -99,8 +99,8 @@ def served_days(model: Learned, history: History, features: Features, until: dat
         InvalidInput: other features than the model's.
     """
     rows = history.rows
-    after = teaching(history, until).rows & (rows.issued_at >= moment64(model.known_until))
-    taught = teaching(history, model.known_until).rows & features.awake
+    after = teaching(history, until).rows & features.whole & (rows.issued_at >= moment64(model.known_until))
+    taught = teaching(history, model.known_until).rows & features.whole & features.awake
     said = {
         "learned": model.predict(features, history.state),
         "physics": banded_physics(history, features.awake, taught, LEVELS),

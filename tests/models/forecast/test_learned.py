@@ -12,7 +12,7 @@ from models.errors import InvalidInput
 from models.forecast import kept
 from models.forecast.features import Features, gathered
 from models.forecast.history import History, teaching
-from models.forecast.learned import LEVELS, train
+from models.forecast.learned import LEVELS, Score, train
 from models.forecast.past import moment64
 from models.forecast.rows import Rows
 from models.forecast.standing import DayScore, beside_champion, judged, served_days, standing
@@ -130,6 +130,52 @@ def test_curtailed_stuck_and_dead_hours_never_teach():
     assert found.rows.sum() == 40 * 24 - 120
 
 
+def test_a_slot_that_was_over_when_its_run_was_issued_is_no_forecast_and_never_teaches():
+    """Every run is issued six hours late: its first six slots were over by then, the seventh was not."""
+    history, features = made_past(40)
+    late = history.rows.issued_at + np.timedelta64(6, "h")
+    found = teaching(replace(history, rows=replace(history.rows, issued_at=late)), at_day(41))
+    assert not found.rows.reshape(40, 24)[:, :6].any()
+    assert found.rows.reshape(40, 24)[:, 6:].all()
+    assert found.notes == ("240 slot(s) left out: over when their run was issued, so no forecast of it",)
+    hindsight = replace(history.rows, issued_at=history.rows.issued_at + np.timedelta64(DAY))
+    with pytest.raises(InvalidInput, match=r"0 rows .* 960 slot\(s\) left out: over when"):
+        train(replace(history, rows=hindsight), features, at_day(42), SMALL)
+
+
+def test_hours_without_weather_neither_teach_nor_judge_and_are_said(trained):
+    """Two hours without weather; a feature of the hour before makes each missing once more."""
+    history, features, _, _ = trained
+    said = features.values[:, 0].copy()
+    said[[100, 101]] = np.nan
+    holes = gathered({"speed": said, "hour": features.values[:, 1], "before": np.roll(said, 1)}, features.awake)
+    physics = np.where(np.isnan(said), np.nan, history.physics_mw)
+    past = replace(history, physics_mw=physics)
+    model, report = train(past, holes, at_day(50), SMALL)
+    assert "3 slot(s) left out: weather missing in them or in the hours beside them" in report.notes
+    assert model.rows == trained[2].rows - 3
+    assert served_days(model, past, holes, at_day(60))
+
+
+@pytest.mark.parametrize("left", [0.0, 0.05])
+def test_what_a_state_leaves_next_to_nothing_of_teaches_no_clean_plant(left):
+    """Asleep at dawn, where dust keeps the inverter off: 0 of 0 is not missing, something of 0 not full power."""
+    history, features = made_past(40)
+    dawn = np.arange(960) % 24 == 5
+    actual = np.where(dawn & (np.arange(960) % 48 > 24), 0.0, history.actual_mw)
+    stated = replace(history, actual_mw=actual, state=np.where(dawn, left, 0.9))
+    assert not stated.tells_clean[dawn].any()
+    assert np.isfinite(stated.clean_share).all()
+    model, _ = train(stated, features, at_day(40), SMALL)
+    assert model.rows == 40 * 23
+
+
+def test_a_past_that_was_not_known_yet_says_so():
+    history, features = made_past(40)
+    with pytest.raises(InvalidInput, match=r"960 slot\(s\) or their runs were not known yet at 2025-12-22T00:00:00Z"):
+        train(history, features, at_day(-10), SMALL)
+
+
 def test_an_all_zero_month_is_an_outage_only_where_the_weather_promised_power():
     history, _ = made_past(40)
     actual = np.where(np.arange(960) < 720, 0.0, history.actual_mw)
@@ -180,6 +226,14 @@ def test_persistence_takes_the_last_value_known_at_the_issue_and_climatology_its
     day = said["climatology"][50 * 24 : 51 * 24]
     want = np.quantile(share[5 * 24 : 50 * 24].reshape(45, 24)[:, 7], LEVELS)
     np.testing.assert_allclose(day[7], want)
+
+
+def test_a_lead_at_night_tells_no_skill(trained):
+    """Next to nothing over 0.00002 is not "thousands of per cent worse"."""
+    report = trained[3]
+    scores = {"learned": Score(0.02, (0.01, 0.001, 0.03, 0.02, float("nan")))}
+    scores["physics"] = Score(0.04, (0.00002, 0.0, 0.04, 0.01, float("nan")))
+    assert replace(report, scores=scores).skill_by_lead == (None, None, pytest.approx(0.25), -1.0, None)
 
 
 def test_a_model_that_does_not_beat_its_baselines_is_not_promoted(trained):
