@@ -305,9 +305,8 @@ def _scores(champion: Champion) -> dict[str, Any]:
 
 
 def _by_lead(report: Report) -> list[dict[str, float | None]]:
-    mine, base = report.scores["learned"].by_lead, report.scores[report.best_baseline].by_lead
     edges = [0.0, *LEAD_EDGES_H, None]
     return [
-        {"from_h": first, "to_h": last, "skill": 1.0 - ours / theirs if ours == ours and theirs > 0 else None}
-        for first, last, ours, theirs in zip(edges[:-1], edges[1:], mine, base, strict=True)
+        {"from_h": first, "to_h": last, "skill": skill}
+        for first, last, skill in zip(edges[:-1], edges[1:], report.skill_by_lead, strict=True)
     ]

@@ -216,11 +216,7 @@ def _scores(quantity: str, report: Report) -> None:
 def _skill_by_lead(report: Report) -> None:
     from models.forecast.learned import LEAD_EDGES_H
 
-    mine, base = report.scores["learned"], report.scores[report.best_baseline]
     heads = [f"under {edge:g} h" for edge in LEAD_EDGES_H] + [f"beyond {LEAD_EDGES_H[-1]:g} h"]
-    parts = [
-        f"{head} {1 - ours / theirs:.0%}"
-        for head, ours, theirs in zip(heads, mine.by_lead, base.by_lead, strict=True)
-        if ours == ours and theirs > 0
-    ]
-    typer.echo(f"  better than {report.best_baseline} by lead: {', '.join(parts)}")
+    told = zip(heads, report.skill_by_lead, strict=True)
+    parts = ", ".join(f"{head} {skill:.0%}" for head, skill in told if skill is not None)
+    typer.echo(f"  better than {report.best_baseline} by lead: {parts}")
