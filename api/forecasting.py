@@ -62,13 +62,19 @@ def past_of(site: Site, now: datetime, days: int, runs: Path | None, actual: Pat
     """The past that models learn from: two files, what a synthetic site makes up, or what the service gathered.
 
     Raises:
-        InvalidInput: one file without the other, files that are refused, or nothing gathered yet.
+        InvalidInput: one file without the other, files that are refused, power of a plant that the site has not, or
+            nothing gathered yet.
     """
     if (runs is None) != (actual is None):
         message = "give both, the weather runs and the measured power"
         raise InvalidInput("the past", [Fault("runs", "one_file", message)])
     if runs is not None and actual is not None:
-        return read_past(runs, actual)
+        past = read_past(runs, actual)
+        strange = [name for name in past.actual if capacity_mw(site)[name] == 0]
+        if strange:
+            message = "the site file has no such plant; drop the column, or add the plant to the site file"
+            raise InvalidInput(f"the measured power {actual}", [Fault(name, "no_plant", message) for name in strange])
+        return past
     if site.weather.kind == "synthetic":
         return synthetic_past(site, now, days)
     return gathered_past(site, now, days, knowledge)

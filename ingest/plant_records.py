@@ -22,7 +22,7 @@ def read_plant_records(path: Path) -> PlantRecords:
     """
     names = ("heat_mw", "power_mw", "ambient_c")
     try:
-        with path.open(encoding="utf-8", newline="") as file:
+        with path.open(encoding="utf-8-sig", newline="") as file:
             reader = csv.DictReader(file)
             missing = [name for name in ("time", *names) if name not in (reader.fieldnames or ())]
             rows = [] if missing else list(reader)

@@ -179,6 +179,84 @@ def test_measured_power_that_is_wrong_is_refused_with_the_mend(files, tmp_path, 
         read_past(files[0], path)
 
 
+@pytest.mark.parametrize("name", ["runs.csv", "actual.csv"])
+@pytest.mark.parametrize(
+    ("change", "says"),
+    [
+        (lambda text: "", "no row in it; it needs a header"),
+        (lambda text: "".join(line for line in text.splitlines(True) if line[0] in "#it"), "no row in it"),
+        (lambda text: text.replace(",", ";"), "parts columns by semicolons; save it with commas"),
+    ],
+)
+def test_files_that_are_empty_or_of_another_spreadsheet_are_refused_with_the_mend(files, tmp_path, name, change, says):
+    changed = tmp_path / name
+    text = next(path for path in files if path.name == name).read_text()
+    changed.write_text(change(text))
+    assert changed.read_text() != text
+    with pytest.raises(InvalidInput, match=says):
+        read_past(*[changed if path.name == name else path for path in files])
+
+
+def test_a_byte_order_mark_is_no_part_of_the_first_column(files, tmp_path):
+    marked = [tmp_path / path.name for path in files]
+    for path, plain in zip(marked, files, strict=True):
+        path.write_text(plain.read_text(), encoding="utf-8-sig")
+    assert read_past(*marked).issues == read_past(*files).issues
+
+
+def test_a_run_that_was_cut_off_is_named_by_its_issue(files, tmp_path):
+    lines = files[0].read_text().splitlines()
+    path = tmp_path / "runs.csv"
+    path.write_text("\n".join(lines[:-47]) + "\n")
+    with pytest.raises(InvalidInput, match=r"issue 2026-05-31T00:00:00Z, time: 1 time\(s\); at least two"):
+        read_runs(path)
+
+
+@pytest.mark.parametrize(
+    ("head", "change", "says"),
+    [
+        (f"time,{PV},{PV}", lambda rows: rows, "pv_available_mw: this column stands twice"),
+        (f"time,{WIND},pv_limited", lambda rows: rows, "pv_limited: no pv_available_mw beside it"),
+        (
+            f"time,{PV},pv_limited",
+            lambda rows: limits(rows, "100"),
+            "the first 100 at 2026-05-29T05:00:00Z; give the sh",
+        ),
+        (f"time,{PV},pv_limited", lambda rows: limits(rows, "-1"), "the first -1 at 2026-05-29T05"),
+        (f"time,{PV},pv_limited", lambda rows: limits(rows, ""), "empty beside a power at .*; write 0 where the plant"),
+        (f"time,{PV},{WIND}", lambda rows: rows[::3], "slots of 3:00:00; give slots of 15, 30 or 60 minutes"),
+    ],
+)
+def test_columns_of_measured_power_that_do_not_fit_are_refused(files, tmp_path, head, change, says):
+    path = tmp_path / "actual.csv"
+    path.write_text("\n".join([head, *change(files[1].read_text().splitlines()[1:])]) + "\n")
+    with pytest.raises(InvalidInput, match=says):
+        read_past(files[0], path)
+
+
+def limits(rows, odd):
+    return [row.rpartition(",")[0] + ("," + odd if k == 5 else ",0") for k, row in enumerate(rows)]
+
+
+def test_a_limit_that_is_not_known_may_stand_beside_a_power_that_is_not(files, tmp_path):
+    path = tmp_path / "actual.csv"
+    rows = limits(files[1].read_text().splitlines()[1:], "")
+    rows[5] = rows[5].partition(",")[0] + ",,"
+    path.write_text("\n".join([f"time,{PV},pv_limited", *rows]) + "\n")
+    assert len(read_past(files[0], path).limited[PV]) == len(rows)
+
+
+def test_power_of_a_plant_that_the_site_has_not_is_refused(files, tmp_path):
+    text = sample_path("dakhla").read_text()
+    first, last = text.index("[[wind]]"), text.index("[grid]")
+    site = tmp_path / "site.toml"
+    site.write_text(text[:first] + text[last:])
+    words = ["--site", str(site), "--runs", str(files[0]), "--actual", str(files[1])]
+    done = forecast(tmp_path, "train", *words)
+    assert done.exit_code == 2
+    assert "wind_available_mw: the site file has no such plant; drop the column" in done.output
+
+
 def test_hours_told_by_a_local_clock_are_the_same_hours(files, tmp_path):
     """The clock goes back for Ramadan: an offset says which hour is meant, also of a doubled one."""
     moved = tmp_path / "actual.csv"

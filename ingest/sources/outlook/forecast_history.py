@@ -9,7 +9,7 @@ Empty cells are missing.
 from __future__ import annotations
 
 import csv
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from itertools import groupby
@@ -21,7 +21,7 @@ from ingest.sources.outlook import synthetic_forecast, typical_year, weather_csv
 from ingest.sources.outlook.weather import climate_of
 from models.errors import Fault, InvalidInput
 from models.forecast.site import PV, WIND, pv_mw, wind_mw
-from models.horizon import parse_rfc3339
+from models.horizon import parse_rfc3339, rfc3339
 from models.series import Series, series_from_times
 from models.site import Site
 from models.weather import WeatherTable
@@ -82,10 +82,13 @@ def read_runs(path: Path) -> tuple[list[WeatherTable], list[datetime]]:
         InvalidInput: no ``issued_at``, one that is no time, an issue in two places, or as a weather file.
     """
     what = f"the weather runs {path}"
-    lines = _lines(path, what)
+    lines = lines_of(path, what)
     head = [line for line in lines if line.startswith("#")]
     body = [line for line in lines if line.strip() and not line.startswith("#")]
-    name, _, columns = (body[0] if body else "").partition(",")
+    if len(body) < 2:
+        raise InvalidInput(what, [_empty("issued_at, time and the weather")])
+    weather_csv.refuse_semicolons(body[0].split(","), what)
+    name, _, columns = body[0].partition(",")
     if name.strip() != "issued_at":
         message = f"the first column is {name.strip()!r}; put issued_at first, the time when the run was known"
         raise InvalidInput(what, [Fault("issued_at", "no_issue_time", message)])
@@ -99,7 +102,10 @@ def read_runs(path: Path) -> tuple[list[WeatherTable], list[datetime]]:
             faults.append(Fault("issued_at", "no_issue_time", str(error)))
             continue
         issues.append(moment)
-        tables.append(weather_csv.parse([*head, columns, *rows], f"{what}, issue {issue}", available_at=moment))
+        try:
+            tables.append(weather_csv.parse([*head, columns, *rows], what, available_at=moment))
+        except InvalidInput as error:
+            faults += [Fault(f"issue {issue}, {one.pointer}", one.code, one.message) for one in error.faults]
     if sorted(set(issues)) != issues:
         faults.append(
             Fault("issued_at", "unsorted", "issues are doubled or not in time order; sort by issued_at, time")
@@ -111,11 +117,22 @@ def read_runs(path: Path) -> tuple[list[WeatherTable], list[datetime]]:
 
 def _read_actual(path: Path) -> tuple[dict[str, Series], dict[str, Series]]:
     what = f"the measured power {path}"
-    table = list(csv.reader(line for line in _lines(path, what) if line.strip() and not line.startswith("#")))
-    names = [name.strip() for name in table[0]] if table else []
+    table = list(csv.reader(line for line in lines_of(path, what) if line.strip() and not line.startswith("#")))
+    if len(table) < 2:
+        raise InvalidInput(what, [_empty("time and what the plants gave")])
+    names = [name.strip() for name in table[0]]
+    weather_csv.refuse_semicolons(names, what)
     known = {"time", *_COLUMNS, *_COLUMNS.values()}
     faults = [
         Fault(n, "unknown", f"unknown column; known: {', '.join(sorted(known))}") for n in names if n not in known
+    ]
+    faults += [
+        Fault(n, "duplicate", "this column stands twice") for n in sorted({n for n in names if names.count(n) > 1})
+    ]
+    faults += [
+        Fault(flag, "without_power", f"no {name} beside it; add that column or drop this one")
+        for name, flag in _COLUMNS.items()
+        if flag in names and name not in names
     ]
     if "time" not in names or not set(names) & set(_COLUMNS):
         faults.append(Fault("time", "missing", f"time and at least one of {', '.join(_COLUMNS)} are required"))
@@ -133,12 +150,49 @@ def _read_actual(path: Path) -> tuple[dict[str, Series], dict[str, Series]]:
 
     actual = {name: series(name, "MW") for name in _COLUMNS if name in columns}
     limited = {name: series(flag, "1") for name, flag in _COLUMNS.items() if flag in columns}
+    faults = [fault for one in actual.values() for fault in _not_within_hours(one)][:1]
+    faults += [fault for name in limited for fault in _unfit_limits(actual[name], limited[name], _COLUMNS[name])]
+    if faults:
+        raise InvalidInput(what, faults)
     return actual, limited
 
 
-def _lines(path: Path, what: str) -> list[str]:
+def _empty(columns: str) -> Fault:
+    return Fault("", "empty", f"no row in it; it needs a header and rows of {columns}")
+
+
+def _not_within_hours(series: Series) -> Iterator[Fault]:
+    if HOUR % series.step:
+        message = f"slots of {series.step}; give slots of 15, 30 or 60 minutes, in which sun and wind can be told"
+        yield Fault("time", "unfit_step", message)
+
+
+def _unfit_limits(power: Series, limited: Series, name: str) -> Iterator[Fault]:
+    """A slot that may have been held back unnoticed would teach that the plant gives little."""
+    share = limited.values
+    starts = limited.starts()
+    for wrong, code, message in (
+        ((share < 0) | (share > 1), "outside", "give the share of the slot in which it was held back, 0 to 1"),
+        (
+            np.isnan(share) & np.isfinite(power.values),
+            "unknown",
+            "write 0 where the plant was free; where nobody knows, leave the power empty too",
+        ),
+    ):
+        bad = np.flatnonzero(wrong)
+        if bad.size:
+            shown = "empty beside a power" if code == "unknown" else f"{share[bad[0]]:g}"
+            yield Fault(name, code, f"{bad.size} value(s), the first {shown} at {rfc3339(starts[bad[0]])}; {message}")
+
+
+def lines_of(path: Path, what: str) -> list[str]:
+    """Lines of a text file that a person made.
+
+    Raises:
+        InvalidInput: not readable, or not UTF-8.
+    """
     try:
-        return path.read_text(encoding="utf-8").splitlines()
+        return path.read_text(encoding="utf-8-sig").splitlines()
     except OSError as error:
         raise InvalidInput(what, [Fault("", "not_readable", f"{error.strerror}; check the path")]) from None
     except UnicodeDecodeError as error:

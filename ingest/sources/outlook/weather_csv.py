@@ -42,7 +42,7 @@ def read(path: Path | str, *, available_at: datetime | None = None) -> WeatherTa
     """
     file, what = Path(path), f"the weather file {path}"
     try:
-        lines = file.read_text(encoding="utf-8").splitlines()
+        lines = file.read_text(encoding="utf-8-sig").splitlines()
         known = available_at or datetime.fromtimestamp(file.stat().st_mtime, UTC)
     except OSError as error:
         raise InvalidInput(what, [Fault("", "not_readable", f"{error.strerror}; check the path")]) from None
@@ -61,6 +61,7 @@ def parse(lines: list[str], what: str, *, available_at: datetime, source: str = 
     said = _header(lines, what)
     rows = list(csv.reader(line for line in lines if line.strip() and not line.startswith("#")))
     names = [name.strip() for name in rows[0]] if rows else []
+    refuse_semicolons(names, what)
     faults = [
         Fault(name, "missing", "this column is required; add it") for name in ("time", *REQUIRED) if name not in names
     ]
@@ -109,6 +110,17 @@ def _header(lines: list[str], what: str) -> dict[str, str]:
     if faults:
         raise InvalidInput(what, faults)
     return said
+
+
+def refuse_semicolons(names: list[str], what: str) -> None:
+    """Refuse a header that a spreadsheet of another language wrote: its decimals would be torn apart.
+
+    Raises:
+        InvalidInput: the columns are parted by semicolons.
+    """
+    if len(names) == 1 and ";" in names[0]:
+        message = f"{names[0]!r} parts columns by semicolons; save it with commas, and decimals with points"
+        raise InvalidInput(what, [Fault("columns", "semicolons", message)])
 
 
 def cells(rows: list[list[str]], names: list[str], what: str) -> tuple[list[datetime], Values]:
