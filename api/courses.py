@@ -13,7 +13,6 @@ from weakref import WeakKeyDictionary
 import numpy as np
 
 from api.expected import Expected, forecast_of
-from api.expected_load import ExpectedLoad
 from api.gathered_past import gathered_past
 from api.knowledge import SEASON_DAYS, Knowledge, first_line
 from ingest.sources.outlook.forecast_history import Past
@@ -34,9 +33,12 @@ _known: WeakKeyDictionary[Knowledge, tuple[date, Lasting | str]] = WeakKeyDictio
 
 
 def courses_for(
-    site: Site, horizon: Horizon, now: datetime, sky: Expected, load: ExpectedLoad, knowledge: Knowledge | None
+    site: Site, horizon: Horizon, now: datetime, sky: Expected, rise_mw: Values, knowledge: Knowledge | None
 ) -> Courses | str:
-    """``[planning] scenarios`` courses as known at ``now``, the same for the same horizon; or why there are none."""
+    """``[planning] scenarios`` courses as known at ``now``, the same for the same horizon; or why there are none.
+
+    ``rise_mw``: P90 - P50 of the load, one a slot.
+    """
     count, seed = site.planning.scenarios, int(horizon.start.timestamp())
     there = [name for name, cap in capacity_mw(site).items() if cap > 0]
     if not there:
@@ -55,7 +57,7 @@ def courses_for(
         found = dict(zip(there, drawn, strict=True))
         origin = f"errors of {learned.days} past forecasts, which last some {learned.hours:.0f} h"
     none = np.zeros((count, horizon.slots))
-    return Courses(found.get(PV, none), found.get(WIND, none), more_load(load.rise_mw, count, seed), origin)
+    return Courses(found.get(PV, none), found.get(WIND, none), more_load(rise_mw, count, seed), origin)
 
 
 def _as_members(site: Site, name: str, weather: list[WeatherTable], sky: Expected) -> Values:

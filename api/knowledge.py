@@ -103,13 +103,9 @@ class Knowledge:
     def planned_use(self, quantity: str, now: datetime, days: int) -> tuple[Series, Series] | None:
         """Hourly MW that plans used of sun or wind, and MW that they expected; None where none were written back."""
         past = timedelta(days=days)
-        used = self._told(f"plan.{quantity.replace('available', 'used')}", now, past)
-        offered = self._told(f"forecast.{quantity}", now, past, quantile="p50")
+        used = self.told(f"plan.{quantity.replace('available', 'used')}", now, past)
+        offered = self.told(f"forecast.{quantity}", now, past, quantile="p50")
         return None if used is None or offered is None else (used, offered)
-
-    def metered_base_load(self, now: datetime, past: timedelta) -> Series | None:
-        """Hourly MW of all that no plan decides, over so long a past; None where nothing was metered."""
-        return self.metered("site.base_load_mw", now, past)
 
     def air_error(self, now: datetime) -> AirError | None:
         """What the site's thermometer (`site.dry_bulb_c`) showed beside the archived runs, looked up once a day."""
@@ -135,11 +131,12 @@ class Knowledge:
         answer: Answer = known[1]
         return answer
 
-    def metered(self, metric: str, now: datetime, past: timedelta) -> Series | None:
+    def metered(self, metric: str, now: datetime, past: timedelta, **tags: str) -> Series | None:
         """Of what was measured, the values that may be believed."""
-        return self._read(metric, now, lambda store, end: good_means(store, metric, self._here, end - past, end, HOUR))
+        here = self._here | tags
+        return self._read(metric, now, lambda store, end: good_means(store, metric, here, end - past, end, HOUR))
 
-    def _told(self, metric: str, now: datetime, past: timedelta, **tags: str) -> Series | None:
+    def told(self, metric: str, now: datetime, past: timedelta, **tags: str) -> Series | None:
         """Of plans and forecasts, as they were written back."""
         return self._read(metric, now, lambda store, end: store.query(metric, self._here | tags, end - past, end, HOUR))
 

@@ -17,7 +17,7 @@ from api.courses import courses_for
 from api.events import GridEvent, Standing, impossible, least_wanted, with_events
 from api.evidence import curves_of
 from api.expected import Expected, expected
-from api.expected_load import BASE, expected_load
+from api.expected_load import expected_loads, with_cooling
 from api.following import Memory
 from api.gathering import horizon_at
 from api.knowledge import Knowledge
@@ -96,7 +96,7 @@ def cycle(task: Task, now: datetime, on_progress: Tell | None = None) -> Outcome
     site = task.site
     horizon = horizon_at(site, now)
     sky = expected(site, horizon, now, task.base, task.knowledge)
-    base = expected_load(site, horizon, now, task.knowledge)
+    loads = expected_loads(site, horizon, now, task.knowledge)
     forecast = sky.forecast
     bulbs = forecast["dry_bulb_c"].values.tolist(), forecast["wet_bulb_c"].values.tolist()
     pieces = learned_pieces(site, *bulbs, now, task.knowledge)
@@ -104,13 +104,13 @@ def cycle(task: Task, now: datetime, on_progress: Tell | None = None) -> Outcome
     availability = Availability(
         pv_mw=forecast["pv_available_mw"].p50.tolist(),
         wind_mw=forecast["wind_available_mw"].p50.tolist(),
-        base_load_mw=base.mw,
+        base_load_mw=loads.base_mw,
         dry_bulb_c=bulbs[0],
         wet_bulb_c=bulbs[1],
         import_price_per_mwh=market.import_per_mwh,
         export_price_per_mwh=market.export_per_mwh,
         carbon_kg_per_mwh=market.carbon_kg_per_mwh,
-        fall_mw=fall_mw([forecast["pv_available_mw"], forecast["wind_available_mw"]], base.rise_mw).tolist(),
+        fall_mw=fall_mw([forecast["pv_available_mw"], forecast["wind_available_mw"]], loads.rise_mw).tolist(),
         cooling=pieces.tangents,
     )
     name = f"{site.name}-{horizon.start:%Y%m%dT%H%MZ}"
@@ -120,7 +120,8 @@ def cycle(task: Task, now: datetime, on_progress: Tell | None = None) -> Outcome
     def composed(jobs: Sequence[TrainingJob]) -> ReceivedProblem:
         state = SiteState(task.memory.soc_mwh, task.memory.peak_mw, task.memory.rented_gpu_h)
         day = with_orders(compose(site, horizon, availability, jobs, state, name), horizon, task.previous)
-        document = with_asks(day, site, horizon, with_readings(carried(horizon, task.previous), task.metered))
+        started = with_readings(carried(horizon, task.previous), task.metered)
+        document = with_asks(day, site, horizon, started, loads.services_mw)
         document = with_plan_in_force(document, site, horizon, task.previous)
         return check_problem(with_events(document, events, horizon))
 
@@ -130,7 +131,7 @@ def cycle(task: Task, now: datetime, on_progress: Tell | None = None) -> Outcome
         events = [event for event in events if event.id not in {told.id for told in dropped}]
         problem, jobs, aside = _refused_set_aside(task.jobs, composed)
     prices: list[KeptPrices] = []
-    courses = courses_for(site, horizon, now, sky, base, task.knowledge) if site.planning.scenarios else None
+    courses = courses_for(site, horizon, now, sky, loads.rise_mw, task.knowledge) if site.planning.scenarios else None
     hedges: list[Hedge] = []
     found = _solved(problem, task, on_progress, prices, courses, hedges)
     if found.status == "infeasible":
@@ -146,10 +147,9 @@ def cycle(task: Task, now: datetime, on_progress: Tell | None = None) -> Outcome
         found = _cheaper(problem, found, yardstick)
     edition = _edition(task, horizon, now, problem, found, yardstick, sky)
     edition["curves"] = with_learned_cop(edition["curves"], pieces)
-    if base.told is not None:
-        edition["forecasts"] = {**edition["forecasts"], BASE: base.told}
-    if base.bands is not None:
-        edition["bands"] = {**edition["bands"], BASE: base.bands}
+    loads = with_cooling(loads, site, bulbs, pieces.tangents)
+    edition["forecasts"] = {**edition["forecasts"], **loads.told}
+    edition["bands"] = {**edition["bands"], **loads.bands}
     edition["sources"] = _with_market(edition["sources"], market)
     edition["prices"] = prices[-1].to_json() if prices else None
     edition["job_labels"] = {job.id: _label(job) for job in jobs}

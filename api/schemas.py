@@ -237,7 +237,7 @@ class PlantStateView(BaseModel):
 
 
 class ForecastView(BaseModel):
-    """How sun, wind or base load was forecast: `learned`, by the `physics`, as `usual` or as the site `file` says; from
+    """How sun, wind or a load was forecast: `learned`, by the `physics`, as `usual` or as the site `file` says; from
     which step of the weather (null: from none) and why not a higher one (`reason`); why no model serves
     (`not_learned`)."""
 

@@ -2,9 +2,9 @@
 
 Measurement ``plan``: a field for each series of the plan, tagged ``asset`` where it is one asset's, and the text
 ``plan_id``, which says of each slot whose plan it holds. Measurement ``forecast``: what the plan expected, tagged
-``quantile`` (p10, p50, p90). Both are beliefs as of the plan's making: a later plan takes their place, and ``as_of``
-still finds them. Values belong to the slot that begins at their instant; what is stored and how warm
-it is (``soc_mwh``, ``tank_mwh``, ``mass_c``, ``temperature_c``) hold at it.
+``quantile`` (p10, p50, p90) and, of a service, with its name as ``asset``. Both are beliefs as of the plan's making: a
+later plan takes their place, and ``as_of`` still finds them. Values belong to the slot that begins at their instant;
+what is stored and how warm it is (``soc_mwh``, ``tank_mwh``, ``mass_c``, ``temperature_c``) hold at it.
 """
 
 from __future__ import annotations
@@ -41,6 +41,8 @@ def as_points(edition: Edition) -> list[Point]:
     told = {"plan_id": edition["plan_id"]}
     points: list[Point] = []
     series = edition["plan"].get("series") or {}
+    if series and (services := edition["problem"].get("inference")):
+        series = {**series, "inference_asked_mw": {one["name"]: one["power_mw"] for one in services}}
     whole = {name: values for name, values in series.items() if isinstance(values, list)}
     reached = {name: whole.pop(name) for name in _AT_THE_END if name in whole}
     points += _slots("plan", site, whole, first, step, told)
@@ -51,10 +53,14 @@ def as_points(edition: Edition) -> list[Point]:
         points += _slots("plan", {**site, "asset": asset}, own, first, step, told)
         points += _slots("plan", {**site, "asset": asset}, later, first + step, step, {})
     for level in ("p10", "p50", "p90"):
-        bands = {name: levels[level] for name, levels in edition["bands"].items()}
+        bands = {name: levels[level] for name, levels in edition["bands"].items() if "/" not in name}
         weather = {name: edition["problem"]["series"].get(name) for name in _WEATHER} if level == "p50" else {}
         fields = {**bands, **{name: values for name, values in weather.items() if values}}
         points += _slots("forecast", {**site, "quantile": level}, fields, first, step, told)
+        for name in edition["bands"].keys() - bands.keys():
+            of, _, asset = name.partition("/")
+            own = {of: edition["bands"][name][level]}
+            points += _slots("forecast", {**site, "asset": asset, "quantile": level}, own, first, step, told)
     return points
 
 

@@ -6,11 +6,13 @@ Data only, in the words of the problem document (version 1.1); powers MW, energi
 from __future__ import annotations
 
 from collections.abc import Iterable
+from zoneinfo import ZoneInfo
 
 from pydantic import Field
 
 from models.checking import Above0, AtLeast0, Checked, Fraction, Moment, Name, Number, Share, Text, Whole
 from models.errors import Fault
+from models.horizon import Horizon
 
 
 class Span(Checked):
@@ -106,6 +108,11 @@ class Service(Checked):
     min_share: Fraction = Field(description="of its forecast, below which it does not run")
     below_nominal_cost_per_mwh: AtLeast0
     note: Text = ""
+
+    def nominal_mw(self, horizon: Horizon, zone: ZoneInfo) -> list[float]:
+        """What it asks for in each slot, as the site file says."""
+        shape = self.by_hour or (1.0,) * 24
+        return [round(self.mean_mw * shape[at.astimezone(zone).hour], 9) for at in horizon.starts()]
 
     def faults(self) -> Iterable[Fault]:
         """Anything but 24 factors."""

@@ -18,7 +18,11 @@ from optimizer.compose_plant import span, touches, upkeep
 
 
 def with_asks(
-    document: Mapping[str, Any], site: Site, horizon: Horizon, started: Mapping[str, Any] | None = None
+    document: Mapping[str, Any],
+    site: Site,
+    horizon: Horizon,
+    started: Mapping[str, Any] | None = None,
+    services_mw: Mapping[str, Sequence[float]] | None = None,
 ) -> dict[str, Any]:
     """A composed document with everything that its site asks of version 1.1.
 
@@ -28,6 +32,7 @@ def with_asks(
         horizon: its slots.
         started: state of what is asked when slot 0 begins, as :func:`optimizer.carried.carried` gives it; none: as
             the site file assumes.
+        services_mw: what services are expected to ask for, one a slot; of those not named what the site file says.
     """
     state = started or {}
     asked: dict[str, Any] = {}
@@ -42,7 +47,7 @@ def with_asks(
     events = [_target(one, horizon) for one in site.grid.targets if touches(one, horizon)]
     promises = [_promise(one, horizon, state) for one in site.grid.promises if touches(one, horizon)]
     made = [_generator(one, horizon, state) for one in site.generators]
-    served = [_service(one, site, horizon) for one in site.services]
+    served = [_service(one, site, horizon, (services_mw or {}).get(one.name)) for one in site.services]
     for key, rows in (("events", events), ("nominations", promises), ("generators", made), ("inference", served)):
         if rows:
             asked[key] = rows
@@ -133,9 +138,8 @@ def _generator(one: Generator, horizon: Horizon, state: Mapping[str, Any]) -> di
     return told | {"on_before": bool(on), "state_slots": int(slots)}
 
 
-def _service(one: Service, site: Site, horizon: Horizon) -> dict[str, Any]:
-    shape = one.by_hour or (1.0,) * 24
-    power = [round(one.mean_mw * shape[at.astimezone(site.zone).hour], 9) for at in horizon.starts()]
+def _service(one: Service, site: Site, horizon: Horizon, expected_mw: Sequence[float] | None) -> dict[str, Any]:
+    power = one.nominal_mw(horizon, site.zone) if expected_mw is None else [round(mw, 9) for mw in expected_mw]
     least = [round(one.min_share * mw, 9) for mw in power]
     told = {"name": one.name, "power_mw": power, "min_power_mw": [min(a, b) for a, b in zip(least, power, strict=True)]}
     return told | {"below_nominal_cost_per_mwh": one.below_nominal_cost_per_mwh}

@@ -6,10 +6,11 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
 
+from api.commands.forecast_loads import loads_of, tell_load
 from api.settings import default_data_dir, moment_option
 from ingest.site_file import find_site, read_site
 from models.errors import CherguiError, InvalidInput
@@ -36,6 +37,7 @@ SiteOption = Annotated[str, typer.Option(help="Site file, or the name of a sampl
 DataOption = Annotated[Path | None, typer.Option(help="Folder that keeps the models; default: the user's data folder.")]
 RunsOption = Annotated[Path | None, typer.Option(help="CSV of past weather runs, issued_at first.")]
 ActualOption = Annotated[Path | None, typer.Option(help="CSV of measured power, MW by slot.")]
+LoadsOption = Annotated[Path | None, typer.Option(help="CSV of past loads, MW by slot, instead of the site's meters.")]
 NowOption = Annotated[str | None, typer.Option(help="Work as of this instant (RFC 3339) instead of the present.")]
 DaysOption = Annotated[int, typer.Option(min=30, max=730, help="Days of past that a synthetic site makes up.")]
 
@@ -75,10 +77,14 @@ def score_command(
     data_dir: DataOption = None,
     runs: RunsOption = None,
     actual: ActualOption = None,
+    loads: LoadsOption = None,
     days: DaysOption = 120,
     now: NowOption = None,
 ) -> None:
-    """Score the kept models on what came after they were trained: exit 0, 1 where one has drifted, 2 bad input."""
+    """Score the kept models on what came after they were trained, and metered loads over two weeks.
+
+    Exit 0, 1 where a model has drifted, 2 bad input.
+    """
     with _refusals():
         from api.forecasting import scored
 
@@ -95,9 +101,14 @@ def score_command(
             if one.standing.alarm:
                 alarms += 1
                 typer.echo(f"  {one.standing.alarm}", err=True)
-        if not watched:
-            typer.echo("no model is kept here yet; run  chergui forecast train", err=True)
-            raise typer.Exit(2)
+        path = find_site(site).resolve()
+        metered = loads_of(
+            found, _next_hours(moment, 24), moment, path.parent, _knowledge(path, found, data_dir), loads
+        )
+        for name, load in metered.items():
+            tell_load(name, load)
+        if not watched and not metered:
+            _none_kept()
     if alarms:
         raise typer.Exit(1)
 
@@ -108,6 +119,7 @@ def show_command(
     data_dir: DataOption = None,
     runs: RunsOption = None,
     actual: ActualOption = None,
+    loads: LoadsOption = None,
     days: DaysOption = 120,
     now: NowOption = None,
     hours: Annotated[int, typer.Option(min=1, max=48, help="Hours to show.")] = 24,
@@ -116,7 +128,7 @@ def show_command(
     with _refusals():
         from api.forecasting import fan_of, past_of, physics_band
         from models.forecast.plants import QUANTITIES
-        from models.horizon import Horizon, rfc3339
+        from models.horizon import rfc3339
 
         path = find_site(site).resolve()
         found, moment = read_site(path), moment_option(now) or datetime.now(UTC)
@@ -124,11 +136,10 @@ def show_command(
         past = past_of(found, moment, days, runs, actual, knowledge) if runs or actual else None
         shelf = knowledge.shelf
         models = shelf.models(QUANTITIES, lambda text: typer.echo(text, err=True))
-        if not models:
-            typer.echo("no model is kept here yet; run  chergui forecast train", err=True)
-            raise typer.Exit(2)
-        start = moment.replace(minute=moment.minute // 15 * 15, second=0, microsecond=0) + timedelta(minutes=15)
-        horizon = Horizon(start, timedelta(minutes=15), hours * 4)
+        horizon = _next_hours(moment, hours)
+        metered = loads_of(found, horizon, moment, path.parent, knowledge, loads)
+        if not models and not metered:
+            _none_kept()
         for quantity, (model, report) in models.items():
             why = shelf.fallen_back(quantity)
             if why is not None:
@@ -142,9 +153,27 @@ def show_command(
             typer.echo(f"  {'synthetic; ' if fan.synthetic else ''}{_proof(report.days, report.proven)}")
             _skill_by_lead(report)
             _rows(horizon, ("P5", "P50", "P95"), [fan.at(level) for level in (0.05, 0.5, 0.95)])
+        for name, load in metered.items():
+            tell_load(name, load)
+            if load.bands is not None:
+                _rows(horizon, ("P5", "P50", "P95"), [load.bands[level] for level in ("p05", "p50", "p95")])
 
 
-def _rows(horizon: Horizon, heads: Sequence[str], quantiles: Iterable[Values]) -> None:
+def _next_hours(moment: datetime, hours: int) -> Horizon:
+    """Quarter hours from the next border on."""
+    from models.horizon import Horizon
+
+    start = moment.replace(minute=moment.minute // 15 * 15, second=0, microsecond=0) + timedelta(minutes=15)
+    return Horizon(start, timedelta(minutes=15), hours * 4)
+
+
+def _none_kept() -> NoReturn:
+    message = "no model is kept here yet and no load is metered; run  chergui forecast train  or give --loads"
+    typer.echo(message, err=True)
+    raise typer.Exit(2)
+
+
+def _rows(horizon: Horizon, heads: Sequence[str], quantiles: Iterable[Sequence[float] | Values]) -> None:
     """A line an hour, its first slot."""
     typer.echo(f"  {'UTC':<18}" + "".join(f"{head:>8}" for head in heads) + "  MW")
     for slot, values in enumerate(zip(*quantiles, strict=True)):

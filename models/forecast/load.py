@@ -133,13 +133,11 @@ def next_hours(
     past = Series(load.start, HOUR, load.values[:over], load.unit, load.source, load.synthetic)
     _refuse_short(len(past), lead_h)
     made = load_features(past, lead_h, zone)
-    ahead = np.arange(over, over + lead_h)
-    missing = int((~made.changes.awake[ahead]).sum())
+    middle = rolled.weights @ _both(made, past.values, np.arange(over), np.arange(over, over + lead_h))
     error = rolled.errors[np.isfinite(rolled.errors)]
-    if missing or not len(error):
-        message = f"{missing} of the newest {lead_h} hours are missing; mend their source"
+    if (missing := int(np.isnan(middle).sum())) or not len(error):
+        message = f"the past of {missing} of the next {lead_h} hours is missing; mend its source"
         raise InvalidInput("the load", [Fault("values", "missing", message)])
-    middle = rolled.weights @ _both(made, past.values, np.arange(over), ahead)
     held: Values = np.maximum(middle[:, None] + _offsets(error, levels), 0.0)
     return held
 

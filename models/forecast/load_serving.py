@@ -1,4 +1,4 @@
-"""A forecast of base load at work: judged on the days just past beside its baselines, then spread over the slots.
+"""A forecast of a load at work: judged on the days just past beside its baselines, then spread over the slots.
 
 Below the learned forecast stands the usual: quantiles of the local hour on working days or others, as the meter showed.
 """
@@ -22,6 +22,7 @@ JUDGED_DAYS = 14
 USUAL_DAYS, LEAST_USUAL_DAYS = 45, 14
 _LEAST_ALIKE = 3
 _WEEKEND = 5  # Saturday, counted from Monday
+_FILE = "the site file"
 LEAST_HOURS = 200  # judged, of the two weeks, from which anything is concluded
 NEEDED = timedelta(hours=2 * BAND_H + JUDGED_DAYS * DAY_H)
 """Past that a forecast is made and judged from, the lead not counted."""
@@ -55,16 +56,21 @@ class LoadVerdict:
 
 @dataclass(frozen=True, slots=True)
 class UsualVerdict:
-    """Mean absolute error over the judged hours of the usual's median and of what the site file says."""
+    """Mean absolute error over the judged hours of the usual's median and of ``beside``, what would hold without it."""
 
     usual: float
-    site_file: float
+    beside: str
+    baseline: float
     days: int
 
     @property
     def serves(self) -> bool:
-        """Whether the usual beats the site file."""
-        return self.usual < self.site_file
+        """Whether the usual beats what would hold without it."""
+        return self.usual < self.baseline
+
+
+def _persistence(lead: int) -> str:
+    return f"{lead} h persistence"
 
 
 def lead_h(horizon: Horizon, issued_at: datetime) -> int:
@@ -72,11 +78,11 @@ def lead_h(horizon: Horizon, issued_at: datetime) -> int:
     return DAY_H * max(1, -((issued_at - horizon.end) // timedelta(days=1)))
 
 
-def judged_load(load: Series, usual: Values, lead: int, zone: ZoneInfo) -> LoadVerdict | None:
+def judged_load(load: Series, told: Values | None, lead: int, zone: ZoneInfo) -> LoadVerdict | None:
     """How the last two weeks of ``load`` (hourly, to the last whole hour) would have been forecast.
 
-    Baselines: the value ``lead`` hours before, and ``usual`` (shape of the load), what the site file says of each hour.
-    None where too many hours are missing to tell.
+    Baselines: the value ``lead`` hours before, and ``told`` (shape of the load), what the site file says of each hour,
+    if it says anything. None where too many hours are missing to tell.
 
     Raises:
         InvalidInput: as :func:`models.forecast.load.rolling_load`.
@@ -84,7 +90,7 @@ def judged_load(load: Series, usual: Values, lead: int, zone: ZoneInfo) -> LoadV
     first = len(load) - JUDGED_DAYS * DAY_H
     rolled = rolling_load(load, lead, zone, LEVELS, first)
     said = rolled.quantiles
-    actual, before, told = load.values[first:], load.values[first - lead : -lead], usual[first:]
+    actual, before = load.values[first:], load.values[first - lead : -lead]
     there = np.isfinite(said).all(axis=1) & np.isfinite(actual) & np.isfinite(before)
     if there.sum() < LEAST_HOURS:
         return None
@@ -92,7 +98,7 @@ def judged_load(load: Series, usual: Values, lead: int, zone: ZoneInfo) -> LoadV
     def error(values: Values) -> float:
         return float(np.abs(values - actual)[there].mean())
 
-    baselines = {f"{lead} h persistence": error(before), "the site file": error(told)}
+    baselines = {_persistence(lead): error(before)} | ({} if told is None else {_FILE: error(told[first:])})
     best = min(baselines, key=lambda name: baselines[name])
     held = (actual[there] >= said[there, 0]) & (actual[there] <= said[there, -1])
     learned = error(said[:, int(np.argmin(np.abs(LEVELS - 0.5)))])
@@ -131,16 +137,17 @@ def usual_on(load: Series, hours: Sequence[datetime], zone: ZoneInfo, issued_at:
     return found
 
 
-def judged_usual(load: Series, told: Values, lead: int, zone: ZoneInfo) -> UsualVerdict | None:
-    """How the usual would have foretold the last two weeks, ``lead`` hours ahead, beside ``told`` (shape of the load).
+def judged_usual(load: Series, told: Values | None, lead: int, zone: ZoneInfo) -> UsualVerdict | None:
+    """How the usual would have foretold the last two weeks, ``lead`` hours ahead.
 
-    None where too few of their hours are known.
+    Beside ``told`` (shape of the load) as for :func:`judged_load`; where it is None, beside the value ``lead`` hours
+    before. None where too few of their hours are known.
 
     Raises:
         InvalidInput: as :func:`usual_on`.
     """
     first = len(load) - JUDGED_DAYS * DAY_H
-    if first < 0:
+    if first < lead:
         message = f"{len(load)} hours; two weeks are judged and as much is needed before"
         raise InvalidInput("the load", [Fault("values", "too_short", message)])
     starts, middle = load.starts(), int(np.argmin(np.abs(LEVELS - 0.5)))
@@ -151,11 +158,12 @@ def judged_usual(load: Series, told: Values, lead: int, zone: ZoneInfo) -> Usual
         ]
     )
     actual = load.values[first:]
-    there = np.isfinite(actual)
+    beside = load.values[first - lead : -lead] if told is None else told[first:]
+    there = np.isfinite(actual) & np.isfinite(beside)
     if there.sum() < LEAST_HOURS:
         return None
-    errors = [float(np.abs(values - actual)[there].mean()) for values in (said, told[first:])]
-    return UsualVerdict(errors[0], errors[1], int(there.sum()) // DAY_H)
+    errors = [float(np.abs(values - actual)[there].mean()) for values in (said, beside)]
+    return UsualVerdict(errors[0], _persistence(lead) if told is None else _FILE, errors[1], int(there.sum()) // DAY_H)
 
 
 def load_on(

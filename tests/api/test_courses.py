@@ -14,7 +14,6 @@ from api import planner
 from api.commands.plan_tables import _scenarios as told_in_words
 from api.courses import courses_for, pairs_of
 from api.expected import Expected, expected
-from api.expected_load import ExpectedLoad
 from api.gathering import first_memory, horizon_at
 from api.planner import Task, cycle
 from api.schemas import ScenariosView
@@ -31,7 +30,7 @@ from optimizer.document import Plan
 from optimizer.weighed import Hedge, Weighed
 
 NOW = parse_rfc3339("2026-06-01T06:20:00Z")
-LOAD = ExpectedLoad(None, np.full(12, 0.2), None, None)
+RISE_MW = np.full(12, 0.2)
 
 
 @pytest.fixture(scope="module")
@@ -48,7 +47,7 @@ def sky(site: Site) -> Expected:
 
 def test_past_errors_give_courses_around_the_forecast_the_same_for_one_horizon(site: Site, sky: Expected) -> None:
     horizon = horizon_at(site, NOW)
-    made = courses_for(site, horizon, NOW, sky, LOAD, None)
+    made = courses_for(site, horizon, NOW, sky, RISE_MW, None)
     assert isinstance(made, Courses)
     assert made.pv_mw.shape == made.wind_mw.shape == made.more_load_mw.shape == (8, 12)
     assert "past forecasts" in made.origin
@@ -56,7 +55,7 @@ def test_past_errors_give_courses_around_the_forecast_the_same_for_one_horizon(s
         forecast = sky.forecast[name]  # type: ignore[literal-required]
         assert (drawn <= forecast.capacity_mw).all()
         assert ((drawn < forecast.p50).any(axis=0) | (forecast.p50 == 0)).all(), name
-    again = courses_for(site, horizon, NOW, sky, LOAD, None)
+    again = courses_for(site, horizon, NOW, sky, RISE_MW, None)
     assert isinstance(again, Courses)
     assert again.to_json() == made.to_json()
 
@@ -68,7 +67,7 @@ def test_an_ensemble_gives_the_order(site: Site, sky: Expected) -> None:
     members = [
         replace(table, columns={**table.columns, wind: table[wind] * factor}) for factor in np.linspace(0.5, 1.5, 10)
     ]
-    made = courses_for(site, horizon_at(site, NOW), NOW, replace(sky, tables=tuple(members)), LOAD, None)
+    made = courses_for(site, horizon_at(site, NOW), NOW, replace(sky, tables=tuple(members)), RISE_MW, None)
     assert isinstance(made, Courses)
     assert made.origin == "8 members of the weather ensemble"
     assert (made.wind_mw[-1] >= made.wind_mw[0]).all()
@@ -78,10 +77,10 @@ def test_an_ensemble_gives_the_order(site: Site, sky: Expected) -> None:
 def test_where_nothing_is_known_the_reason_is_said(site: Site, sky: Expected) -> None:
     horizon = horizon_at(site, NOW)
     real = site.model_copy(update={"weather": WeatherSource(kind="csv", path="weather.csv")})
-    told = courses_for(real, horizon, NOW, sky, LOAD, None)
+    told = courses_for(real, horizon, NOW, sky, RISE_MW, None)
     assert told == "1 weather runs, at least 8 are needed; from past errors: nothing is kept here"
     bare = site.model_copy(update={"solar": (), "wind": ()})
-    assert courses_for(bare, horizon, NOW, sky, LOAD, None) == "the site has neither sun nor wind"
+    assert courses_for(bare, horizon, NOW, sky, RISE_MW, None) == "the site has neither sun nor wind"
 
 
 def test_gathered_runs_and_meters_teach_what_made_up_history_does(site: Site) -> None:
@@ -100,7 +99,7 @@ def test_gathered_runs_and_meters_teach_what_made_up_history_does(site: Site) ->
 
 def test_only_what_was_known_teaches(site: Site, sky: Expected, monkeypatch: pytest.MonkeyPatch) -> None:
     horizon = horizon_at(site, NOW)
-    before = courses_for(site, horizon, NOW, sky, LOAD, None)
+    before = courses_for(site, horizon, NOW, sky, RISE_MW, None)
     past = history_for(site, NOW)
     assert past is not None
     late = {}
@@ -110,7 +109,7 @@ def test_only_what_was_known_teaches(site: Site, sky: Expected, monkeypatch: pyt
         actual = np.concatenate([pairs.actual_mw, 0 * pairs.actual_mw, pairs.actual_mw + np.nan])
         late[name] = PastPairs(np.tile(pairs.lead_h, 3), np.tile(pairs.forecast_mw, 3), actual, known)
     monkeypatch.setattr("api.courses.history_for", lambda *_: late)
-    after = courses_for(site, horizon, NOW, sky, LOAD, None)
+    after = courses_for(site, horizon, NOW, sky, RISE_MW, None)
     assert isinstance(before, Courses)
     assert isinstance(after, Courses)
     assert after.to_json() == before.to_json()

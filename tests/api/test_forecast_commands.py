@@ -9,6 +9,7 @@ import os
 import shutil
 from datetime import timedelta
 
+import numpy as np
 import pytest
 from typer.testing import CliRunner
 
@@ -306,3 +307,51 @@ def test_a_card_says_what_the_model_is(folder):
     assert len(card["digest"]) == 64
     assert card["window"][0].startswith("2026-05-02")
     assert set(card["versions"]) == {"numpy", "scikit-learn", "skops", "python"}
+
+
+@pytest.fixture(scope="module")
+def loads_file(tmp_path_factory):
+    """75 days of base and IT load by the half hour up to the 1st of June, with a rhythm and some luck."""
+    slots = 75 * 48
+    rng = np.random.default_rng(2)
+    day = np.sin(np.arange(slots) / 48 * 2 * np.pi)
+    rows = zip(2 + 0.5 * day + 0.05 * rng.normal(size=slots), 9 + 3 * day + rng.normal(size=slots), strict=True)
+    first = parse_rfc3339("2026-06-01T06:00:00Z") - timedelta(days=75)
+    path = tmp_path_factory.mktemp("loads") / "loads.csv"
+    lines = [f"{rfc3339(first + k * timedelta(minutes=30))},{a:.3f},{b:.3f}" for k, (a, b) in enumerate(rows)]
+    path.write_text("\n".join(["time,base_load_mw,it_mw", *lines]) + "\n")
+    return path
+
+
+def test_loads_of_a_file_are_shown_with_their_skill_and_the_cooling_of_the_it_load(loads_file, tmp_path):
+    done = forecast(tmp_path, "show", "--loads", str(loads_file), "--hours", "6")
+    assert done.exit_code == 0, done.output
+    heads = [line.split(":")[0] for line in done.output.splitlines() if line[:1].strip()]
+    assert heads == ["base_load_mw", "it_mw", "cooling_mw"]
+    assert done.output.count("better than 24 h persistence") == 2, "base and IT load"
+    assert "the IT load through the site file's physics" in done.output
+    rows = [list(map(float, line.split()[2:])) for line in done.output.splitlines() if line.startswith("  2026-06-01 ")]
+    assert len(rows) == 3 * 6
+    assert all(low <= middle <= high for low, middle, high in rows)
+
+
+def test_loads_are_scored_beside_what_would_hold_else(loads_file, tmp_path):
+    done = forecast(tmp_path, "score", "--loads", str(loads_file))
+    assert done.exit_code == 0, done.output
+    assert "base_load_mw: learned" in done.output
+    assert "over 14 days" in done.output
+    assert "unproven until 60 days are scored" in done.output
+
+
+def test_where_nothing_is_kept_nor_metered_it_is_said(tmp_path):
+    done = forecast(tmp_path, "show")
+    assert done.exit_code == 2
+    assert "no load is metered" in done.output
+
+
+def test_a_file_of_loads_that_the_site_does_not_have_is_refused(tmp_path):
+    path = tmp_path / "loads.csv"
+    path.write_text("time,inference_mw/chat\n2026-05-01T00:00:00Z,1\n2026-05-01T01:00:00Z,1\n")
+    done = forecast(tmp_path, "show", "--loads", str(path))
+    assert done.exit_code == 2
+    assert "no load of this site; known: base_load_mw, it_mw" in done.output

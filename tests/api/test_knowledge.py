@@ -7,7 +7,7 @@ from datetime import timedelta
 import numpy as np
 import pytest
 
-from api.expected_load import expected_load
+from api.expected_load import BASE, expected_loads
 from api.gathering import horizon_at
 from api.knowledge import Knowledge
 from ingest.intake import Intake
@@ -58,7 +58,7 @@ def test_a_load_meter_that_is_not_believed_is_said_with_the_age_of_what_is(tmp_p
         wrong = k >= hours - 5
         fields = {"base_load_mw": -1.0 if wrong else float(value)}
         intake.accept([point("site", {"site": site.name}, fields, to_ns(first + k * HOUR))])
-    found = expected_load(site, horizon_at(site, NOW), NOW, Knowledge(tmp_path, site.name, store))
+    found = expected_loads(site, horizon_at(site, NOW), NOW, Knowledge(tmp_path, site.name, store)).by_name[BASE]
     assert found.told["kind"] == "usual"
     assert found.mw is not None
     assert all(2.5 <= value <= 3.5 for value in found.mw), "the usual of what may be believed"

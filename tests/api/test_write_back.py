@@ -64,6 +64,21 @@ def test_forecasts_stand_beside_it_by_quantile_and_a_battery_at_the_ends_of_slot
     assert [((s.time_ns // 10**9) % 3600 // 900, s.value) for s in stored] == [(1, 1.0), (2, 2.0), (3, 3.0), (0, 4.0)]
 
 
+def test_what_a_service_was_expected_to_ask_for_stands_beside_what_it_is_given(published: dict[str, Any]) -> None:
+    published["problem"]["inference"] = [{"name": "chat", "power_mw": [0.3, 0.3, 0.4, 0.4]}]
+    published["plan"]["series"]["inference_mw"] = {"chat": [0.3, 0.2, 0.4, 0.4]}
+    published["bands"]["inference_mw/chat"] = {"p10": [0.2] * 4, "p50": [0.3] * 4, "p90": [0.5] * 4}
+    store = MemoryStore()
+    write_back(store, published)
+    asked = {"asset": "chat"}, START, START + HOUR, QUARTER
+    assert store.query("plan.inference_asked_mw", *asked).values.tolist() == [0.3, 0.3, 0.4, 0.4]
+    assert store.query("plan.inference_mw", *asked).values.tolist() == [0.3, 0.2, 0.4, 0.4]
+    high = {"asset": "chat", "quantile": "p90"}
+    assert store.query("forecast.inference_mw", high, START, START + HOUR, QUARTER).values.tolist() == [0.5] * 4
+    written = {f"{p.measurement}.{name}" for p in as_points(published) for name, v in p.fields if isinstance(v, float)}
+    assert written - METRICS.keys() == set()
+
+
 def test_where_there_is_no_plan_the_forecasts_are_kept(published: dict[str, Any]) -> None:
     published["plan"]["series"] = None
     assert {point.measurement for point in as_points(published)} == {"forecast"}

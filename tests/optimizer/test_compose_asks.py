@@ -192,3 +192,14 @@ def test_bad_spans_and_targets_are_refused(section: str, row: dict[str, Any], pl
     with pytest.raises(InvalidInput) as refused:
         resolved_site(raw)
     assert place in {fault.pointer for fault in refused.value.faults}
+
+
+def test_a_service_asks_for_what_its_meter_knows_and_may_draw_no_less_a_share_of_it() -> None:
+    of, at = site(), horizon()
+    still, mild = [0.0] * at.slots, np.full(at.slots, 20.0).tolist()
+    day = compose(of, at, Availability(still, still, None, mild, mild), [], assumed_state(of), "day")
+    known = [0.01 + 0.001 * k for k in range(at.slots)]
+    told = with_asks(day, of, at, None, {"chat": known, "another": still})["inference"][0]
+    assert told["power_mw"] == pytest.approx(known)
+    assert told["min_power_mw"] == pytest.approx([0.5 * mw for mw in known])
+    assert with_asks(day, of, at)["inference"][0]["power_mw"] == [0.02] * at.slots

@@ -215,6 +215,15 @@ def test_forecasts_say_their_step_and_what_they_have_been_worth(client, lang, wo
         assert word in section
 
 
+@pytest.mark.parametrize(("lang", "words"), [("en", ("IT load", "Cooling power")), ("fr", ("Charge informatique",))])
+def test_loads_are_named_and_a_service_by_its_own_name(edition, lang, words):
+    told = edition["forecasts"]["wind_available_mw"] | {"kind": "usual", "step": None}
+    page = client_of(edition | {"forecasts": dict.fromkeys(("inference_mw/chat", "it_mw", "cooling_mw"), told)})
+    section = page.get(f"/?lang={lang}").text.partition('<section class="forecasts"')[2].partition("</section>")[0]
+    for word in (*words, "Service chat"):
+        assert word in section
+
+
 def test_an_edition_of_before_says_nothing_of_its_forecasts(edition):
     older = {key: value for key, value in edition.items() if key != "forecasts"}
     page = client_of(older).get("/?lang=en")

@@ -237,7 +237,7 @@ def test_the_next_hours_of_a_load_rest_on_what_was_over_at_the_issue():
     with pytest.raises(InvalidInput, match="at least 1392"):
         next_hours(load, 48, utc, LEVELS, load.start + timedelta(days=30), rolled)
     silent = Rolled(rolled.quantiles, np.full(28 * 24, np.nan), rolled.weights)
-    with pytest.raises(InvalidInput, match="mend their source"):
+    with pytest.raises(InvalidInput, match="mend its source"):
         next_hours(load, 48, utc, LEVELS, issued, silent)
 
 
