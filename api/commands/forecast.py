@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
@@ -174,11 +175,14 @@ def _none_kept() -> NoReturn:
 
 
 def _rows(horizon: Horizon, heads: Sequence[str], quantiles: Iterable[Sequence[float] | Values]) -> None:
-    """A line an hour, its first slot."""
-    typer.echo(f"  {'UTC':<18}" + "".join(f"{head:>8}" for head in heads) + "  MW")
-    for slot, values in enumerate(zip(*quantiles, strict=True)):
+    """A line an hour, its first slot; three digits that count of the most, two decimals at least."""
+    rows = [values for values in zip(*quantiles, strict=True)]
+    most = max((abs(value) for values in rows for value in values), default=0.0)
+    digits = 2 if most >= 1 or most == 0 else 2 - math.floor(math.log10(most))
+    typer.echo(f"  {'UTC':<18}" + "".join(f"{head:>9}" for head in heads) + "  MW")
+    for slot, values in enumerate(rows):
         if horizon.at(slot).minute == 0:
-            typer.echo(f"  {horizon.at(slot):%Y-%m-%d %H:%M}  " + "".join(f"{value:8.2f}" for value in values))
+            typer.echo(f"  {horizon.at(slot):%Y-%m-%d %H:%M}  " + "".join(f"{value:9.{digits}f}" for value in values))
 
 
 def _begun(
