@@ -176,7 +176,7 @@ def _none_kept() -> NoReturn:
 
 def _rows(horizon: Horizon, heads: Sequence[str], quantiles: Iterable[Sequence[float] | Values]) -> None:
     """A line an hour, its first slot; three digits that count of the most, two decimals at least."""
-    rows = [values for values in zip(*quantiles, strict=True)]
+    rows = list(zip(*quantiles, strict=True))
     most = max((abs(value) for values in rows for value in values), default=0.0)
     digits = 2 if most >= 1 or most == 0 else 2 - math.floor(math.log10(most))
     typer.echo(f"  {'UTC':<18}" + "".join(f"{head:>9}" for head in heads) + "  MW")
