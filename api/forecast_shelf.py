@@ -98,7 +98,10 @@ class Shelf:
         Raises:
             InvalidInput: it or the card cannot be read.
         """
-        card, noted = self.card(quantity), object_in(self.folder / f"{quantity}.standing", "the note", "score anew")
+        path = self.folder / f"{quantity}.standing"
+        card, noted = self.card(quantity), object_in(path, "the note", "score anew")
+        if noted is not None and not {"digest", "serves", "reason"} <= noted.keys():
+            raise InvalidInput(f"the note {path}", [Fault("", "incomplete", "it lacks what it should say; score anew")])
         return noted if card and noted and noted.get("digest") == card.get("digest") else None
 
     def _card(self, quantity: str) -> Path:

@@ -5,7 +5,7 @@ How they are kept and refused: :mod:`models.kept_bytes`.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
@@ -18,9 +18,9 @@ from models.forecast.learned import LEVELS, Learned, Report, Score
 from models.forecast.quantile_trees import QuantileTrees
 from models.forecast.reliability import Reliability
 from models.horizon import parse_rfc3339, rfc3339
-from models.kept_bytes import Card, dumped, loaded
+from models.kept_bytes import Card, dumped, loaded, sealed
 
-FORM = 2
+FORM = 3
 
 
 def packed(model: Learned, report: Report) -> tuple[bytes, Card]:
@@ -53,14 +53,14 @@ def packed(model: Learned, report: Report) -> tuple[bytes, Card]:
         "days": report.days,
         "notes": list(report.notes),
     }
-    return data, card
+    return data, sealed(card)
 
 
 def opened(data: bytes, card: Mapping[str, Any], features: tuple[str, ...] | None = None) -> tuple[Learned, Report]:
     """Model and report of :func:`packed`; ``features``: what the caller would hand it.
 
     Raises:
-        InvalidInput: another form, digest, library version or features, a type that is not ours, or too large.
+        InvalidInput: another form, seal, digest, library version or features, a type that is not ours, or too large.
     """
     what = f"the model file of {card.get('quantity', 'an unknown quantity')}"
     if card.get("form") != FORM:
@@ -78,7 +78,7 @@ def opened(data: bytes, card: Mapping[str, Any], features: tuple[str, ...] | Non
         parse_rfc3339(card["known_until"]).astimezone(UTC),
         (card["window"][0], card["window"][1]),
         card["rows"],
-        bool(card.get("by_state", False)),  # cards of before there were states have none
+        card["by_state"],
     )
     return model, report_of(card)
 
@@ -97,15 +97,13 @@ def known_until(card: Mapping[str, Any]) -> datetime:
     return parse_rfc3339(card["known_until"])
 
 
-def _faults(card: Mapping[str, Any], features: tuple[str, ...] | None) -> list[Fault]:
-    found = []
+def _faults(card: Mapping[str, Any], features: tuple[str, ...] | None) -> Iterator[Fault]:
     if features is not None and tuple(card["features"]) != features:
         odd = sorted(set(card["features"]) ^ set(features)) or ["their order"]
         message = f"other features than the site gives ({', '.join(odd[:5])}); train it anew"
-        found.append(Fault("features", "mismatch", message))
+        yield Fault("features", "mismatch", message)
     if card["levels"] != LEVELS.tolist():
-        found.append(Fault("levels", "mismatch", f"levels {card['levels']}; this version answers {LEVELS.tolist()}"))
-    return found
+        yield Fault("levels", "mismatch", f"levels {card['levels']}; this version answers {LEVELS.tolist()}")
 
 
 def _told(values: tuple[float, ...]) -> list[float | None]:

@@ -11,7 +11,7 @@ from models.forecast.fan import Fan, averaged
 from models.forecast.features import Features
 from models.forecast.ladder import Rung
 from models.forecast.learned import LEVELS, Learned
-from models.forecast.past import known_part
+from models.forecast.past import known_part, refuse_future
 from models.forecast.plant_state import PlantState, left_of
 from models.forecast.plants import HOUR, Prepared, cloudless_mw, prepared
 from models.forecast.refine import by_shape, straight
@@ -34,8 +34,10 @@ def served(
     ``state``: of a PV plant, for a model that learned the clean one.
 
     Raises:
-        InvalidInput: climatology (use :func:`usual`), weather not known or missing, features not the model's.
+        InvalidInput: climatology (use :func:`usual`), weather not known or missing, features not the model's, a model
+            that knows more than was known at ``issued_at``.
     """
+    refuse_future(f"the model of {model.quantity}", model.known_until, issued_at)
     if not found.tables:
         raise InvalidInput("the forecast", [Fault("weather", "none", "no weather on this step; take the climatology")])
     hours = [_from_known(table, horizon, issued_at) for table in found.tables]

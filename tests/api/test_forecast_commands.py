@@ -95,6 +95,23 @@ def test_a_damaged_model_is_refused_and_said_and_stops_nothing(folder, tmp_path)
     assert "train anew" in said[0]
 
 
+def test_a_model_that_knows_what_came_later_forecasts_nothing(folder):
+    """The clock was set back, or a past instant is asked for: its answers would be hindsight."""
+    done = forecast(folder, "show", "--hours", "2", now="2026-05-20T00:00:00Z")
+    assert done.exit_code == 2
+    assert "available_at: known since 2026-06-01T06:20:00Z, after the issue time 2026-05-20T00:00:00Z" in done.output
+
+
+def test_a_note_that_does_not_say_how_a_model_stands_is_refused(folder, tmp_path):
+    shutil.copytree(folder / "forecasts", tmp_path / "forecasts")
+    shelf = Shelf(tmp_path, "dakhla")
+    quantity = next(shelf.folder.glob("*.json")).stem
+    (shelf.folder / f"{quantity}.standing").write_text(json.dumps({"digest": shelf.card(quantity)["digest"]}))
+    done = forecast(tmp_path, "show", "--hours", "2")
+    assert done.exit_code == 2
+    assert "score anew" in done.output
+
+
 def test_without_a_model_show_and_score_name_the_next_step(tmp_path):
     for word in ("show", "score"):
         done = forecast(tmp_path, word)
@@ -278,7 +295,7 @@ def local_row(row, offset):
 
 def test_a_forecast_that_is_issued_late_rests_on_the_last_run_and_says_so(folder, tmp_path):
     """A weather file known since 19 hours ago: older than 12 h, and shown as such; one known later is not looked at."""
-    past = synthetic_past(read_site(sample_path("dakhla")), parse_rfc3339(NOW), 3)
+    past = synthetic_past(read_site(sample_path("dakhla")), parse_rfc3339("2026-06-03T06:20:00Z"), 3)
     run = past.runs[-1]
     lines = ["# latitude_deg = 23.7", "# longitude_deg = -15.93", "# altitude_m = 12", "# wind_height_m = 10"]
     lines += ["# radiation_stamp = start", "# state_stamp = start", "# source = test", ",".join(("time", *REQUIRED))]
@@ -290,13 +307,13 @@ def test_a_forecast_that_is_issued_late_rests_on_the_last_run_and_says_so(folder
     site = tmp_path / "site.toml"
     site.write_text(text.replace(kind, 'kind = "csv"\npath = "weather.csv"'))
     shutil.copytree(folder / "forecasts", tmp_path / "forecasts")
-    known = parse_rfc3339("2026-05-31T00:00:00Z").timestamp()
+    known = parse_rfc3339("2026-06-02T00:00:00Z").timestamp()
     os.utime(tmp_path / "weather.csv", (known, known))
     words = ["forecast", "show", "--site", str(site), "--data-dir", str(tmp_path), "--hours", "2"]
-    late = RUN.invoke(app, [*words, "--now", "2026-05-31T19:00:00Z"])
+    late = RUN.invoke(app, [*words, "--now", "2026-06-02T19:00:00Z"])
     assert late.exit_code == 0, late.output
-    assert "last run (the last run is of 2026-05-31T00:00:00Z, older than 12 h)" in late.output
-    early = RUN.invoke(app, [*words, "--now", "2026-05-30T19:00:00Z"])
+    assert "last run (the last run is of 2026-06-02T00:00:00Z, older than 12 h)" in late.output
+    early = RUN.invoke(app, [*words, "--now", "2026-06-01T19:00:00Z"])
     assert early.exit_code == 2
     assert "was not known yet" in early.output
 

@@ -1,5 +1,7 @@
 """Learned forecasts: they beat their baselines or do not serve, see nothing that was not known, and are kept safely."""
 
+import hashlib
+import json
 from dataclasses import replace
 
 import numpy as np
@@ -17,6 +19,7 @@ from models.forecast.past import moment64
 from models.forecast.rows import Rows
 from models.forecast.standing import DayScore, beside_champion, judged, served_days, standing
 from models.forecast.yardsticks import yardsticks
+from models.kept_bytes import sealed
 
 
 @pytest.fixture(scope="module")
@@ -305,20 +308,39 @@ def test_a_model_that_does_not_fit_its_card_is_refused(trained, change, code):
     _, features, model, report = trained
     data, card = kept.packed(model, report)
     with pytest.raises(InvalidInput) as error:
-        kept.opened(data, card | change, features.names)
+        kept.opened(data, sealed(card | change), features.names)
     assert {fault.code for fault in error.value.faults} == {code}
 
 
 def test_a_file_with_strange_types_is_refused_before_anything_is_built(trained):
-    import hashlib
-
     from skops import io as skops_io
 
     _, _, model, report = trained
     _, card = kept.packed(model, report)
     data = skops_io.dumps({"boosted": [DAY.__class__]})
     with pytest.raises(InvalidInput, match="no model of ours"):
-        kept.opened(data, card | {"digest": hashlib.sha256(data).hexdigest()})
+        kept.opened(data, sealed(card | {"digest": hashlib.sha256(data).hexdigest()}))
+
+
+def test_a_card_that_was_edited_or_lost_a_line_is_refused_whatever_it_is(trained):
+    """Also where it would change no answer: praise that was never earned is as false."""
+    _, _, model, report = trained
+    data, card = kept.packed(model, report)
+    for name, value in card.items():
+        for edited in ({k: v for k, v in card.items() if k != name}, card | {name: [value]}):
+            with pytest.raises(InvalidInput) as error:
+                kept.opened(data, edited)
+            assert {fault.code for fault in error.value.faults} <= {"mismatch", "unknown_form"}
+            assert "train" in str(error.value)
+    assert kept.opened(data, json.loads(json.dumps(card)))
+
+
+def test_what_is_no_archive_is_refused_even_under_its_own_digest(trained):
+    _, _, model, report = trained
+    data, card = kept.packed(model, report)
+    cut = data[: len(data) // 2]
+    with pytest.raises(InvalidInput, match="no file of a model"):
+        kept.opened(cut, sealed(card | {"digest": hashlib.sha256(cut).hexdigest()}))
 
 
 def test_features_of_another_site_are_refused(trained):

@@ -12,6 +12,7 @@ import pytest
 from ingest.site_file import read_site, sample_path
 from models import cooling
 from models.errors import InvalidInput
+from models.kept_bytes import sealed
 from models.learn.kept_cop import opened, packed
 from models.learn.plant_cop import LearnedCop, cop_tangents, digest_of, learn_cop, promoted, standing
 from models.learn.plant_records import PlantRecords, ScreenedRecords, screen_records
@@ -142,6 +143,7 @@ def test_a_kept_cop_comes_back_and_whatever_does_not_fit_its_card_is_refused() -
         ({"form": 9}, "this version reads"),
     ):
         with pytest.raises(InvalidInput, match=says):
-            opened(data, card | odd)
-    with pytest.raises(InvalidInput, match="the card lacks"):
-        opened(data, {key: value for key, value in card.items() if key != "window"})
+            opened(data, sealed(card | odd))
+    for edited in ({key: value for key, value in card.items() if key != "window"}, card | {"scores": {"learned": 0.0}}):
+        with pytest.raises(InvalidInput, match="edited or damaged"):
+            opened(data, edited)
