@@ -70,6 +70,7 @@ def taught(site: Site, records: ScreenedRecords, now: datetime, knowledge: Knowl
         InvalidInput: no cooling plant, or as :func:`models.learn.plant_cop.learn_cop`.
     """
     plant = _plant(site)
+    records = records.known_at(moment64(now))
     found = learn_cop(records, plant, now)
     verdict = promoted(found, _champion(knowledge), plant, records.records)
     if verdict.serves:

@@ -31,6 +31,7 @@ _Z90 = 1.6449
 MEASURED_LIMITS, MEASURED_BAND = 4, 0.04
 """A curve counts as measured from so many limits on, where half its 90 % band is at most this share of full speed."""
 _TOP, _FREE = 0.97, 0.85
+_SURE = 5.0  # standard errors by which a rate must fall with power to be refused
 """A limit of at least this share of the highest one is full speed; so is one of which less than this share is drawn."""
 
 
@@ -139,7 +140,8 @@ def fit_curve(points: Sequence[LimitPoint], family: Sequence[Known], gpu: GpuMod
     it). Limits that bring no power or no speed over the one before are left out and named in ``source``.
 
     Raises:
-        InvalidInput: no measurement at full speed, a limit outside the device's, fewer than two points left.
+        InvalidInput: no measurement at full speed, a limit outside the device's, fewer than two points left, a rate
+            that falls as power rises.
     """
     top = points[-1]
     faults = [
@@ -156,6 +158,7 @@ def fit_curve(points: Sequence[LimitPoint], family: Sequence[Known], gpu: GpuMod
     if faults:
         raise InvalidInput("the measured limits", faults)
     used, idle = _rising(points)
+    _refuse_falling(used)
     share = np.array([p.drawn_w for p in used]) / gpu.max_limit_w
     rate = np.array([p.rate for p in used]) / top.rate
     error = np.array([p.error for p in used])
@@ -182,6 +185,16 @@ def _rising(points: Sequence[LimitPoint]) -> tuple[list[LimitPoint], list[float]
         message = "no limit measured lowers the power of this workload; measure under lower ones"
         raise InvalidInput("the measured limits", [Fault("points", "never_binds", message)])
     return used[::-1], idle[::-1]
+
+
+def _refuse_falling(points: Sequence[LimitPoint]) -> None:
+    low, top = points[0], points[-1]
+    if low.rate > top.rate * (1.0 + _SURE * float(np.hypot(low.error, top.error))):
+        message = (
+            f"{low.rate:g} at {low.drawn_w:g} W and {top.rate:g} at {top.drawn_w:g} W: more power slows no job; "
+            "give work done per second, not seconds per step, and measure while nothing else changes"
+        )
+        raise InvalidInput("the measurements", [Fault("rate", "falls", message)])
 
 
 def _strictly(rows: tuple[tuple[LimitPoint, float], ...]) -> tuple[CapPoint, ...]:

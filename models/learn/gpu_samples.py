@@ -18,6 +18,7 @@ LEAST_LIMITS = 3
 """Distinct limits that a curve needs."""
 _BUSY = 0.9
 _SAME_W = 1.0
+_OVER_LIMIT = 1.25  # drawn over limit: firmware holds a limit within some per cent, milliwatts are a thousand times it
 _FAR = 4.0
 _LEAST_SPREAD = 0.003
 
@@ -61,9 +62,9 @@ class Screened:
 def screen(samples: Sequence[Sample], idle_w: float = 0.0) -> Screened:
     """Points of the samples that may teach.
 
-    Left out: what is not a number above 0, a draw at or under ``idle_w``, a limit that another limiter undercut, heat,
-    readings that telemetry doubts, a GPU that waited (for data: busy less than 0.9 of the median), and windows far from
-    the median of their limit (4 robust standard deviations; Hampel).
+    Left out: what is not a number above 0, a draw at or under ``idle_w`` or far above its limit, a limit that another
+    limiter undercut, heat, readings that telemetry doubts, a GPU that waited (for data: busy less than 0.9 of the
+    median), and windows far from the median of their limit (4 robust standard deviations; Hampel).
 
     Raises:
         InvalidInput: fewer than three limits are left; the power reading is stuck (the same to the digit under
@@ -96,6 +97,9 @@ def _unfit(sample: Sample, idle_w: float, usual_busy: float | None) -> str | Non
             return f"{name} is {value:g}"
     if sample.drawn_w <= idle_w:
         return f"drew {sample.drawn_w:g} W, no more than at rest"
+    if sample.drawn_w > _OVER_LIMIT * sample.limit_w:
+        drawn = f"drew {sample.drawn_w:g} W under a limit of {sample.limit_w:g} W"
+        return f"{drawn}: another unit, or a limit that was not held"
     if sample.enforced_w is not None and sample.enforced_w < sample.limit_w - _SAME_W:
         return f"another limiter held it to {sample.enforced_w:g} W"
     if sample.hot:

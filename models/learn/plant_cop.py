@@ -27,6 +27,7 @@ WATCH_DAYS = 7
 MOST_WORSE = 1.02
 _BESIDE_K = 1.0  # beyond the ambients seen, still answered by the learned COP
 _LEAST_ROWS = 48
+_OVER_RATED = 1.5
 _DRIFT_AT_END = 0.149  # of the 0.15 that a factor is held to
 
 
@@ -78,13 +79,17 @@ def learn_cop(found: ScreenedRecords, plant: CoolingPlant, now: datetime) -> Lea
     """Learn from screened records (whole plant; ambient as :func:`rejects_to_wet` says) and score on the last quarter.
 
     Raises:
-        InvalidInput: fewer than 14 days, sides with two ambients, or as :func:`models.learn.chiller.fit_chiller`.
+        InvalidInput: fewer than 14 days known at ``now``, heat above what the plant can remove, sides with two
+            ambients, or as :func:`models.learn.chiller.fit_chiller`.
     """
+    found = found.known_at(moment64(now))
     records = found.records
     days = len(np.unique(records.time.astype("datetime64[D]")))
     if days < LEAST_DAYS:
-        message = f"records of {days} days; {LEAST_DAYS} are needed"
+        said = "".join(f"; {count} row(s) left out: {reason}" for reason, count in found.left_out.items())
+        message = f"records of {days} days; {LEAST_DAYS} are needed{said}"
         raise InvalidInput("the plant's records", [Fault("time", "too_few", message)])
+    _refuse_heat(records, plant)
     cut = int(len(records) * (1 - HELD_OUT))
     early, late = records.at(np.arange(cut)), records.at(np.arange(cut, len(records)))
     scores = _scores(fit_chiller(early), plant, records, late)
@@ -97,6 +102,14 @@ def learn_cop(found: ScreenedRecords, plant: CoolingPlant, now: datetime) -> Lea
         scores,
         tuple(f"{count} row(s) left out: {reason}" for reason, count in found.left_out.items()),
     )
+
+
+def _refuse_heat(records: PlantRecords, plant: CoolingPlant) -> None:
+    most = float(np.quantile(records.heat_mw, 0.99))
+    rated = sum(side.capacity_top * side.rated_heat_mw for side in plant.sides)
+    if most > _OVER_RATED * rated:
+        message = f"{most:g} MW of heat, but the plant removes {rated:g} MW; mend rated_heat_mw or the unit"
+        raise InvalidInput("the plant's records", [Fault("heat_mw", "above_capacity", message)])
 
 
 def promoted(

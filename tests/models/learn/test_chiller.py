@@ -119,11 +119,26 @@ def test_what_may_not_teach_is_counted_by_reason() -> None:
         (lambda r: r.at(np.arange(150)), "150 of 150 rows may teach, 200 are needed"),
         (lambda r: replace(r, heat_mw=r.heat_mw * 1000 * 10), "one of them is in another unit; give both in MW"),
         (lambda r: replace(r, heat_mw=np.full(len(r), np.nan)), "0 of 1200 rows may teach"),
+        (
+            lambda r: replace(r, ambient_c=r.ambient_c * 1.8 + 32),
+            "no ambient in degC; give degrees Celsius",
+        ),
+        (lambda r: replace(r, ambient_c=r.ambient_c + 273.15), "in the middle is no ambient in degC"),
+        (lambda r: replace(r, ambient_c=np.full(len(r), 24.0)), "1199 for a stuck sensor"),
     ],
 )
 def test_records_that_cannot_teach_are_refused(change, said: str) -> None:  # type: ignore[no-untyped-def]
     with pytest.raises(InvalidInput, match=said):
         screen_records(change(records()))
+
+
+def test_an_ambient_that_stands_for_a_day_or_that_no_place_has_is_left_out() -> None:
+    """Half a day at one reading happens in fog; a day does not. 999 is what a torn wire says."""
+    rows = records()
+    ambient = rows.ambient_c.copy()
+    ambient[100:112], ambient[200:224], ambient[300] = 24.0, 24.0, 999.0
+    found = screen_records(replace(rows, ambient_c=ambient))
+    assert found.left_out == {"an ambient that no place has": 1, "a stuck sensor": 23}
 
 
 def test_a_heat_that_never_moves_teaches_nothing() -> None:

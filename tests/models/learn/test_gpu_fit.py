@@ -88,6 +88,7 @@ def test_two_limits_that_bind_move_the_prior_but_do_not_replace_it() -> None:
         ({"rate": 0.0}, "rate is 0"),
         ({"drawn_w": -5.0}, "drawn_w is -5"),
         ({"drawn_w": 55.0}, "drew 55 W, no more than at rest"),
+        ({"drawn_w": 400.0}, "drew 400 W under a limit of 300 W: another unit, or a limit that was not held"),
         ({"enforced_w": 200.0}, "another limiter held it to 200 W"),
         ({"hot": True}, "slowed by temperature"),
         ({"busy": 0.5}, "starved: busy 50% of the time, usually 98%"),
@@ -106,6 +107,17 @@ def test_what_may_not_teach_is_left_out_with_its_reason(change: dict[str, float]
 def test_a_stuck_sensor_is_refused() -> None:
     with pytest.raises(InvalidInput, match="the sensor is stuck"):
         screen([replace(s, drawn_w=231.5) for s in windows()])
+
+
+def test_milliwatts_are_refused_for_what_they_are() -> None:
+    with pytest.raises(InvalidInput, match="under a limit of 150 W: another unit"):
+        screen([replace(s, drawn_w=1000 * s.drawn_w) for s in windows()], A100.idle_w)
+
+
+def test_seconds_per_step_are_no_speed() -> None:
+    slow = screen([replace(s, rate=100 / s.rate) for s in windows()], A100.idle_w).points
+    with pytest.raises(InvalidInput, match="give work done per second, not seconds per step"):
+        fit_curve(slow, FAMILY, A100, "made up")
 
 
 def test_too_few_limits_are_refused_with_what_was_left_out() -> None:

@@ -122,13 +122,32 @@ def test_the_pieces_are_a_floor_whose_error_is_stated_and_beyond_what_was_seen_t
 
 def test_what_cannot_teach_is_refused() -> None:
     with pytest.raises(InvalidInput, match="14 are needed"):
-        learn_cop(screened(10), plant(), BEGIN)
+        learn_cop(screened(10), plant(), BEGIN + timedelta(days=10))
     with pytest.raises(InvalidInput, match="another unit"):
         screened(20, odd=1e6)
     wet = plant().sides[0].model_copy(update={"kind": "water-cooled-chiller"})
     if len(plant().sides) == 2:
         with pytest.raises(InvalidInput, match="identify each"):
-            learn_cop(screened(20), plant().model_copy(update={"air": wet}), BEGIN)
+            learn_cop(screened(20), plant().model_copy(update={"air": wet}), BEGIN + timedelta(days=20))
+
+
+def test_rows_that_were_not_known_yet_teach_nothing_and_are_counted() -> None:
+    at = BEGIN + timedelta(days=20)
+    found = learn_cop(screened(), plant(), at)
+    assert found.window[1] == "2026-03-20T23:00:00.000000Z"
+    assert found.notes == ("480 row(s) left out: not known yet at 2026-03-21T00:00:00Z",)
+    other = screened()
+    power = np.where(other.records.time < np.datetime64(at.replace(tzinfo=None)), other.records.power_mw, 9.0)
+    assert learn_cop(replace(other, records=replace(other.records, power_mw=power)), plant(), at).scores == found.scores
+    with pytest.raises(InvalidInput, match=r"records of 0 days; 14 are needed; 960 row.* not known yet at 2026-02-01"):
+        learn_cop(screened(), plant(), BEGIN - timedelta(days=28))
+
+
+def test_heat_that_the_plant_cannot_remove_is_another_unit() -> None:
+    rows = screened().records
+    kilowatts = replace(rows, heat_mw=1000 * rows.heat_mw, power_mw=1000 * rows.power_mw)
+    with pytest.raises(InvalidInput, match=r"MW of heat, but the plant removes .* mend rated_heat_mw or the unit"):
+        learn_cop(screen_records(kilowatts), plant(), BEGIN + timedelta(days=40))
 
 
 def test_a_kept_cop_comes_back_and_whatever_does_not_fit_its_card_is_refused() -> None:
