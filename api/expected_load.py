@@ -193,7 +193,9 @@ def _expected(
         verdict = knowledge.once_a_day(f"{name} {lead} h", now, lambda: judged_load(load, said, lead, site.zone))
         if verdict is not None and verdict.serves:
             values = load_on(load, horizon, lead, site.zone, now, verdict)
-            return _as_expected(values, told | {"kind": "learned", "scores": _scores(verdict)})
+            return _as_expected(
+                values, told | {"kind": "learned", "reason": _gaps(load, lead), "scores": _scores(verdict)}
+            )
         told["not_learned"] = _why(verdict)
     except InvalidInput as error:
         told["not_learned"] = first_line(error)
@@ -219,6 +221,14 @@ def _newest(load: Series) -> datetime:
     """End of the newest hour of which a credible value is known; where none is, the beginning."""
     known = np.flatnonzero(np.isfinite(load.values))
     return load.start + (int(known[-1]) + 1 if len(known) else 0) * HOUR
+
+
+def _gaps(load: Series, lead: int) -> str:
+    """What of the newest hours, which the forecast starts from, is missing."""
+    missing = int(np.isnan(load.values[-lead:]).sum())
+    if missing == 0:
+        return ""
+    return f"{missing} of the newest {lead} hours of its meter are missing; the same hours of days before stand in"
 
 
 def _why(verdict: LoadVerdict | None) -> str:

@@ -31,6 +31,7 @@ TREES, LEAST_LEAF = 50, 40
 TRIED_SHARE = 1 / 3  # of the columns at each fork, Breiman's for regression (2001)
 LEAST_WEIGHED_H = WEEK_H  # known errors from which one model outweighs the other
 RATE = 0.01
+STAND_IN_DAYS = 7
 Places = npt.NDArray[np.intp]
 
 
@@ -55,9 +56,10 @@ class Rolled:
 
 
 def load_features(load: Series, lead_h: int, zone: ZoneInfo) -> LoadFeatures:
-    """Features of the hours of ``load`` (hourly, no gap longer than it says with NaN) and of the next ``lead_h``.
+    """Features of the hours of ``load`` (hourly, gaps are NaN) and of the next ``lead_h``.
 
-    Each row looks at hours that ended at least ``lead_h`` before its own end.
+    Each row looks at hours that ended at least ``lead_h`` before its own end. For one that is missing the same hour of
+    the newest day that is known stands in, a week back at most.
 
     Raises:
         InvalidInput: not hourly, or a lead that is not a positive number of whole days.
@@ -65,7 +67,7 @@ def load_features(load: Series, lead_h: int, zone: ZoneInfo) -> LoadFeatures:
     if load.step != HOUR or lead_h <= 0 or lead_h % DAY_H:
         message = f"slots of {load.step}, lead {lead_h} h; hourly load and whole days of lead are needed"
         raise InvalidInput("the load", [Fault("step", "unfit", message)])
-    values = pd.Series(np.concatenate([load.values, np.full(lead_h, np.nan)]))
+    values = pd.Series(np.concatenate([_stood_in(load.values), np.full(lead_h, np.nan)]))
     base = values.shift(lead_h).to_numpy()
     loads: dict[str, Values] = {}
     found: dict[str, Values] = {f"back_{lead_h}h": base}
@@ -88,6 +90,14 @@ def load_features(load: Series, lead_h: int, zone: ZoneInfo) -> LoadFeatures:
     there = np.isfinite(base)
     changes = {name: load - base for name, load in loads.items()}
     return LoadFeatures(gathered(found | changes, there), gathered(found | loads, there), base)
+
+
+def _stood_in(load: Values) -> Values:
+    """Gaps filled with the same hour of an earlier day."""
+    found = load.copy()
+    for hours in range(DAY_H, STAND_IN_DAYS * DAY_H + 1, DAY_H):
+        found[hours:] = np.where(np.isnan(found[hours:]), load[:-hours], found[hours:])
+    return found
 
 
 def rolling_load(load: Series, lead_h: int, zone: ZoneInfo, levels: Values, first: int) -> Rolled:

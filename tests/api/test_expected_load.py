@@ -147,10 +147,8 @@ def test_hours_in_which_a_plan_held_a_service_back_do_not_tell_what_it_asks_for(
     low, true = (np.array(found.services_mw["chat"])[morning].mean() for found in (blind, seen))
     assert low < 0.8 * usually
     assert true == pytest.approx(usually, rel=0.15)
-    assert seen.told["inference_mw/chat"]["kind"] == "usual"
-    assert (
-        seen.told["inference_mw/chat"]["not_learned"] == "too many hours of its meter are missing to judge a forecast"
-    )
+    assert seen.told["inference_mw/chat"]["kind"] == "learned"
+    assert "12 of the newest 48 hours of its meter are missing" in seen.told["inference_mw/chat"]["reason"]
     assert seen.rise_mw.max() > 0
     assert "inference_mw/chat" in load_names(with_chat)
 

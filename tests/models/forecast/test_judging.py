@@ -11,7 +11,7 @@ from scipy.stats import norm
 
 from models.errors import InvalidInput
 from models.forecast.calibration import ENOUGH, calibrated, uncalibrated
-from models.forecast.load import Rolled, next_hours, rolling_load
+from models.forecast.load import Rolled, load_features, next_hours, rolling_load
 from models.forecast.quantile_trees import grow
 from models.forecast.reliability import pinball, probabilities, reliability
 from models.forecast.scenarios import copula, drawn, energy_score, variogram_score
@@ -250,3 +250,18 @@ def test_a_load_that_only_grows_is_left_to_the_line():
     assert growing.weights[0] > 0.9
     assert growing.weights.sum() == pytest.approx(1.0)
     np.testing.assert_allclose(growing.quantiles[:, 2], 5 + 0.01 * hours[first:], atol=0.15)
+
+
+def test_for_a_missing_hour_the_same_hour_of_the_newest_known_day_stands_in_and_a_week_is_the_most():
+    hours = np.arange(24 * 60, dtype=np.float64)
+    gone = hours.copy()
+    gone[-30:] = np.nan  # a day and six hours
+    gone[5::24] = np.nan  # an hour that the meter never tells
+    begin, utc = datetime(2026, 1, 5, tzinfo=UTC), ZoneInfo("UTC")
+    made = load_features(Series(begin, timedelta(hours=1), gone, "MW"), 24, utc)
+    ahead = made.base[-24:]
+    assert np.isnan(ahead[5])
+    told = np.delete(ahead, 5)
+    newest = np.delete(hours[-24:], 5)
+    back = np.where(newest % 24 >= 18, 48, 24)  # of the hours from 18 on the day before is missing too
+    np.testing.assert_array_equal(told, newest - back)
