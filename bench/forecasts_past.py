@@ -3,12 +3,15 @@
     python -m bench.forecasts_past ../shared/data/forecast OWD solar build/owd
     chergui forecast train --site build/owd/site.toml --data-dir build/owd \\
         --runs build/owd/runs.csv --actual build/owd/actual.csv --now 2021-10-15T00:00:00Z
+    python -m bench.forecasts_past ../shared/data/forecast cluster load build/cluster
 
 Data: OpenSTEF's offline example (MPL-2.0), 15 min, 92 days, generation negative, stamps at the end of a slot. Its
 weather forecast carries no issue time, so each UTC day counts as one run known at its midnight (*assumed*), and has
 radiation and wind at 100 m only: beam and diffuse are split after Erbs, Klein & Duffie 1982, temperature and humidity
 are *assumed* constant. No plant is described: capacity is the highest power of the data, orientation and turbine are
 *assumed*.
+The cluster's load is GPUs asked for over installed (dc-rl, MIT, from Alibaba's cluster trace 2026), hourly, as IT load
+of as many MW as the sample campus has; its first hour is *assumed*, the trace names none.
 """
 
 from __future__ import annotations
@@ -34,6 +37,7 @@ HOUR = pd.Timedelta(hours=1)
 _COLUMN = {"solar": PV, "wind": WIND}
 _AIR_C, _HUMIDITY_PCT = 15.0, 75.0
 _LOW_SUN_DEG = 80.0
+_CLUSTER_MW, _CLUSTER_BEGINS = 21.8, datetime(2026, 1, 5, tzinfo=UTC)
 _HEAD = (
     "# radiation_stamp = start\n# state_stamp = start\n# wind_height_m = 100\n# source = OpenSTEF's offline example\n"
 )
@@ -133,8 +137,23 @@ def _described(site: str, kind: str, mw: float, place: Place) -> str:
     return text
 
 
+def cluster(data: Path, folder: Path) -> tuple[Path, datetime]:
+    """Write the cluster's hours but the last 120 as ``loads.csv``; answers the file and where it ends."""
+    share = pd.read_csv(data / "alibaba_spot_gpu_hourly.csv.gz")["gpu_request_share"].to_numpy()[:-120]
+    hours = [_CLUSTER_BEGINS + k * timedelta(hours=1) for k in range(len(share) + 1)]
+    folder.mkdir(parents=True, exist_ok=True)
+    lines = [f"{rfc3339(at)},{value * _CLUSTER_MW:.4f}" for at, value in zip(hours[:-1], share, strict=True)]
+    (folder / "loads.csv").write_text("\n".join(["time,it_mw", *lines]) + "\n", encoding="utf-8")
+    return folder / "loads.csv", hours[-1]
+
+
 def main(words: list[str]) -> None:
-    """Four words: folder of the data, site, solar or wind, folder to write."""
+    """Four words: folder of the data, site, solar or wind or load, folder to write."""
+    if len(words) == 4 and words[2] == "load":
+        file, end = cluster(Path(words[0]), Path(words[3]))
+        for word in ("score", "show "):
+            print(f"chergui forecast {word} --site dakhla --data-dir {words[3]} --loads {file} --now {rfc3339(end)}")
+        return
     if len(words) != 4 or words[2] not in _COLUMN:
         raise SystemExit(__doc__)
     path = written(Path(words[0]), words[1], words[2], Path(words[3]))

@@ -10,7 +10,7 @@ from made_past import SMALL
 from typer.testing import CliRunner
 
 from api.cli import app
-from bench.forecasts_past import written
+from bench.forecasts_past import cluster, written
 from ingest.site_file import read_site
 from models.horizon import rfc3339
 
@@ -44,3 +44,15 @@ def test_a_real_substation_trains_scores_and_shows_its_fan(site, kind, tmp_path,
     assert len(rows) >= 11
     assert all(0 <= float(low) <= float(mid) <= float(high) for _, _, low, mid, high in rows)
     assert "known since" in shown
+
+
+def test_a_real_clusters_load_is_scored_and_shown_with_its_cooling(tmp_path):
+    file, end = cluster(DATA, tmp_path)
+    words = ["--site", "dakhla", "--data-dir", str(tmp_path), "--loads", str(file), "--now", rfc3339(end)]
+    done = CliRunner().invoke(app, ["forecast", "score", *words])
+    assert done.exit_code == 0, done.output
+    assert "over 14 days" in done.output
+    shown = CliRunner().invoke(app, ["forecast", "show", *words, "--hours", "12"]).output
+    rows = [line.split() for line in shown.splitlines() if line.startswith("  2026-")]
+    assert len(rows) == 2 * 12
+    assert all(0 <= float(low) <= float(mid) <= float(high) for _, _, low, mid, high in rows)
