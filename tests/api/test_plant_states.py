@@ -105,5 +105,5 @@ def test_a_model_learns_the_clean_plant_and_is_taken_in_its_state(site, made, tm
     assert knowledge.shelf.model(PV)[0].by_state
     served = expected(site, horizon_at(site, NOW), NOW, None, knowledge)
     assert served.told[PV]["kind"] == "learned"
-    noon = np.array(served.bands[PV]["p95"]).max()
-    assert noon < 0.9 * sum(field.inverter_ac_mw for field in site.solar)
+    noon = np.array(served.bands[PV]["p50"]).max()
+    assert noon < 0.8 * sum(field.inverter_ac_mw for field in site.solar), "a clean plant gives nine tenths of them"

@@ -25,12 +25,15 @@ FIRST = (BEGIN - date(1970, 1, 1)).days
 HOUR = timedelta(hours=1)
 
 
-def days_of(log_ratio, there=None):
-    """A day a value from 1 March 2026 on, all of them known at their end."""
+def days_of(log_ratio, there=None, forecast=None):
+    """A day a value from 1 March 2026 on, all of them known at their end; forecasts: of cloudless skies, all right."""
     number = FIRST + np.arange(len(log_ratio))
     known = (number + 1).astype("datetime64[D]").astype("datetime64[us]")
     kept = np.ones(len(number), bool) if there is None else there
-    return Days(number[kept], np.asarray(log_ratio, float)[kept], known[kept], timedelta(0))
+    ratio, told = (
+        np.asarray(values, float)[kept] for values in (log_ratio, log_ratio if forecast is None else forecast)
+    )
+    return Days(number[kept], ratio, told, known[kept], timedelta(0))
 
 
 def after(days):
@@ -56,6 +59,14 @@ def test_dust_that_grows_for_weeks_is_soiling_and_is_carried_on():
     assert (state.working, state.cleaned, state.lost) == (1.0, None, None)
     two_days_on = state.cells([after(60), after(62)])
     assert two_days_on[1] / two_days_on[0] == pytest.approx(1 - 2 * state.rate_per_day, abs=0.012)
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_dust_that_has_begun_three_weeks_ago_is_followed(seed):
+    """Two months clean, then 0.3 % a day, with the noise of real days."""
+    y = np.concatenate([np.zeros(60), soiled(21, 0.003)]) + luck(81, 0.03, seed)
+    state = state_at(days_of(y), after(81))
+    assert state.level == pytest.approx(1 - 0.003 * 20, abs=0.03)
 
 
 def test_a_cleaning_is_seen_with_its_day_and_the_plant_is_clean_again():
@@ -151,6 +162,13 @@ def test_a_state_serves_where_it_foretells_better_and_luck_alone_does_not():
     assert not judged_state(days_of(luck(12)), after(12)).serves
 
 
+def test_a_weather_model_with_another_cloudless_sky_makes_no_state_serve():
+    """The meter shows a tenth less than the physics know, and so did every run: on top of the runs nothing is lost."""
+    y = np.log(0.9) + luck(60)
+    assert judged_state(days_of(y), after(60)).serves
+    assert not judged_state(days_of(y, forecast=luck(60, seed=2)), after(60)).serves
+
+
 NOW = parse_rfc3339("2026-06-01T06:20:00Z")
 
 
@@ -179,6 +197,38 @@ def test_a_history_tells_what_the_plant_lost(dirty):
     assert len(days) > 20
     assert state.level == pytest.approx(0.85, abs=0.05)
     assert judged_state(days, NOW).serves
+
+
+def test_clouds_that_no_forecast_had_are_no_state_of_the_plant(dirty):
+    """On two days of five clouds pass that the run did not know of, and take a different part of each hour."""
+    rng = np.random.default_rng(3)
+    day = np.arange(len(dirty.rows)) // 24
+    cloudy = rng.random(day[-1] + 1) < 0.4
+    left = np.where(cloudy[day], rng.uniform(0.2, 1.0, len(day)), 1.0)
+    days = telling_days(replace(dirty, actual_mw=dirty.actual_mw * left), NOW)
+    state, clean = state_at(days, NOW), state_at(telling_days(dirty, NOW), NOW)
+    assert len(days) >= 10
+    assert (state.working, state.lost) == (1.0, None)
+    assert state.level == pytest.approx(clean.level, abs=0.02)
+    assert np.mean(np.abs(days.ratio - np.log(0.85)) < 0.03) > 0.8
+
+
+def test_a_history_without_a_telling_hour_has_no_day(dirty):
+    none = telling_days(replace(dirty, actual_mw=np.full(len(dirty.rows), np.nan)), NOW)
+    assert len(none) == 0
+    assert state_at(none, NOW) is None
+    assert not judged_state(none, NOW).serves
+
+
+def test_hours_between_passing_clouds_tell_nothing_and_a_steady_loss_tells(dirty):
+    """Power beside a cloudless sky's moves by more than a tenth from an hour to the next, or not at all."""
+    hour = np.arange(len(dirty.rows)) % 24
+    clouds, loss = np.where(hour % 2, 0.8, 1.0), np.full(len(hour), 0.8)
+    assert len(telling_days(replace(dirty, actual_mw=dirty.actual_mw * clouds), NOW)) == 0
+    lost = telling_days(replace(dirty, actual_mw=dirty.actual_mw * loss), NOW)
+    whole = telling_days(dirty, NOW)
+    assert lost.number.tolist() == whole.number.tolist()
+    assert lost.ratio == pytest.approx(whole.ratio + np.log(0.8))
 
 
 @pytest.mark.parametrize("fault", ["curtailed", "stuck", "nothing for a month", "missing"])
