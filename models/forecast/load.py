@@ -48,11 +48,12 @@ class LoadFeatures:
 @dataclass(frozen=True, slots=True, eq=False)
 class Rolled:
     """``quantiles`` shape ``(hours, levels)``; ``errors`` of the middle in the last four weeks, NaN where unknown;
-    ``weights`` of the line and the trees after them."""
+    ``weights`` of the line and the trees after them, and the ``shift`` of each level of the band."""
 
     quantiles: Values
     errors: Values
     weights: Values
+    shift: Values
 
 
 def load_features(load: Series, lead_h: int, zone: ZoneInfo) -> LoadFeatures:
@@ -122,11 +123,8 @@ def rolling_load(load: Series, lead_h: int, zone: ZoneInfo, levels: Values, firs
     there = np.isfinite(raw).all(axis=1)
     out = np.full_like(raw, np.nan)
     band = tracked(raw[there], levels, load.values[first:][there], lead_h, RATE)
-    # The band follows the errors, the middle does not: they come too late (``lead_h``) to tell where it should be.
-    middle = centre[first - begin :][there, None]
-    out[there] = np.maximum(np.where(levels < 0.5, np.minimum(band, middle), np.maximum(band, middle)), 0.0)
-    out[np.ix_(there, np.isclose(levels, 0.5))] = np.maximum(middle, 0.0)
-    return Rolled(out, error[-BAND_H:], weights)
+    out[there] = _around(centre[first - begin :][there], band.quantiles, levels)
+    return Rolled(out, error[-BAND_H:], weights, band.shift)
 
 
 def next_hours(
@@ -148,8 +146,8 @@ def next_hours(
     if (missing := int(np.isnan(middle).sum())) or not len(error):
         message = f"the past of {missing} of the next {lead_h} hours is missing; mend its source"
         raise InvalidInput("the load", [Fault("values", "missing", message)])
-    held: Values = np.maximum(middle[:, None] + _offsets(error, levels), 0.0)
-    return held
+    band = np.sort(middle[:, None] + _offsets(error, levels) + rolled.shift, axis=1)
+    return _around(middle, band, levels)
 
 
 def _rolled(load: Series, lead_h: int, zone: ZoneInfo, begin: int) -> tuple[Values, Values]:
@@ -192,6 +190,17 @@ def _weights(errors: Values) -> Values:
     known = errors[:, np.isfinite(errors).all(axis=0)]
     squares = (known**2).mean(axis=1) if known.shape[1] >= LEAST_WEIGHED_H else np.ones(2)
     return squares[::-1] / squares.sum() if squares.sum() > 0 else np.full(2, 0.5)
+
+
+def _around(middle: Values, band: Values, levels: Values) -> Values:
+    """``band`` (shape ``(hours, levels)``) with ``middle`` as its median, and nothing below 0.
+
+    The band follows the errors, the middle does not: they come too late (a lead) to tell where it should be.
+    """
+    centre = middle[:, None]
+    out = np.maximum(np.where(levels < 0.5, np.minimum(band, centre), np.maximum(band, centre)), 0.0)
+    out[:, np.isclose(levels, 0.5)] = np.maximum(centre, 0.0)
+    return out
 
 
 def _offsets(error: Values, levels: Values) -> Values:

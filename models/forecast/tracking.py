@@ -7,13 +7,23 @@ of outcomes lies below, whatever they do. Outcomes count when they are known, no
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 
 from models.errors import Fault, InvalidInput
 from models.series import Values
 
 
-def tracked(quantiles: Values, levels: Values, actual: Values, delay: int, rate: float) -> Values:
+@dataclass(frozen=True, slots=True, eq=False)
+class Tracked:
+    """``quantiles`` as shifted row by row, and the ``shift`` of each level once all outcomes are known."""
+
+    quantiles: Values
+    shift: Values
+
+
+def tracked(quantiles: Values, levels: Values, actual: Values, delay: int, rate: float) -> Tracked:
     """``quantiles`` (shape ``(n, levels)``, in time order) shifted by what was known ``delay`` rows before each.
 
     ``rate``: step as a share of the spread (P95 - P5, mean of the rows so far). NaN outcomes teach nothing.
@@ -27,11 +37,13 @@ def tracked(quantiles: Values, levels: Values, actual: Values, delay: int, rate:
     shift = np.zeros(len(levels))
     out = np.empty_like(quantiles)
     spread = 0.0
-    for k in range(len(actual)):
-        spread += (quantiles[k, -1] - quantiles[k, 0] - spread) / (k + 1)
+    for k in range(len(actual) + delay):
         known = k - delay
+        if k < len(actual):
+            spread += (quantiles[k, -1] - quantiles[k, 0] - spread) / (k + 1)
         if known >= 0 and np.isfinite(actual[known]):
             above = actual[known] > out[known]
             shift += rate * spread * (levels - (~above))
-        out[k] = np.sort(quantiles[k] + shift)
-    return out
+        if k < len(actual):
+            out[k] = np.sort(quantiles[k] + shift)
+    return Tracked(out, shift)

@@ -189,7 +189,7 @@ def test_coverage_recovers_after_a_shift_of_the_level():
     rng = np.random.default_rng(9)
     said = np.tile(np.array([-1.6, -0.7, 0.0, 0.7, 1.6]), (3000, 1))
     actual = rng.standard_normal(3000) + np.where(np.arange(3000) > 1000, 6.0, 0.0)
-    found = tracked(said, LEVELS, actual, delay=48, rate=0.03)
+    found = tracked(said, LEVELS, actual, delay=48, rate=0.03).quantiles
     late = slice(2000, 3000)
     inside = (actual >= found[:, 0]) & (actual <= found[:, -1])
     assert inside[late].mean() == pytest.approx(0.9, abs=0.05)
@@ -200,11 +200,20 @@ def test_online_recalibration_does_not_see_what_is_not_known():
     rng = np.random.default_rng(2)
     said, actual = np.sort(rng.standard_normal((100, 5)), axis=1), rng.standard_normal(100)
     changed = np.concatenate([actual[:60], rng.permutation(actual[60:]) + 5.0])
-    one, two = (tracked(said, LEVELS, a, delay=10, rate=0.1) for a in (actual, changed))
+    one, two = (tracked(said, LEVELS, a, delay=10, rate=0.1).quantiles for a in (actual, changed))
     np.testing.assert_array_equal(one[:70], two[:70])
     assert not np.array_equal(one[71:], two[71:])
     with pytest.raises(InvalidInput, match="at least 1"):
         tracked(said, LEVELS, actual, delay=0, rate=0.1)
+
+
+def test_what_is_known_at_the_end_shifts_what_comes_next_as_one_more_row_would_be():
+    rng = np.random.default_rng(6)
+    said, actual = np.sort(rng.standard_normal((50, 5)), axis=1), rng.standard_normal(50)
+    known = tracked(said, LEVELS, actual, delay=3, rate=0.1)
+    more = tracked(np.concatenate([said, said[:3] * 0]), LEVELS, np.append(actual, [np.nan] * 3), delay=3, rate=0.1)
+    np.testing.assert_allclose(more.quantiles[-1], np.sort(known.shift), atol=0.05)
+    np.testing.assert_array_equal(known.quantiles, more.quantiles[:50])
 
 
 def test_load_of_the_week_is_forecast_and_nothing_unknown_is_seen():
@@ -229,14 +238,14 @@ def test_the_next_hours_of_a_load_rest_on_what_was_over_at_the_issue():
     load = Series(datetime(2026, 1, 5, tzinfo=UTC), timedelta(hours=1), values, "MW")
     issued, utc = load.start + timedelta(days=65), ZoneInfo("UTC")
     changed = Series(load.start, load.step, np.where(np.arange(len(values)) >= 65 * 24, 99.0, values), "MW")
-    rolled = Rolled(np.empty((0, 5)), rng.standard_normal(28 * 24), np.array([0.5, 0.5]))
+    rolled = Rolled(np.empty((0, 5)), rng.standard_normal(28 * 24), np.array([0.5, 0.5]), np.zeros(5))
     one, two = (next_hours(past, 48, utc, LEVELS, issued, rolled) for past in (load, changed))
     np.testing.assert_array_equal(one, two)
     assert one.shape == (48, 5)
     assert (np.diff(one, axis=1) >= 0).all()
     with pytest.raises(InvalidInput, match="at least 1392"):
         next_hours(load, 48, utc, LEVELS, load.start + timedelta(days=30), rolled)
-    silent = Rolled(rolled.quantiles, np.full(28 * 24, np.nan), rolled.weights)
+    silent = Rolled(rolled.quantiles, np.full(28 * 24, np.nan), rolled.weights, rolled.shift)
     with pytest.raises(InvalidInput, match="mend its source"):
         next_hours(load, 48, utc, LEVELS, issued, silent)
 
