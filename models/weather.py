@@ -46,6 +46,7 @@ _RANGES: Final = {
     "pressure_pa": (45_000.0, 110_000.0),
     "aerosol_optical_depth": (0.0, 10.0),
 }
+_SHARE = ("relative_humidity_pct", 1.5, 24)  # a day all below so few per cent is no desert: it is told as a share
 _FINE = timedelta(minutes=15)
 _MOST_OVER_CLEAR = 1.5
 
@@ -97,6 +98,7 @@ class WeatherTable:
                 message = f"{len(bad)} value(s) outside {low:g} to {high:g}, first {shown}; check unit and sensor"
                 faults.append(Fault(name, "out_of_range", message))
             values.setflags(write=False)
+        faults += _told_as_share(columns)
         if self.start.tzinfo is None:
             faults.append(Fault("start", "no_time_zone", f"{self.start.isoformat()} has no time zone; give it one"))
         if faults:
@@ -143,6 +145,17 @@ class WeatherTable:
         if faults:
             raise InvalidInput(f"the weather {self.source!r}", faults)
         return replace(table, start=horizon.start, step=horizon.step, columns=columns)
+
+
+def _told_as_share(columns: Mapping[str, Values]) -> list[Fault]:
+    name, top, least = _SHARE
+    known = columns.get(name, np.empty(0))
+    known = known[np.isfinite(known)]
+    if len(known) < least or not 0 < known.max() <= top:
+        return []
+    return [
+        Fault(name, "unit_suspect", f"none of {len(known)} values above {known.max():g} %; give per cent, 0 to 100")
+    ]
 
 
 def from_stamps(

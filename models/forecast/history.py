@@ -162,10 +162,17 @@ def _stretches(values: npt.NDArray[np.generic]) -> tuple[Places, Places]:
 
 
 def _stuck(history: History, there: Flags) -> Flags:
-    """Same value, neither nothing nor everything, for :data:`STUCK_H` or more."""
+    """Same value, neither nothing nor everything, for :data:`STUCK_H` or more.
+
+    Everything is also the most that ever came where it came several times: farms at rated power, less wake and losses,
+    and inverters that clip, stand still while they work.
+    """
     share, _, place = _by_time(history, there)
-    _, length = _stretches(share)
-    stuck = (length * _step_h(history) >= STUCK_H) & (length > 1) & (share > 0.0) & (share < 1.0)
+    stretch, length = _stretches(share)
+    full = share == np.nanmax(share, initial=0.0)
+    if len(np.unique(stretch[full])) < 2:
+        full[:] = False
+    stuck = (length * _step_h(history) >= STUCK_H) & (length > 1) & (share > 0.0) & (share < 1.0) & ~full
     return np.asarray(stuck[place], dtype=np.bool_)
 
 

@@ -7,7 +7,6 @@ baselines decides whether the model may serve; the model that serves is then fit
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import pairwise
@@ -17,13 +16,13 @@ import numpy as np
 from models.errors import Fault, InvalidInput
 from models.forecast.blend import Blend, Recipe, fit
 from models.forecast.calibration import Calibration, calibrated
+from models.forecast.doubts import beside_physics, unknown, without_weather
 from models.forecast.features import Features
 from models.forecast.history import History, teaching
 from models.forecast.past import moment64
 from models.forecast.reliability import Reliability, pinball, probabilities, reliability
 from models.forecast.rows import Flags
 from models.forecast.yardsticks import banded_physics, yardsticks
-from models.horizon import rfc3339
 from models.series import Values
 
 LEVELS = np.array([0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95])
@@ -139,15 +138,16 @@ def train(
         message = f"features of {len(features)} rows for {len(history.rows)} rows of weather; give each the same"
         raise InvalidInput(f"the history of {history.quantity}", [Fault("features", "length", message)])
     usable = taught.rows & features.whole
-    notes = (*taught.notes, *_without_weather(history, taught.rows & ~features.whole))
+    notes = (*taught.notes, *without_weather(history, taught.rows & ~features.whole))
     kept = usable & features.awake & history.tells_clean
     span = _days(history, kept)
     if kept.sum() < LEAST_ROWS or span < LEAST_DAYS:
         message = (
             f"{int(kept.sum())} rows over {span:.0f} days can teach; at least {LEAST_ROWS} over {LEAST_DAYS:g} are "
-            f"needed{''.join('; ' + note for note in (*_unknown(history, issued_at), *notes))}"
+            f"needed{''.join('; ' + note for note in (*unknown(history, issued_at), *notes))}"
         )
         raise InvalidInput(f"the history of {history.quantity}", [Fault("rows", "too_short", message)])
+    notes = (*notes, *beside_physics(history, kept))
     held = _held_out(history, features, usable, recipe)
     report = _reported(history, features, held, notes)
     recent = (
@@ -159,18 +159,6 @@ def train(
     window = (f"{starts.min()}Z", f"{starts.max()}Z")
     rows, by_state = int(kept.sum()), history.state is not None
     return Learned(history.quantity, features.names, blend, calibration, issued_at, window, rows, by_state), report
-
-
-def _without_weather(history: History, rows: Flags) -> Iterator[str]:
-    if slots := len(np.unique(history.rows.starts[rows])):
-        yield f"{slots} slot(s) left out: weather missing in them or in the hours beside them"
-
-
-def _unknown(history: History, issued_at: datetime) -> Iterator[str]:
-    """Why nothing may be learned from a past that is there but was not known yet."""
-    later = (history.known_at > moment64(issued_at)) | ~history.rows.issued_by(issued_at)
-    if slots := len(np.unique(history.rows.starts[later])):
-        yield f"{slots} slot(s) or their runs were not known yet at {rfc3339(issued_at)}"
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -124,6 +124,12 @@ def test_kelvin_and_kilojoules_are_refused_as_such():
         WeatherTable(DAKHLA, DAY, HOUR, {"ghi_w_m2": np.ones(24)})
 
 
+def test_humidity_that_is_told_as_a_share_is_refused_and_a_dry_hour_is_not():
+    with pytest.raises(InvalidInput, match=r"none of 24 values above 0\.75 %; give per cent"):
+        table(relative_humidity_pct=np.linspace(0.4, 0.75, 24))
+    assert len(table(relative_humidity_pct=np.r_[np.full(23, 1.2), 8.0])) == 24
+
+
 def test_wet_bulb_is_stull_s_published_example_and_never_above_the_dry_bulb():
     assert wet_bulb_c(np.array([20.0]), np.array([50.0]))[0] == pytest.approx(13.7, abs=0.05)  # Stull 2011, p. 2267
     dry, humid = np.meshgrid(np.linspace(-20, 50, 36), np.linspace(0, 100, 21))

@@ -179,6 +179,17 @@ def test_a_past_that_was_not_known_yet_says_so():
         train(history, features, at_day(-10), SMALL)
 
 
+def test_a_farm_at_rated_power_is_not_stuck_but_a_meter_that_holds_its_highest_reading_once_is():
+    history, _ = made_past(40)
+    actual = np.minimum(history.actual_mw, 5.0)
+    rated = actual.copy()
+    rated[100:110], rated[300:310] = 9.3, 9.3  # less than its 10 MW by wake and losses
+    assert teaching(replace(history, actual_mw=rated), at_day(40)).rows[[*range(100, 110), *range(300, 310)]].all()
+    held = actual.copy()
+    held[100:110] = 9.3
+    assert not teaching(replace(history, actual_mw=held), at_day(40)).rows[100:110].any()
+
+
 def test_an_all_zero_month_is_an_outage_only_where_the_weather_promised_power():
     history, _ = made_past(40)
     actual = np.where(np.arange(960) < 720, 0.0, history.actual_mw)
@@ -193,6 +204,22 @@ def test_a_unit_that_is_off_and_a_turned_sign_are_refused_with_value_and_mend(tr
         replace(history, actual_mw=history.actual_mw * 1000)
     with pytest.raises(InvalidInput, match="turn its sign"):
         replace(history, actual_mw=-history.actual_mw)
+
+
+def test_power_in_gigawatts_is_refused_and_another_capacity_is_said():
+    """0.1 % of what the physics promise is no weather; half of it, all or half the time, may be another plant."""
+    history, features = made_past(40)
+    with pytest.raises(InvalidInput, match=r"0\.0\d% of what the physics promise came in all; check the unit"):
+        train(replace(history, actual_mw=history.actual_mw / 1000), features, at_day(40), SMALL)
+    _, usual = train(history, features, at_day(40), SMALL)
+    assert usual.notes == ()
+    _, half = train(replace(history, actual_mw=history.actual_mw / 2), features, at_day(40), SMALL)
+    assert "of what the physics promise came in all; check the unit (MW) and the capacity" in half.notes[0]
+    grown = np.where(np.arange(960) < 480, 0.5, 1.0) * history.actual_mw
+    _, step = train(replace(history, actual_mw=grown), features, at_day(40), SMALL)
+    assert "where the capacity changed, train on what came since" in step.notes[-1]
+    dark = replace(history, physics_mw=np.zeros(960))
+    assert "promise nothing at all, and power came" in train(dark, features, at_day(40), SMALL)[1].notes[-1]
 
 
 def test_a_capacity_change_is_a_fact_of_its_time(trained):
