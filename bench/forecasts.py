@@ -1,7 +1,7 @@
 """Forecasts beside their baselines and the published anchors, rolling as in the sources.
 
     python -m bench.forecasts                         # everything; some 40 minutes on two idle cores
-    python -m bench.forecasts --only solar,sites      # some parts: solar, wind, sites, load
+    python -m bench.forecasts --only solar,sites      # some parts: solar, wind, sites, load, states
     python -m bench.forecasts --only wind --tasks 5,8 # some of the contest's tasks, anchors over the same ones
     python -m bench.forecasts --keep FOLDER           # taken up again where it stopped; another code, another folder
     python -m bench.forecasts --quick                 # the cheapest task of each, to see that all of it works
@@ -22,12 +22,13 @@ from pathlib import Path
 from bench import real_inputs
 from bench.forecasts_gefcom import Track, run
 from bench.forecasts_sites import SITES, load_scores, site_score
+from bench.forecasts_states import StateScore, real_plants, state_scores
 from models.forecast.reliability import reliability
 from models.horizon import use_packaged_time_zones
 
 TASKS = {"solar": list(range(4, 16)), "wind": list(range(4, 15))}
 GOALS = {("solar", False): 0.0118, ("solar", True): 0.0121, ("wind", False): 0.0372, ("wind", True): None}
-PARTS = ("solar", "wind", "sites", "load")
+PARTS = ("solar", "wind", "sites", "load", "states")
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -70,6 +71,13 @@ def main(argv: list[str] | None = None) -> int:
                     f"{score.reliability.cover:.2f}; {score.scored_days} days scored in training, unproven",
                     flush=True,
                 )
+        elif part == "states":
+            print("Slow states of PV, a day ahead: mean absolute error, share of the highest power, awake hours, by")
+            print("physics alone, in the state where it serves, by physics times the best one factor of hindsight")
+            for plant in real_plants(data, args.quick):
+                print(plant.name)
+                for state in state_scores(plant):
+                    print(_state_told(state), flush=True)
         else:
             for one in load_scores(data):
                 print(
@@ -79,6 +87,14 @@ def main(argv: list[str] | None = None) -> int:
                     flush=True,
                 )
     return 1 if wrong else 0
+
+
+def _state_told(score: StateScore) -> str:
+    alone = f", in which {score.served_physics:.4f} and {score.served_state:.4f}" if score.served else ""
+    return (
+        f"  {score.outcome}, {score.issues} days: {score.physics:.4f}, {score.in_state:.4f}, {score.scaled:.4f}; "
+        f"served on {score.served:.0%} of days{alone}"
+    )
 
 
 def _told(track: Track, service: bool, seconds: float) -> Iterator[str]:
