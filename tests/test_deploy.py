@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import configparser
 import re
+import shlex
 import shutil
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+from typer.testing import CliRunner
+
+from api.cli import app
 
 DEPLOY = Path(__file__).resolve().parents[1] / "deploy"
 UNIT = DEPLOY / "chergui.service"
@@ -38,14 +42,42 @@ def test_systemd_calls_the_units_exposure_ok() -> None:
 
 
 def test_the_unit_writes_nowhere_but_its_own_directory() -> None:
-    unit = configparser.ConfigParser(strict=False, interpolation=None)
-    unit.optionxform = str  # type: ignore[assignment,method-assign]
-    unit.read(UNIT)
-    service = unit["Service"]
+    service = sections("chergui.service")["Service"]
     assert service["ProtectSystem"] == "strict"
     assert service["StateDirectory"] == "chergui"
     assert "--data-dir /var/lib/chergui" in service["ExecStart"]
     assert "ReadWritePaths" not in service
+
+
+def sections(name: str) -> configparser.ConfigParser:
+    unit = configparser.ConfigParser(strict=False, interpolation=None)
+    unit.optionxform = str  # type: ignore[assignment,method-assign]
+    unit.read(DEPLOY / name)
+    return unit
+
+
+@pytest.mark.parametrize("name", ["chergui-forecast", "chergui-learn-plant"])
+def test_what_learns_beside_the_service_shares_its_user_and_directory_and_writes_nowhere_else(name: str) -> None:
+    service = sections(f"{name}.service")["Service"]
+    assert (service["User"], service["StateDirectory"], service["ProtectSystem"]) == ("chergui", "chergui", "strict")
+    assert (service["Type"], service["StateDirectoryMode"]) == ("oneshot", "0700")
+    assert "ReadWritePaths" not in service
+    assert service["SuccessExitStatus"] == "1", "2 is bad input and fails the unit"
+    assert sections(f"{name}.timer")["Timer"]["Persistent"] == "true"
+
+
+def test_the_plant_is_learned_weekly_after_the_forecasts_by_a_command_that_exists(tmp_path: Path) -> None:
+    """The words of the unit, run on a site that does not ask for it, end with 0 and learn nothing."""
+    unit = sections("chergui-learn-plant.service")
+    program, *words = shlex.split(unit["Service"]["ExecStart"])
+    assert program == sections("chergui.service")["Service"]["ExecStart"].split()[0]
+    words[words.index("/etc/chergui/site.toml")], words[words.index("/var/lib/chergui")] = "dakhla", str(tmp_path)
+    done = CliRunner().invoke(app, words)
+    assert done.exit_code == 0, done.output
+    assert "nothing learned" in done.output
+    assert not any(tmp_path.iterdir())
+    assert "chergui-forecast.service" in unit["Unit"]["After"].split()
+    assert sections("chergui-learn-plant.timer")["Timer"]["OnCalendar"].startswith("Sun ")
 
 
 @pytest.mark.parametrize("script", sorted(DEPLOY.glob("*.sh")), ids=lambda path: path.name)

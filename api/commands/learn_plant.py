@@ -22,6 +22,9 @@ def plant(
         Path | None, typer.Option(help="Folder that keeps the COP, the service's; default: the user's data folder.")
     ] = None,
     now: Annotated[str | None, typer.Option(help="Work as of this instant (RFC 3339) instead of the present.")] = None,
+    if_used: Annotated[
+        bool, typer.Option("--if-used", help="Only where plans take it; else learn nothing and end with 0 (timers).")
+    ] = False,
 ) -> None:
     """Learn a plant's COP and keep it where it beats the site file: exit 0, 1 not promoted, 2 where it cannot teach.
 
@@ -39,6 +42,9 @@ def plant(
     try:
         path = find_site(site).resolve()
         described, moment = read_site(path), moment_option(now) or datetime.now(UTC)
+        if if_used and not (described.cooling is not None and described.cooling.learned):
+            typer.echo("nothing learned: the site file does not say  learned = true  under [cooling]")
+            return
         settings = Settings(path, (data_dir or default_data_dir()).resolve())
         knowledge = Knowledge(settings.data_dir, described.name, store_beside(settings, described))
         screened = (

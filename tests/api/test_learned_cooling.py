@@ -138,3 +138,22 @@ def test_the_command_learns_from_a_file_and_says_what_to_write(readings, tmp_pat
     refused = CliRunner().invoke(learn_app, words)
     assert refused.exit_code == 2
     assert "200 are needed" in refused.stderr
+
+
+def test_a_timer_learns_only_where_plans_take_it(tmp_path):
+    """A site that does not ask ends with 0; one that asks and has no meters yet says so and ends with 2."""
+    text = sample_path("dakhla").read_text(encoding="utf-8")
+    asks = tmp_path / "site.toml"
+    asks.write_text(text.replace("[cooling]", "[cooling]\nlearned = true"), encoding="utf-8")
+    assert read_site(asks).cooling.learned
+
+    def weekly(site):
+        return CliRunner().invoke(learn_app, ["plant", "--site", str(site), "--data-dir", str(tmp_path), "--if-used"])
+
+    silent = weekly("dakhla")
+    assert silent.exit_code == 0, silent.output
+    assert "nothing learned" in silent.output
+    assert not (tmp_path / "cooling").exists()
+    told = weekly(asks)
+    assert told.exit_code == 2
+    assert "site.cooling_mw" in told.stderr
