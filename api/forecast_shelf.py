@@ -63,7 +63,11 @@ class Shelf:
         except OSError as error:
             fault = Fault("", "not_readable", f"{error.strerror}; train anew")
             raise InvalidInput(f"the model {file}", [fault]) from None
-        return opened(data, card)
+        model, report = opened(data, card)
+        if model.quantity != quantity:
+            message = f"it is a model of {model.quantity}; put its files back in their place or train anew"
+            raise InvalidInput(f"the model {file}", [Fault("quantity", "mismatch", message)])
+        return model, report
 
     def models(self, quantities: Iterable[str], tell: Callable[[str], None]) -> dict[str, tuple[Learned, Report]]:
         """Every model that stands there and may be used; what is refused is told, and missing, never stops the rest."""

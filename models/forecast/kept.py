@@ -47,6 +47,7 @@ def packed(model: Learned, report: Report) -> tuple[bytes, Card]:
         "known_until": rfc3339(model.known_until),
         "window": list(model.window),
         "rows": model.rows,
+        "capacity_mw": model.capacity_mw,
         "by_state": model.by_state,
         "scores": {name: {"pinball": s.pinball, "by_lead": _told(s.by_lead)} for name, s in report.scores.items()},
         "reliability": {name: getattr(report.reliability, name) for name in Reliability.__slots__},
@@ -78,6 +79,7 @@ def opened(data: bytes, card: Mapping[str, Any], features: tuple[str, ...] | Non
         parse_rfc3339(card["known_until"]).astimezone(UTC),
         (card["window"][0], card["window"][1]),
         card["rows"],
+        card["capacity_mw"],
         card["by_state"],
     )
     return model, report_of(card)

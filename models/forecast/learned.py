@@ -96,6 +96,7 @@ class Report:
 class Learned:
     """A fitted model of one quantity; features by name and order, in shares of the capacity.
 
+    ``capacity_mw``: the plant's when the model was trained; another one's power is taken in proportion.
     ``known_until``: the instant whose knowledge it holds; ``window``: first and last slot that taught; ``by_state``:
     it learned the clean plant, and its answers are taken times the plant's state.
     """
@@ -107,6 +108,7 @@ class Learned:
     known_until: datetime
     window: tuple[str, str]
     rows: int
+    capacity_mw: float
     by_state: bool = False
 
     def predict(self, features: Features, state: Values | None = None) -> Values:
@@ -157,8 +159,8 @@ def train(
     blend = fit(features.values[kept], history.clean_share[kept], recipe)
     starts = history.rows.starts[kept]
     window = (f"{starts.min()}Z", f"{starts.max()}Z")
-    rows, by_state = int(kept.sum()), history.state is not None
-    return Learned(history.quantity, features.names, blend, calibration, issued_at, window, rows, by_state), report
+    rows, cap, by_state = int(kept.sum()), float(history.capacity_mw[-1]), history.state is not None
+    return Learned(history.quantity, features.names, blend, calibration, issued_at, window, rows, cap, by_state), report
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from datetime import datetime, timedelta
 
 import numpy as np
@@ -90,6 +91,8 @@ def _of_run(
     if model.quantity == PV:
         values = np.where(_sun_up(table.place, horizon), values, 0.0)
     method = f"learned from {model.rows} rows until {model.known_until:%Y-%m-%d}"
+    if not math.isclose(cap, model.capacity_mw, rel_tol=1e-6):
+        method += f" of {model.capacity_mw:g} MW, taken in proportion for the plant's {cap:g} MW now (train it anew)"
     if model.calibration.outcomes:
         method += f", calibrated on {model.calibration.outcomes} outcomes"
     # Filling parts by weight rounds in the last digits, so order and borders are put right there.

@@ -6,6 +6,7 @@ import csv
 import io
 import json
 import os
+import re
 import shutil
 from datetime import timedelta
 
@@ -110,6 +111,34 @@ def test_a_note_that_does_not_say_how_a_model_stands_is_refused(folder, tmp_path
     done = forecast(tmp_path, "show", "--hours", "2")
     assert done.exit_code == 2
     assert "score anew" in done.output
+
+
+def test_a_plant_that_grew_since_the_training_is_said(folder, tmp_path):
+    shelf = Shelf(folder, "dakhla")
+    cards = {path.stem: json.loads(path.read_text()) for path in shelf.folder.glob("*.json")}
+    quantity, card = next(iter(cards.items()))
+    key = "inverter_ac_mw" if quantity == PV else "count"
+    site = tmp_path / "site.toml"
+    text = sample_path("dakhla").read_text()
+    grown = re.sub(rf"^{key} = (\d+)(\S*)$", rf"{key} = 1\1\2", text, flags=re.M)
+    site.write_text(grown)
+    done = forecast(folder, "show", "--site", str(site), "--hours", "2")
+    assert done.exit_code == 0, done.output
+    assert f"of {card['capacity_mw']:g} MW, taken in proportion for the plant's" in done.output
+    assert "taken in proportion" not in forecast(folder, "show", "--hours", "2").output
+
+
+def test_a_model_that_stands_in_the_place_of_another_is_refused(folder, tmp_path):
+    shutil.copytree(folder / "forecasts", tmp_path / "forecasts")
+    shelf = Shelf(tmp_path, "dakhla")
+    quantity = next(shelf.folder.glob("*.json")).stem
+    other = WIND if quantity == PV else PV
+    for path in [*shelf.folder.glob(f"{other}*")]:
+        path.unlink()
+    for path in [*shelf.folder.glob(f"{quantity}*")]:
+        path.rename(path.with_name(path.name.replace(quantity, other)))
+    with pytest.raises(InvalidInput, match=f"it is a model of {quantity}"):
+        shelf.model(other)
 
 
 def test_without_a_model_show_and_score_name_the_next_step(tmp_path):
