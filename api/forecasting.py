@@ -92,7 +92,7 @@ def trained(site: Site, past: Past, now: datetime, shelf: Shelf) -> Iterator[Tra
     """
     for quantity in quantities(site, past):
         try:
-            ready, history = _rows(site, past, quantity)
+            ready, history = _rows(site, past, quantity, now)
             model, report = train(history, ready.features, now)
         except InvalidInput as error:
             yield quantity, error
@@ -124,7 +124,7 @@ def scored(site: Site, past: Past, now: datetime, shelf: Shelf) -> Iterator[Watc
         if card is None:
             continue
         model, report = shelf.model(quantity)
-        ready, history = _rows(site, past, quantity)
+        ready, history = _rows(site, past, quantity, now)
         days = served_days(model, history, ready.features, now)
         found = standing(report, days)
         shelf.note(quantity, card["digest"], found.serves, found.reason, len(days))
@@ -178,7 +178,7 @@ def _rung(site: Site, horizon: Horizon, now: datetime, base: Path | None) -> Run
     return rung(tables, horizon, now, failed)
 
 
-def _rows(site: Site, past: Past, quantity: str) -> tuple[Prepared, History]:
+def _rows(site: Site, past: Past, quantity: str, now: datetime) -> tuple[Prepared, History]:
     ready = prepared(site, quantity, past.runs, past.issues)
     history = history_of(ready, quantity, past.actual[quantity], past.limited.get(quantity))
-    return ready, in_known_states(history, site, past) if quantity == PV else history
+    return ready, in_known_states(history, site, past, now) if quantity == PV else history

@@ -39,11 +39,13 @@ def pv_state(site: Site, now: datetime, knowledge: Knowledge | None) -> PvState:
     return found
 
 
-def in_known_states(history: History, site: Site, past: Past) -> History:
-    """A history of sun with the state of each run's issue, where states foretold the last days better than none."""
-    newest = max(past.issues)
-    days = telling_days(history, newest)
-    if not judged_state(days, newest).serves:
+def in_known_states(history: History, site: Site, past: Past, now: datetime) -> History:
+    """A history of sun with the state of each run's issue, where states foretold the days until ``now`` best.
+
+    Whether they did is judged by what was known then: a past may go on beyond it.
+    """
+    days = telling_days(history, now)
+    if not judged_state(days, now).serves:
         return history
     return in_states(history, site, past.runs, [state_at(days, issue) for issue in past.issues])
 

@@ -59,7 +59,8 @@ def judged(challenger: Report, beside: Sequence[DayScore] = ()) -> Verdict:
         if new > MOST_WORSE * old:
             return Verdict(False, f"worse than the champion ({on}), which goes on serving")
         return Verdict(True, f"beats {best} by {challenger.skill:.0%}; beside the champion {on}")
-    return Verdict(True, f"beats {best}, the best baseline, by {challenger.skill:.0%}")
+    alone = f"; {len(both)} day(s) beside the champion, compared from {LEAST_DAYS}" if both else ""
+    return Verdict(True, f"beats {best}, the best baseline, by {challenger.skill:.0%}{alone}")
 
 
 def standing(report: Report, days: Sequence[DayScore]) -> Standing:

@@ -12,12 +12,13 @@ from api.expected import expected
 from api.forecasting import past_of, trained
 from api.gathering import horizon_at
 from api.knowledge import Knowledge
-from api.plant_states import pv_state
+from api.plant_states import in_known_states, pv_state
 from api.schemas import ForecastView
 from ingest.points import Point, canonical, to_ns
 from ingest.site_file import read_site, sample_path
 from ingest.sources.outlook.forecast_history import synthetic_past
 from ingest.stores.memory import MemoryStore
+from models.forecast.plants import sun_history
 from models.forecast.site import PV
 from models.horizon import parse_rfc3339
 
@@ -107,3 +108,13 @@ def test_a_model_learns_the_clean_plant_and_is_taken_in_its_state(site, made, tm
     assert served.told[PV]["kind"] == "learned"
     noon = np.array(served.bands[PV]["p50"]).max()
     assert noon < 0.8 * sum(field.inverter_ac_mw for field in site.solar), "a clean plant gives nine tenths of them"
+
+
+def test_whether_a_state_serves_in_training_is_not_judged_by_what_came_later(site, made):
+    """Clean for the first half of the past, 0.7 of it after: training as of the middle knows no state yet."""
+    actual, middle = made.actual[PV], made.issues[DAYS // 2]
+    later = np.array([start >= middle for start in actual.starts()])
+    lost = actual.with_values(np.where(later, LEFT, 1.0) * actual.values)
+    history = sun_history(site, made.runs, made.issues, lost, None)
+    assert in_known_states(history, site, made, NOW).state is not None
+    assert in_known_states(history, site, made, middle).state is None

@@ -285,6 +285,9 @@ def test_a_champion_on_the_shelf_is_compared_on_days_that_neither_saw(trained):
     worse = [replace(day, pinball={**day.pinball, "champion": day.pinball["learned"] / 2}) for day in days]
     assert not judged(report, worse).promoted
     assert judged(report, days).promoted
+    few = judged(report, worse[:3])
+    assert few.promoted
+    assert "3 day(s) beside the champion, compared from 7" in few.reason
 
 
 def test_unproven_until_sixty_days_are_scored_then_watched(trained):
