@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 
@@ -20,11 +20,13 @@ from models.forecast.fan import Fan
 from models.forecast.history import History
 from models.forecast.ladder import Rung, rung
 from models.forecast.learned import DayScore, Learned, Report, train
+from models.forecast.past import refuse_future
 from models.forecast.plants import QUANTITIES, Prepared, history_of, prepared
 from models.forecast.quantiles import QuantileForecast
 from models.forecast.serving import served, usual
 from models.forecast.site import PV, capacity_mw, forecast_site
 from models.forecast.standing import (
+    LEAST_DAYS,
     Standing,
     Verdict,
     beside_champion,
@@ -117,17 +119,23 @@ def scored(site: Site, past: Past, now: datetime, shelf: Shelf) -> Iterator[Watc
     """Score every kept model on the forecasts that followed its training, and note whether it may go on serving.
 
     Raises:
-        InvalidInput: a model that does not fit what the site gives.
+        InvalidInput: a model that does not fit what the site gives, or that knows more than was known at ``now``.
     """
     for quantity in quantities(site, past):
         card = shelf.card(quantity)
         if card is None:
             continue
         model, report = shelf.model(quantity)
+        refuse_future(f"the model of {quantity}", model.known_until, now)
         ready, history = _rows(site, past, quantity, now)
         days = served_days(model, history, ready.features, now)
         found = standing(report, days)
-        shelf.note(quantity, card["digest"], found.serves, found.reason, len(days))
+        fallen = shelf.fallen_back(quantity)
+        if fallen is not None and len(days) < LEAST_DAYS:
+            # Days that were lost since do not lift a fall that more of them had shown.
+            found = replace(found, serves=False, reason=f"{fallen}; since then {found.reason}")
+        else:
+            shelf.note(quantity, card["digest"], found.serves, found.reason, len(days))
         yield Watched(quantity, report, days, found)
 
 

@@ -84,6 +84,20 @@ def test_a_model_that_has_fallen_back_leaves_the_place_to_the_physics(folder, tm
     assert shelf.fallen_back(quantity) is None
 
 
+def test_too_few_days_do_not_lift_a_fall(folder, tmp_path):
+    """The meters' past was lost, or begins anew: what had shown that a baseline did better has not become untrue."""
+    shutil.copytree(folder / "forecasts", tmp_path / "forecasts")
+    shelf = Shelf(tmp_path, "dakhla")
+    quantity = next(shelf.folder.glob("*.json")).stem
+    shelf.note(quantity, shelf.card(quantity)["digest"], False, "persistence did better", 14)
+    done = forecast(tmp_path, "score", "--days", "30", now="2026-06-04T00:00:00Z")
+    assert f"{quantity}: has fallen back to the physics\n  persistence did better; since then" in done.output
+    assert shelf.fallen_back(quantity) == "persistence did better"
+    early = forecast(tmp_path, "score", "--days", "30", now="2026-05-20T00:00:00Z")
+    assert early.exit_code == 2
+    assert "after the issue time 2026-05-20" in early.output
+
+
 def test_a_damaged_model_is_refused_and_said_and_stops_nothing(folder, tmp_path):
     shelf = folder / "forecasts" / "dakhla"
     copy = tmp_path / "forecasts" / "dakhla"
