@@ -181,7 +181,9 @@ def _rung(site: Site, horizon: Horizon, now: datetime, base: Path | None) -> Run
     failed = ""
     try:
         tables.append(weather_for(site, whole_run(horizon, now), now, base)[0])
-    except (InvalidInput, SourceUnavailable) as error:
+    except InvalidInput as error:
+        failed = f"{error.what}: {error.faults[0]}"
+    except SourceUnavailable as error:
         failed = str(error).splitlines()[0]
     return rung(tables, horizon, now, failed)
 

@@ -65,5 +65,6 @@ def _hole(table: WeatherTable, horizon: Horizon) -> str | None:
     try:
         table.on(horizon)
     except InvalidInput as error:
-        return error.faults[0].message
+        first = error.faults[0]
+        return str(first) if first.code == "missing" else first.message
     return None

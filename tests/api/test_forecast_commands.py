@@ -356,6 +356,12 @@ def test_a_forecast_that_is_issued_late_rests_on_the_last_run_and_says_so(folder
     late = RUN.invoke(app, [*words, "--now", "2026-06-02T19:00:00Z"])
     assert late.exit_code == 0, late.output
     assert "last run (the last run is of 2026-06-02T00:00:00Z, older than 12 h)" in late.output
+    (tmp_path / "weather.csv").write_text("\n".join([*lines[:20], *lines[21:]]) + "\n")
+    holed = RUN.invoke(app, [*words, "--now", "2026-06-02T19:00:00Z"])
+    assert holed.exit_code == 2
+    assert "time.12: 1 row(s) missing between 2026-06-02T11:00:00Z and 2026-06-02T13:00:00Z" in holed.output
+    (tmp_path / "weather.csv").write_text("\n".join(lines) + "\n")
+    os.utime(tmp_path / "weather.csv", (known, known))
     early = RUN.invoke(app, [*words, "--now", "2026-06-01T19:00:00Z"])
     assert early.exit_code == 2
     assert "was not known yet" in early.output
