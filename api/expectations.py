@@ -92,7 +92,7 @@ class Expectations:
     def _ended(self) -> tuple[tuple[EndedJob, ...], int]:
         from ingest.accounting import read_accounting
 
-        with self._path.open(encoding="utf-8") as file:
+        with self._path.open(encoding="utf-8-sig") as file:
             found = read_accounting(file, str(self._path), None if self._draw is None else self._draw.other_w)
         if not found.ended:
             raise InvalidInput(str(self._path), [Fault("", "empty", "no job in it has ended; print a longer past")])

@@ -150,7 +150,7 @@ def jobs(
 
     try:
         try:
-            with accounting.open(encoding="utf-8") as file:
+            with accounting.open(encoding="utf-8-sig") as file:
                 found = read_accounting(file, str(accounting))
         except (OSError, UnicodeDecodeError) as error:
             raise InvalidInput(str(accounting), [Fault("", "not_readable", f"{error}; check the path")]) from None

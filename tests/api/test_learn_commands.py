@@ -109,6 +109,8 @@ def test_accounting_is_judged_on_the_jobs_that_came_last(tmp_path: Path) -> None
     path = tmp_path / "sacct.txt"
     path.write_text("\n".join(lines) + "\n")
     done = RUN.invoke(app, ["jobs", str(path), "--level", "0.75"])
+    path.write_text(path.read_text(), encoding="utf-8-sig")
+    assert RUN.invoke(app, ["jobs", str(path), "--level", "0.75"]).output == done.output
     assert done.exit_code == 0, done.output
     assert "80 later ones judge" in done.stdout
     factor = float(done.stdout.split("off by a factor of ")[1].split()[0])
