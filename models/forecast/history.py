@@ -149,16 +149,24 @@ def _step_h(history: History) -> float:
 
 
 def _by_time(history: History, there: Flags) -> tuple[Values, Values, Places]:
-    """Slots once each, in time order: share (NaN where not ``there``), physics as a share, where each row stands."""
-    _, first, place = np.unique(history.rows.starts, return_index=True, return_inverse=True)
-    share = np.where(there, history.share, np.nan)
-    return share[first], (history.physics_mw / history.capacity_mw)[first], place
+    """Slots that are ``there``, once each and in time order: share, physics as a share, and the rows of each.
+
+    What is missing parts no stretch: a meter that drops out now and then is no less stuck, nor a plant less dead.
+    """
+    places = np.flatnonzero(there)
+    _, first, place = np.unique(history.rows.starts[places], return_index=True, return_inverse=True)
+    rows = np.full(len(history.rows), -1, dtype=np.intp)
+    rows[places] = place
+    chosen = places[first]
+    return history.share[chosen], (history.physics_mw / history.capacity_mw)[chosen], rows
 
 
 def _stretches(values: npt.NDArray[np.generic]) -> tuple[Places, Places]:
     """Number of the stretch of equal neighbours that each value stands in, and how many values that one has."""
-    stretch = np.cumsum(np.concatenate([[False], values[1:] != values[:-1]]))
-    return stretch, np.bincount(stretch)[stretch]
+    begins = np.ones(len(values), dtype=np.intp)
+    begins[1:] = values[1:] != values[:-1]
+    stretch = np.cumsum(begins) - 1
+    return stretch, np.bincount(stretch, minlength=1)[stretch]
 
 
 def _stuck(history: History, there: Flags) -> Flags:
@@ -169,11 +177,11 @@ def _stuck(history: History, there: Flags) -> Flags:
     """
     share, _, place = _by_time(history, there)
     stretch, length = _stretches(share)
-    full = share == np.nanmax(share, initial=0.0)
+    full = share == share.max(initial=0.0)
     if len(np.unique(stretch[full])) < 2:
         full[:] = False
     stuck = (length * _step_h(history) >= STUCK_H) & (length > 1) & (share > 0.0) & (share < 1.0) & ~full
-    return np.asarray(stuck[place], dtype=np.bool_)
+    return _at_rows(stuck, place)
 
 
 def _dead(history: History, there: Flags) -> Flags:
@@ -181,7 +189,12 @@ def _dead(history: History, there: Flags) -> Flags:
     share, physics, place = _by_time(history, there)
     off = share == 0.0
     stretch, length = _stretches(off)
-    strange = np.zeros(stretch[-1] + 1, dtype=np.bool_)
+    strange = np.zeros(stretch.max(initial=0) + 1, dtype=np.bool_)
     np.logical_or.at(strange, stretch, np.nan_to_num(physics) > _EXPECTED)
     dead = off & (length * _step_h(history) >= 24.0 * DEAD_DAYS) & strange[stretch]
-    return np.asarray(dead[place], dtype=np.bool_)
+    return _at_rows(dead, place)
+
+
+def _at_rows(found: Flags, place: Places) -> Flags:
+    """What was found of slots, at the rows that have one (``place`` 0 or above)."""
+    return np.asarray((place >= 0) & np.append(found, False)[place], dtype=np.bool_)

@@ -18,6 +18,7 @@ from models.cooling import Tangents
 from models.cooling_plant import CoolingPlant
 from models.errors import Fault, InvalidInput
 from models.forecast.past import moment64
+from models.horizon import rfc3339
 from models.learn.chiller import Array, LearnedChiller, drift, fit_chiller, learned_tangents
 from models.learn.plant_records import PlantRecords, ScreenedRecords
 
@@ -145,6 +146,8 @@ def standing(found: LearnedCop, plant: CoolingPlant, records: PlantRecords, now:
     """Whether a kept COP may serve at ``now``: its plant is the site's, and it held over the last week's records."""
     if found.plant_digest != digest_of(plant):
         return CopVerdict(False, "the plant in the site file is another than it was learned for; learn it anew")
+    if found.known_until > now:
+        return CopVerdict(False, f"it knows what came until {rfc3339(found.known_until)}, after this instant")
     end = moment64(now)
     week = records.at((records.time < end) & (records.time >= end - np.timedelta64(timedelta(days=WATCH_DAYS))))
     if len(week) < _LEAST_ROWS:

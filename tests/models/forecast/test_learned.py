@@ -190,6 +190,20 @@ def test_a_farm_at_rated_power_is_not_stuck_but_a_meter_that_holds_its_highest_r
     assert not teaching(replace(history, actual_mw=held), at_day(40)).rows[100:110].any()
 
 
+def test_a_meter_that_drops_out_now_and_then_is_no_less_stuck_and_a_plant_no_less_dead():
+    """A value a day is missing in the month of zeros, every third hour in the stuck ones."""
+    history, _ = made_past(40)
+    actual = history.actual_mw.copy()
+    actual[200:500], actual[600:620] = 0.0, 4.2
+    actual[200:500:24], actual[600:620:3] = np.nan, np.nan
+    found = teaching(replace(history, actual_mw=actual), at_day(40)).rows
+    assert not found[200:500].any()
+    assert not found[600:620].any()
+    assert found.sum() == 960 - 300 - 20
+    nothing = teaching(replace(history, actual_mw=np.full(960, np.nan)), at_day(40))
+    assert not nothing.rows.any()
+
+
 def test_an_all_zero_month_is_an_outage_only_where_the_weather_promised_power():
     history, _ = made_past(40)
     actual = np.where(np.arange(960) < 720, 0.0, history.actual_mw)

@@ -143,6 +143,12 @@ def test_rows_that_were_not_known_yet_teach_nothing_and_are_counted() -> None:
         learn_cop(screened(), plant(), BEGIN - timedelta(days=28))
 
 
+def test_a_cop_that_knows_what_came_later_does_not_serve() -> None:
+    verdict = standing(learned(), plant(), screened().records, BEGIN + timedelta(days=30))
+    assert not verdict.serves
+    assert "it knows what came until 2026-04-10T00:00:00Z" in verdict.reason
+
+
 def test_heat_that_the_plant_cannot_remove_is_another_unit() -> None:
     rows = screened().records
     kilowatts = replace(rows, heat_mw=1000 * rows.heat_mw, power_mw=1000 * rows.power_mw)
