@@ -68,7 +68,7 @@ class Knowledge:
                 known = self._opened[quantity] = (digest, *self.shelf.model(quantity))
             return Champion(known[1], known[2], self.shelf.scored_days(quantity))
         except (InvalidInput, NotFound) as error:
-            _log.exception("model_refused", quantity=quantity)
+            _log.error("model_refused", quantity=quantity, reason=first_line(error))
             return f"the model is refused: {first_line(error)}"
 
     def keep(self, table: WeatherTable) -> None:

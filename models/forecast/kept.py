@@ -20,7 +20,7 @@ from models.forecast.reliability import Reliability
 from models.horizon import parse_rfc3339, rfc3339
 from models.kept_bytes import Card, dumped, loaded, sealed
 
-FORM = 3
+FORM = 4
 
 
 def packed(model: Learned, report: Report) -> tuple[bytes, Card]:
