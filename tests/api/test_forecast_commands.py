@@ -273,6 +273,14 @@ def test_a_run_that_was_cut_off_is_named_by_its_issue(files, tmp_path):
         read_runs(path)
 
 
+def test_a_header_that_is_wrong_is_told_once_with_its_bounds(files, tmp_path):
+    path = tmp_path / "runs.csv"
+    path.write_text(files[0].read_text().replace("# latitude_deg = 23.7", "# latitude_deg = 237"))
+    with pytest.raises(InvalidInput, match="latitude_deg: 237 lies outside -90 to 90") as error:
+        read_runs(path)
+    assert len(error.value.faults) == 1
+
+
 @pytest.mark.parametrize(
     ("head", "change", "says"),
     [

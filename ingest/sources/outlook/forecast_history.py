@@ -105,7 +105,9 @@ def read_runs(path: Path) -> tuple[list[WeatherTable], list[datetime]]:
         try:
             tables.append(weather_csv.parse([*head, columns, *rows], what, available_at=moment))
         except InvalidInput as error:
-            faults += [Fault(f"issue {issue}, {one.pointer}", one.code, one.message) for one in error.faults]
+            told = [Fault(f"issue {issue}, {one.pointer}", one.code, one.message) for one in error.faults]
+            said = {fault.message for fault in faults}
+            faults += [fault for fault in told if fault.message not in said]  # a header is that of all runs
     if sorted(set(issues)) != issues:
         faults.append(
             Fault("issued_at", "unsorted", "issues are doubled or not in time order; sort by issued_at, time")

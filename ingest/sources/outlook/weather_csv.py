@@ -28,7 +28,12 @@ from models.series import Values
 from models.sky import Place
 from models.weather import OPTIONAL, REQUIRED, Stamp, WeatherTable, from_stamps
 
-_NUMBERS = ("latitude_deg", "longitude_deg", "altitude_m", "wind_height_m")
+_NUMBERS = {
+    "latitude_deg": (-90.0, 90.0),
+    "longitude_deg": (-180.0, 180.0),
+    "altitude_m": (-500.0, 9000.0),
+    "wind_height_m": (0.1, 500.0),
+}
 _STAMPS = ("radiation_stamp", "state_stamp")
 _SHOWN = 20
 
@@ -79,7 +84,7 @@ def parse(lines: list[str], what: str, *, available_at: datetime, source: str = 
     return from_stamps(
         times,
         {name: values[:, k] for k, name in enumerate(n for n in names if n != "time")},
-        Place(*(float(said[key]) for key in _NUMBERS[:3])),
+        Place(*(float(said[key]) for key in tuple(_NUMBERS)[:3])),
         radiation=Stamp(said["radiation_stamp"]),
         state=Stamp(said["state_stamp"]),
         wind_height_m=float(said["wind_height_m"]),
@@ -95,10 +100,10 @@ def _header(lines: list[str], what: str) -> dict[str, str]:
             key, _, value = line[1:].partition("=")
             said[key.strip()] = value.strip()
     faults = []
-    for key in _NUMBERS:
+    for key, (low, high) in _NUMBERS.items():
         try:
-            if not np.isfinite(float(said[key])):
-                faults.append(Fault(key, "not_finite", f"{said[key]} is not finite"))
+            if not low <= float(said[key]) <= high:
+                faults.append(Fault(key, "out_of_range", f"{said[key]} lies outside {low:g} to {high:g}"))
         except KeyError:
             faults.append(Fault(key, "missing", f"say it in a line before the table: # {key} = ..."))
         except ValueError:
