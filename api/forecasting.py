@@ -91,7 +91,13 @@ def trained(site: Site, past: Past, now: datetime, shelf: Shelf) -> Iterator[Tra
     """Train each quantity, judge it against its baselines and its champion, and keep it where it is promoted.
 
     A quantity that cannot be learned yields its refusal; the others go on.
+
+    Raises:
+        InvalidInput: the site has nothing of which the past tells.
     """
+    if not quantities(site, past):
+        message = "neither sun nor wind of this site is told in the past; there is nothing to learn"
+        raise InvalidInput(site.name, [Fault("solar, wind", "no_plant", message)])
     for quantity in quantities(site, past):
         try:
             ready, history = _rows(site, past, quantity, now)

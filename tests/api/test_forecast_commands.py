@@ -326,6 +326,16 @@ def test_power_of_a_plant_that_the_site_has_not_is_refused(files, tmp_path):
     assert "wind_available_mw: the site file has no such plant; drop the column" in done.output
 
 
+def test_a_site_without_sun_and_wind_has_nothing_to_learn_and_says_so(tmp_path):
+    text = sample_path("dakhla").read_text()
+    first, last = text.index("[[solar]]"), text.index("[[batteries]]")
+    site = tmp_path / "site.toml"
+    site.write_text(text[:first] + text[last:])
+    done = forecast(tmp_path, "train", "--site", str(site), "--days", "30")
+    assert done.exit_code == 2
+    assert "there is nothing to learn" in done.output
+
+
 def test_hours_told_by_a_local_clock_are_the_same_hours(files, tmp_path):
     """The clock goes back for Ramadan: an offset says which hour is meant, also of a doubled one."""
     moved = tmp_path / "actual.csv"
