@@ -136,7 +136,10 @@ def cooling(
         typer.echo(f"{name} = {getattr(found.side, name):g}  # 90 %: {value.low:.3g} to {value.high:.3g}")
     if found.free_below_c is not None:
         typer.echo(f"# free cooling takes over at {found.free_below_c} degC")
-    typer.echo(f'evidence = "measured"\nsource = {json.dumps(found.side.source, ensure_ascii=False)}')
+    if found.side.evidence != "measured":
+        message = "these records do not follow a side's physics; check the meters, or leave the catalogue's"
+        typer.echo(f"not measured: the power is off by {found.mape:.0%}: {message}", err=True)
+    typer.echo(f'evidence = "{found.side.evidence}"\nsource = {json.dumps(found.side.source, ensure_ascii=False)}')
 
 
 @learn_app.command()

@@ -30,6 +30,8 @@ _ROOM = {  # standard deviation of the prior, lowest and highest value
 }
 _COMPRESSOR = ("carnot_share", "condenser_k", "approach_k")
 _MOST_ROWS = 4000
+MEASURED_ERROR = 0.15
+"""Mean error of the power, as a share, above which the records follow something else than a side's physics."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +53,8 @@ class IdentifiedSide:
 def identify_side(records: PlantRecords, prior: CoolingSide, source: str) -> IdentifiedSide:
     """Learn a side from screened records of its own heat and power.
 
+    It is called *measured* where its mean error is at most :data:`MEASURED_ERROR`; else it stays a *prior*.
+
     Raises:
         InvalidInput: fewer than five days, or heat above what the side can remove (units, or a wrong rated_heat_mw).
     """
@@ -61,14 +65,15 @@ def identify_side(records: PlantRecords, prior: CoolingSide, source: str) -> Ide
     names = tuple(name for name in names if name not in unseen)
     found = bounded(lambda rows: _fit(records.at(_thinned(rows)), prior, names, begin)[0], by_day(records.time))
     parameters = dict(zip(names, found, strict=True))
-    side = prior.model_copy(
-        update={
-            **{name: round(p.value, 4) for name, p in parameters.items()},
-            "evidence": "measured",
-            "source": f"{source}: {len(records)} records of {len(by_day(records.time))} days",
-        }
+    fitted = prior.model_copy(update={name: round(p.value, 4) for name, p in parameters.items()})
+    power = side_power_mw(records.heat_mw, records.ambient_c, fitted)
+    mape = float(np.mean(np.abs(power - records.power_mw) / records.power_mw))
+    told = f"{source}: {len(records)} records of {len(by_day(records.time))} days"
+    side = fitted.model_copy(
+        update={"evidence": "measured", "source": told}
+        if mape <= MEASURED_ERROR
+        else {"evidence": "prior", "source": f"{told}, which the side's physics miss by {mape:.0%}"}
     )
-    power = side_power_mw(records.heat_mw, records.ambient_c, side)
     approach = parameters.get("approach_k")
     switch = None
     if approach is not None:
@@ -77,7 +82,7 @@ def identify_side(records: PlantRecords, prior: CoolingSide, source: str) -> Ide
         CoolingSide.model_validate(side.model_dump()),
         parameters,
         switch,
-        float(np.mean(np.abs(power - records.power_mw) / records.power_mw)),
+        mape,
         unseen,
     )
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import numpy as np
@@ -52,6 +53,16 @@ def test_a_chiller_with_free_cooling_is_found_again_within_its_bounds() -> None:
     weather = np.array([15.0, 25.0, 35.0])
     ours, true = (side_power_mw(np.full(3, 7.0), weather, s) for s in (found.side, truth))
     assert ours == pytest.approx(true, rel=0.03)
+
+
+def test_records_that_follow_no_side_measure_nothing() -> None:
+    """Power drawn by lot: parameters come out all the same, and are called what they are."""
+    records = measured(side("air-cooled-chiller-18"), coldest_c=4.0)
+    lot = np.random.default_rng(5).uniform(0.5, 3.0, len(records))
+    found = identify_side(replace(records, power_mw=lot), side("air-cooled-chiller-18"), "made up")
+    assert found.mape > 0.15
+    assert found.side.evidence == "prior"
+    assert "which the side's physics miss by" in found.side.source
 
 
 def test_what_a_warm_record_cannot_show_stays_the_catalogues() -> None:
