@@ -189,12 +189,16 @@ def _begun(
     site: str, data_dir: Path | None, now: str | None, days: int, runs: Path | None, actual: Path | None
 ) -> tuple[Site, datetime, Past, Shelf]:
     from api.forecasting import past_of
+    from ingest.sources.outlook.weather import far_from
 
     path = find_site(site).resolve()
     found = read_site(path)
     moment = moment_option(now) or datetime.now(UTC)
     knowledge = _knowledge(path, found, data_dir)
-    return found, moment, past_of(found, moment, days, runs, actual, knowledge), knowledge.shelf
+    past = past_of(found, moment, days, runs, actual, knowledge)
+    if told := far_from(found, past.runs[0].place):
+        typer.echo(f"the weather runs are{told.removeprefix(';')}", err=True)
+    return found, moment, past, knowledge.shelf
 
 
 def _knowledge(path: Path, site: Site, data_dir: Path | None) -> Knowledge:

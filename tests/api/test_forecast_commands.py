@@ -326,6 +326,16 @@ def test_power_of_a_plant_that_the_site_has_not_is_refused(files, tmp_path):
     assert "wind_available_mw: the site file has no such plant; drop the column" in done.output
 
 
+def test_weather_runs_of_another_place_are_said(files, tmp_path):
+    moved = tmp_path / "runs.csv"
+    moved.write_text(files[0].read_text().replace("# latitude_deg = 23.7", "# latitude_deg = 27.7"))
+    for runs, said in ((moved, True), (files[0], False)):
+        done = forecast(tmp_path, "train", "--runs", str(runs), "--actual", str(files[1]))
+        assert (
+            "the weather runs are of another place (27.7, -15.93), 4.0 degrees from the site" in done.output
+        ) is said
+
+
 def test_a_site_without_sun_and_wind_has_nothing_to_learn_and_says_so(tmp_path):
     text = sample_path("dakhla").read_text()
     first, last = text.index("[[solar]]"), text.index("[[batteries]]")

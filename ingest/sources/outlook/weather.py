@@ -63,13 +63,13 @@ def weather_for(
         path = _path(site, base)
         year = (typical_year.read_tmy3 if kind == "tmy3" else typical_year.read_epw)(path)
         table = replace(year.table(_floor(start, year.utc_offset), hours + 2, now), climate=_season(year, start))
-        method = "typical year mapped onto the dates by month, day and hour of its standard time" + _far(
+        method = "typical year mapped onto the dates by month, day and hour of its standard time" + far_from(
             site, year.place
         )
         return table, SourceNote(table.source, False, None, method)
     if kind == "csv":
         table = weather_csv.read(_path(site, base))
-        return table, SourceNote(table.source, False, table.available_at, "own file" + _far(site, table.place))
+        return table, SourceNote(table.source, False, table.available_at, "own file" + far_from(site, table.place))
     return _open_meteo(site, horizon, now, base)
 
 
@@ -145,7 +145,7 @@ def _open_meteo(site: Site, horizon: Horizon, now: datetime, base: Path | None) 
     else:
         table = open_meteo.read(_path(site, base))
         method = "document from a file; known since the file's time"
-    return table, SourceNote(table.source, False, table.available_at, method + _far(site, table.place))
+    return table, SourceNote(table.source, False, table.available_at, method + far_from(site, table.place))
 
 
 def _path(site: Site, base: Path | None) -> Path:
@@ -169,7 +169,7 @@ def _season(year: typical_year.TypicalYear, start: datetime) -> WeatherTable:
     return year.table(first, 2 * SEASON_DAYS * 24, start)
 
 
-def _far(site: Site, place: Place) -> str:
+def far_from(site: Site, place: Place) -> str:
     """A warning where the weather's place is not the site's (more than half a degree off)."""
     apart = max(abs(site.latitude_deg - place.latitude_deg), abs(site.longitude_deg - place.longitude_deg))
     if apart <= 0.5:
