@@ -20,10 +20,14 @@ from optimizer.large.pricing import price
 from optimizer.problem import Floats, Ints
 
 ROUNDS = 8
-"""Schedules that every gang gets beside the one that it has."""
+"""Schedules that every gang of a neighbourhood gets beside the one that it has."""
 
 LEAST, FIRST, MOST = 6, 16, 80
 """Gangs that choose together: at the least, in the first neighbourhood, and at most."""
+
+ALL, ALL_ROUNDS, ALL_SHARE, ALL_S = 120, 60, 0.5, 10.0
+"""Gangs up to which all choose together once, schedules that each gets for it, share of the time left that HiGHS has
+for it, and seconds under which neighbourhoods bring more."""
 
 CHOOSE_S = 1.5
 GAP = 1e-5
@@ -38,21 +42,33 @@ def search_around(
     """
     rng = np.random.default_rng(2)
     best, size = cost.of(listing), FIRST
-    while time.monotonic() < deadline and best > good_enough:
-        units = draw(listing.regret(least), listing.crowd.window[listing.line], rng, size)
+    at_once = len(listing.line) <= ALL and deadline - time.monotonic() >= ALL_S
+    while (left := deadline - time.monotonic()) > 0 and best > good_enough:
         kept = listing.snapshot()
-        proven = _choose(energy, listing, units, min(CHOOSE_S, deadline - time.monotonic()))
+        if at_once:
+            proven = _choose(energy, listing, np.arange(len(listing.line)), ALL_SHARE * left, ALL_ROUNDS)
+        else:
+            units = draw(listing.regret(least), listing.crowd.window[listing.line], rng, size)
+            proven = _choose(energy, listing, units, min(CHOOSE_S, left), ROUNDS)
         found = cost.of(listing)
         if found < best - 1e-7 * max(1.0, abs(best)):
             best = found
             yield best
         else:
             listing.restore(kept)
+        if at_once:
+            at_once = False
+            continue
         size = min(MOST, len(listing.line), size + size // 4) if proven else max(LEAST, size - size // 4)
 
 
-def _choose(energy: EnergyModel, listing: Listing, units: Ints, time_limit_s: float) -> bool:
-    """Give some units the schedules that are cheapest together; whether there are none better among those found."""
+def _choose(energy: EnergyModel, listing: Listing, units: Ints, time_limit_s: float, rounds: int) -> bool:
+    """Give some units the schedules that are cheapest together; whether there are none better among those found.
+
+    ``rounds``: schedules that each unit gets at most beside the one that it has, while they take less than half as long
+    as HiGHS may take to choose.
+    """
+    begun = time.monotonic()
     crowd, copies = listing.crowd, listing.copies[units]
     chosen = crowd.chosen(listing.kind[units], copies)
     unit = chosen.parts.group
@@ -67,9 +83,9 @@ def _choose(energy: EnergyModel, listing: Listing, units: Ints, time_limit_s: fl
     listing.money[units] = 0.0
     master.carry(*listing.loads())
     master.add(money[0], drawn[0], gpus * used[0])
-    for k in range(ROUNDS):
+    for k in range(rounds):
         solved = master.solve()
-        if solved is None:
+        if solved is None or (k > 0 and time.monotonic() - begun > time_limit_s / 2):
             break
         if k == 0:
             master.begin_here()

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from optimizer.energy_model import EnergyModel
+from optimizer.large import neighbourhood
 from optimizer.large.crowd import Crowd
 from optimizer.large.improve import BoardCost
 from optimizer.large.listing import Listing
@@ -19,8 +20,9 @@ from optimizer.problem import compile_problem
 from optimizer.refusals import check_problem
 
 
-@pytest.mark.parametrize("seed", [1, 2])
-def test_every_step_is_cheaper_and_the_board_holds(seed: int) -> None:
+@pytest.mark.parametrize(("seed", "all_s"), [(1, 10.0), (2, 10.0), (2, 0.0)], ids=["1", "2", "all at once"])
+def test_every_step_is_cheaper_and_the_board_holds(seed: int, all_s: float, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(neighbourhood, "ALL_S", all_s)
     problem = compile_problem(check_problem(made_site.site(40, seed=seed)))
     energy, crowd = EnergyModel(problem), Crowd(problem)
     *_, last = rounds(energy, crowd, time.monotonic() + 20.0)
