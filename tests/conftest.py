@@ -1,4 +1,4 @@
-"""Whatever was not tested is said aloud at the end: peers left out by ``-m``, and every skip with its reason."""
+"""What all tests may ask for; and whatever was not tested is said aloud at the end: peers left out by ``-m``, skips."""
 
 from __future__ import annotations
 
@@ -18,6 +18,12 @@ def pytest_deselected(items: list[pytest.Item]) -> None:
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Put the longest files first, so that no core waits at the end for the one that has them."""
     items.sort(key=lambda item: "/system/" not in item.nodeid)
+
+
+@pytest.fixture
+def few_trees(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Loads are forecast as in service, by a tenth of the trees."""
+    monkeypatch.setattr("models.forecast.load.TREES", 5)
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

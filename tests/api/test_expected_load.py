@@ -24,6 +24,7 @@ from models.site import Site
 NOW = parse_rfc3339("2026-06-01T06:20:00Z")
 HOUR = timedelta(hours=1)
 DAYS = 73
+pytestmark = pytest.mark.usefixtures("few_trees")
 
 
 @pytest.fixture(scope="module")

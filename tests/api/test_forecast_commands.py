@@ -417,6 +417,7 @@ def loads_file(tmp_path_factory):
     return path
 
 
+@pytest.mark.usefixtures("few_trees")
 def test_loads_of_a_file_are_shown_with_their_skill_and_the_cooling_of_the_it_load(loads_file, tmp_path):
     done = forecast(tmp_path, "show", "--loads", str(loads_file), "--hours", "6")
     assert done.exit_code == 0, done.output
@@ -429,6 +430,7 @@ def test_loads_of_a_file_are_shown_with_their_skill_and_the_cooling_of_the_it_lo
     assert all(low <= middle <= high for low, middle, high in rows)
 
 
+@pytest.mark.usefixtures("few_trees")
 def test_loads_are_scored_beside_what_would_hold_else(loads_file, tmp_path):
     done = forecast(tmp_path, "score", "--loads", str(loads_file))
     assert done.exit_code == 0, done.output

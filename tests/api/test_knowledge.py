@@ -48,6 +48,7 @@ def test_what_plants_gave_is_taken_from_values_that_may_be_believed(knowledge):
     assert knowledge.measured(WIND, NOW, 1).values[-3:].tolist() == pytest.approx([3.0, 3.0, float("nan")], nan_ok=True)
 
 
+@pytest.mark.usefixtures("few_trees")
 def test_a_load_meter_that_is_not_believed_is_said_with_the_age_of_what_is(tmp_path):
     store = MemoryStore()
     intake = Intake(store, Clock())

@@ -46,6 +46,7 @@ def test_a_real_substation_trains_scores_and_shows_its_fan(site, kind, tmp_path,
     assert "known since" in shown
 
 
+@pytest.mark.usefixtures("few_trees")
 def test_a_real_clusters_load_is_scored_and_shown_with_its_cooling(tmp_path):
     file, end = cluster(DATA, tmp_path)
     words = ["--site", "dakhla", "--data-dir", str(tmp_path), "--loads", str(file), "--now", rfc3339(end)]

@@ -16,6 +16,7 @@ from models.series import Series
 use_packaged_time_zones()
 HOUR = timedelta(hours=1)
 DAYS = 90
+pytestmark = pytest.mark.usefixtures("few_trees")
 
 
 def local_load(begin: datetime, zone: ZoneInfo) -> Series:

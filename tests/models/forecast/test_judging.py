@@ -216,6 +216,7 @@ def test_what_is_known_at_the_end_shifts_what_comes_next_as_one_more_row_would_b
     np.testing.assert_array_equal(known.quantiles, more.quantiles[:50])
 
 
+@pytest.mark.usefixtures("few_trees")
 def test_load_of_the_week_is_forecast_and_nothing_unknown_is_seen():
     """A day's rhythm with luck, ten weeks: better than 48 h persistence; hours not known yet change nothing."""
     rng = np.random.default_rng(1)
@@ -250,6 +251,7 @@ def test_the_next_hours_of_a_load_rest_on_what_was_over_at_the_issue():
         next_hours(load, 48, utc, LEVELS, issued, silent)
 
 
+@pytest.mark.usefixtures("few_trees")
 def test_a_load_that_only_grows_is_left_to_the_line():
     """Trees know no load that was never there; so they err, and weigh little."""
     hours = np.arange(24 * 66)
