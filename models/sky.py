@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import lru_cache
 
 import numpy as np
 import numpy.typing as npt
@@ -66,8 +67,12 @@ def sun_at(place: Place, times: pd.DatetimeIndex) -> Sun:
     )
 
 
+@lru_cache(maxsize=256)
 def clear_sky(place: Place, start: datetime, step: timedelta, slots: int) -> ClearSky:
-    """Cloudless radiation on ``slots`` slots of ``step`` from ``start``, and whether the sun is up in them."""
+    """Cloudless radiation on ``slots`` slots of ``step`` from ``start``, and whether the sun is up in them.
+
+    Kept for who asks next (each field, state and run asks anew), so the values may not be written to.
+    """
     parts = max(1, round(step / _SAMPLE))
     sun = sun_at(place, middles(start, step / parts, slots * parts))
     airmass = atmosphere.get_relative_airmass(sun.apparent_zenith_deg)
@@ -87,10 +92,9 @@ def clear_sky(place: Place, start: datetime, step: timedelta, slots: int) -> Cle
         averaged: Values = masked.reshape(slots, parts).mean(axis=1)
         return averaged
 
-    return ClearSky(
-        mean(found["ghi"]),
-        mean(found["dni"]),
-        mean(found["dhi"]),
-        mean(np.cos(np.radians(sun.apparent_zenith_deg))),
-        np.asarray(up.reshape(slots, parts).any(axis=1), dtype=np.bool_),
-    )
+    ghi, dni, dhi = mean(found["ghi"]), mean(found["dni"]), mean(found["dhi"])
+    cos_zenith = mean(np.cos(np.radians(sun.apparent_zenith_deg)))
+    sun_up = np.asarray(up.reshape(slots, parts).any(axis=1), dtype=np.bool_)
+    for kept in (ghi, dni, dhi, cos_zenith, sun_up):
+        kept.flags.writeable = False
+    return ClearSky(ghi, dni, dhi, cos_zenith, sun_up)
