@@ -36,6 +36,7 @@ from models.site_asks import Service
 
 HOUR = timedelta(hours=1)
 BASE, IT, COOLING, SERVICE = "base_load_mw", "it_mw", "cooling_mw", "inference_mw"
+_STRANGE = 10.0  # times the most that the site file says: another unit, not another load
 _GIVEN = 0.98  # of what a service asked for, under which a plan held it back
 Shape = Callable[[Horizon], list[float]]
 
@@ -189,6 +190,8 @@ def _expected(
         "scores": None,
     }
     said = None if shape is None else np.array(shape(Horizon(load.start, HOUR, len(load))))
+    if said is not None and (strange := _unit(load, said)) is not None:
+        return replace(nothing, told=told | {"reason": strange})
     try:
         verdict = knowledge.once_a_day(f"{name} {lead} h", now, lambda: judged_load(load, said, lead, site.zone))
         if verdict is not None and verdict.serves:
@@ -229,6 +232,15 @@ def _gaps(load: Series, lead: int) -> str:
     if missing == 0:
         return ""
     return f"{missing} of the newest {lead} hours of its meter are missing; the same hours of days before stand in"
+
+
+def _unit(load: Series, said: Values) -> str | None:
+    """What makes the unit of a meter suspect, beside what the site file says of its hours."""
+    known = load.values[np.isfinite(load.values)]
+    usual, most = float(np.median(known)) if len(known) else 0.0, float(said.max())
+    if not 0 < _STRANGE * most < usual:
+        return None
+    return f"its meter shows {usual:g} MW where the site file says {most:g} at most; check its unit or the site file"
 
 
 def _why(verdict: LoadVerdict | None) -> str:

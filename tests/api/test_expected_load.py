@@ -120,6 +120,14 @@ def test_without_enough_of_a_meter_the_site_file_serves(site, tmp_path, days):
     assert (found.told is None) == (days == 0)
 
 
+def test_a_meter_that_tells_kilowatts_is_not_planned_on(site, tmp_path):
+    found = expected_load(site, horizon_at(site, NOW), NOW, metered(site, tmp_path, 1000 * busy_days()))
+    assert found.mw is None
+    assert found.told["kind"] == "file"
+    assert "MW where the site file says" in found.told["reason"]
+    assert "check its unit" in found.told["reason"]
+
+
 def test_nothing_metered_nothing_told(site):
     assert expected_load(site, horizon_at(site, NOW), NOW, None).told is None
 
