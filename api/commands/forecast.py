@@ -18,7 +18,6 @@ from models.errors import CherguiError, InvalidInput
 from models.horizon import use_packaged_time_zones
 
 if TYPE_CHECKING:
-    from api.forecast_shelf import Shelf
     from api.knowledge import Knowledge
     from ingest.sources.outlook.forecast_history import Past
     from models.forecast.learned import Report
@@ -56,9 +55,9 @@ def train_command(
     with _refusals():
         from api.forecasting import Trained, trained
 
-        found, moment, past, shelf = _begun(site, data_dir, now, days, runs, actual)
+        found, moment, past, knowledge = _begun(site, data_dir, now, days, runs, actual)
         failed = 0
-        for one in trained(found, past, moment, shelf):
+        for one in trained(found, past, moment, knowledge.shelf):
             if not isinstance(one, Trained):
                 failed += 1
                 typer.echo(f"{one[0]}: not learned; the physics go on serving\n{one[1]}", err=True)
@@ -89,9 +88,9 @@ def score_command(
     with _refusals():
         from api.forecasting import scored
 
-        found, moment, past, shelf = _begun(site, data_dir, now, days, runs, actual)
+        found, moment, past, knowledge = _begun(site, data_dir, now, days, runs, actual)
         alarms = watched = 0
-        for one in scored(found, past, moment, shelf):
+        for one in scored(found, past, moment, knowledge.shelf):
             watched += 1
             typer.echo(f"{one.quantity}: {'serves' if one.standing.serves else 'has fallen back to the physics'}")
             typer.echo(f"  {one.standing.reason}")
@@ -102,10 +101,7 @@ def score_command(
             if one.standing.alarm:
                 alarms += 1
                 typer.echo(f"  {one.standing.alarm}", err=True)
-        path = find_site(site).resolve()
-        metered = loads_of(
-            found, _next_hours(moment, 24), moment, path.parent, _knowledge(path, found, data_dir), loads
-        )
+        metered = loads_of(found, _next_hours(moment, 24), moment, knowledge, loads)
         for name, load in metered.items():
             tell_load(name, load)
         if not watched and not metered:
@@ -138,7 +134,7 @@ def show_command(
         shelf = knowledge.shelf
         models = shelf.models(QUANTITIES, lambda text: typer.echo(text, err=True))
         horizon = _next_hours(moment, hours)
-        metered = loads_of(found, horizon, moment, path.parent, knowledge, loads)
+        metered = loads_of(found, horizon, moment, knowledge, loads, path.parent)
         if not models and not metered:
             _none_kept()
         for quantity, (model, report) in models.items():
@@ -187,7 +183,7 @@ def _rows(horizon: Horizon, heads: Sequence[str], quantiles: Iterable[Sequence[f
 
 def _begun(
     site: str, data_dir: Path | None, now: str | None, days: int, runs: Path | None, actual: Path | None
-) -> tuple[Site, datetime, Past, Shelf]:
+) -> tuple[Site, datetime, Past, Knowledge]:
     from api.forecasting import past_of
     from ingest.sources.outlook.weather import far_from
 
@@ -198,7 +194,7 @@ def _begun(
     past = past_of(found, moment, days, runs, actual, knowledge)
     if told := far_from(found, past.runs[0].place):
         typer.echo(f"the weather runs are{told.removeprefix(';')}", err=True)
-    return found, moment, past, knowledge.shelf
+    return found, moment, past, knowledge
 
 
 def _knowledge(path: Path, site: Site, data_dir: Path | None) -> Knowledge:

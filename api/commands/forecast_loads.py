@@ -18,9 +18,11 @@ if TYPE_CHECKING:
 
 
 def loads_of(
-    site: Site, horizon: Horizon, now: datetime, base: Path, knowledge: Knowledge, file: Path | None
+    site: Site, horizon: Horizon, now: datetime, knowledge: Knowledge, file: Path | None, base: Path | None = None
 ) -> Mapping[str, ExpectedLoad]:
-    """Loads of which something is metered, or of ``file`` instead, by name; cooling beside IT load.
+    """Loads of which something is metered, or of ``file`` instead, by name.
+
+    ``base``: where file paths of the site start from; with it cooling stands beside IT load, which takes weather.
 
     Raises:
         InvalidInput: the file is refused.
@@ -33,7 +35,7 @@ def loads_of(
 
     read = None if file is None else read_loads(file, load_names(site))
     loads = expected_loads(site, horizon, now, knowledge, read)
-    if loads.by_name[IT].bands is not None:
+    if base is not None and loads.by_name[IT].bands is not None:
         sky = expected(site, horizon, now, base, knowledge).forecast
         dry, wet = (sky[name].values.tolist() for name in ("dry_bulb_c", "wet_bulb_c"))
         loads = with_cooling(loads, site, (dry, wet), learned_pieces(site, dry, wet, now, knowledge).tangents)

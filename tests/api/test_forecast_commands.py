@@ -435,6 +435,7 @@ def test_loads_are_scored_beside_what_would_hold_else(loads_file, tmp_path):
     done = forecast(tmp_path, "score", "--loads", str(loads_file))
     assert done.exit_code == 0, done.output
     assert "base_load_mw: learned" in done.output
+    assert "cooling_mw" not in done.output, "it has no score, and would take weather"
     assert "over 14 days" in done.output
     assert "unproven until 60 days are scored" in done.output
 
